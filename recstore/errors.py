@@ -1,0 +1,130 @@
+"""Every error recstore raises, with its exit code and the command that mends it.
+
+    RecstoreError                 1
+    +-- UsageError                2
+    +-- Missing                  10
+    |   +-- NotInStore
+    +-- Damage                   20
+    |   +-- DamagedBlob
+    |   +-- DamagedManifest
+    |   +-- DamagedSource
+    +-- NewerVersion             21
+    +-- Locked                   30
+    +-- GitError                 40
+    +-- ManifestConflict         41
+
+Codes 50 (remote), 60 (a secret would be committed) and 130 (interrupted) are reserved by the
+exit-code table; the last one is returned for Ctrl-C, which is no error of recstore's.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "DamagedBlob",
+    "DamagedManifest",
+    "DamagedSource",
+    "Damage",
+    "GitError",
+    "Locked",
+    "ManifestConflict",
+    "Missing",
+    "NewerVersion",
+    "NotInStore",
+    "RecstoreError",
+    "UsageError",
+]
+
+
+class RecstoreError(Exception):
+    """Something recstore could not do: what happened, to what, and how to mend it.
+
+    `subject` names the file, test or option; `reason` says what is wrong with it; `remedy` is one
+    command or one sentence.
+    """
+
+    exit_code: ClassVar[int] = 1
+    default_remedy: ClassVar[str] = ""
+
+    def __init__(self, subject: str, reason: str, remedy: str = "") -> None:
+        super().__init__(subject, reason, remedy)
+        self.subject = subject
+        self.reason = reason
+        self.remedy = remedy or self.default_remedy
+
+    def __str__(self) -> str:
+        """Return `subject: reason`, and the remedy on a line of its own."""
+        text = f"{self.subject}: {self.reason}"
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+class UsageError(RecstoreError):
+    """The command, its options or the configuration do not fit together."""
+
+    exit_code = 2
+
+
+class Missing(RecstoreError):
+    """Something that was asked for is not there."""
+
+    exit_code = 10
+
+
+class NotInStore(Missing):
+    """No recording, test or blob of that name is in the store."""
+
+    default_remedy = "`recstore ls` lists what is there."
+
+
+class Damage(RecstoreError):
+    """A file is there, but it is not what its name or its format says. Never a miss."""
+
+    exit_code = 20
+    default_remedy = "`recstore verify` lists all damage; `git checkout -- FILE` brings back the committed file."
+
+
+class DamagedBlob(Damage):
+    """A blob's bytes do not fit its name, or are not in the format."""
+
+    default_remedy = (
+        "`recstore verify --repair` moves it to .recstore/local/quarantine; "
+        "`git checkout -- FILE` brings back the committed one."
+    )
+
+
+class DamagedManifest(Damage):
+    """A manifest is not in the format, or belongs to another test than its name says."""
+
+
+class DamagedSource(Damage):
+    """A file of another recorder claims to be a recording and cannot be read as one."""
+
+    default_remedy = "Mend or remove the file, then import again: nothing of it was stored."
+
+
+class NewerVersion(RecstoreError):
+    """A file was written by a newer recstore than this one."""
+
+    exit_code = 21
+    default_remedy = "Upgrade: pip install --upgrade recstore"
+
+
+class Locked(RecstoreError):
+    """Another process is writing to the store."""
+
+    exit_code = 30
+    default_remedy = "Wait for the other recstore process to end, then try again."
+
+
+class GitError(RecstoreError):
+    """Git, or the repository, could not answer."""
+
+    exit_code = 40
+
+
+class ManifestConflict(RecstoreError):
+    """A manifest holds the conflict markers of an unfinished merge."""
+
+    exit_code = 41
+    default_remedy = "Keep the entries of one side or of both, remove the marker lines, then `git add` the file."

@@ -1,0 +1,141 @@
+"""Values that cross doors: requests, responses, and how a manifest names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NewType, TypeAlias
+
+__all__ = [
+    "BlobName",
+    "Body",
+    "Digest",
+    "Entry",
+    "Framing",
+    "Headers",
+    "Json",
+    "JsonBody",
+    "Manifest",
+    "RawBody",
+    "Recording",
+    "Request",
+    "RequestKey",
+    "Response",
+    "StreamBody",
+]
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+Framing: TypeAlias = Literal["objects", "sse", "sse-crlf", "ndjson"]
+
+RequestKey = NewType("RequestKey", str)
+"""64 hexadecimal digits: BLAKE3 of a request's canonical form."""
+
+Digest = NewType("Digest", str)
+"""64 hexadecimal digits: BLAKE3 of a blob's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that is carried by its bytes alone."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON body: its value, and the layout that turns the value back into the bytes that were sent.
+
+    `layout` is a name of `json_text.LAYOUTS`, or "" for a value that a recorder took from a client
+    library and that never had bytes of its own.
+    """
+
+    value: Json
+    layout: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBody:
+    """A streamed body as its events, in order.
+
+    Shape: with framing `objects` an event is any JSON value that a client library yielded; with
+    `ndjson` one JSON value a line; with `sse` (or `sse-crlf`, by its line ends) an object of the event's fields in the order sent, its
+    `data` being an object or array where the text was JSON of `layout`, and the text itself otherwise.
+    """
+
+    framing: Framing
+    events: list[Json]
+    layout: str = ""
+
+
+Body: TypeAlias = RawBody | JsonBody | StreamBody
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as sent, without credentials, volatile headers, host or loopback port."""
+
+    method: str
+    upstream: str
+    path: str
+    query: str = ""
+    headers: Headers = ()
+    body: Body | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the upstream answered, or the error that the client raised instead.
+
+    `type_name` is what a recorder said the body's (or each event's) type was: data, never imported.
+    `error` is a JSON object with the error's `type`, `message` and whatever else the recorder kept.
+    """
+
+    status: int | None = None
+    reason: str = ""
+    headers: Headers = ()
+    type_name: str = ""
+    body: Body | None = None
+    error: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One request and the response it got."""
+
+    request: Request
+    response: Response
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BlobName:
+    """The two halves of a blob's name."""
+
+    key: RequestKey
+    digest: Digest
+
+    def __str__(self) -> str:
+        """Return the file name without its suffix."""
+        return f"{self.key}-{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a manifest: the n-th time (from 1) a test made this request, it got this blob.
+
+    Entries of one key and one n, marked `union`, answer together: a model list that several servers
+    gave. `origin` tells where an imported recording came from: a JSON object with at least `format`
+    and `path`; `base` in it is the base URL, where the upstream's label does not say it.
+    """
+
+    blob: BlobName
+    n: int
+    is_union: bool = False
+    origin: dict[str, Json] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Which blobs one test uses; `test_id` None: one blob that was recorded outside any test."""
+
+    test_id: str | None
+    entries: tuple[Entry, ...]

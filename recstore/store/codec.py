@@ -1,0 +1,215 @@
+"""A recording as a blob's bytes, and back: one deterministic writer and its exact inverse.
+
+FORMAT.md describes the bytes. The writer puts the request first, and each member of a body, each
+message and each stream event on a line of its own, so that a person can read a diff of two blobs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final, get_args
+
+import orjson
+
+from recstore.deltas import DeltaError, expand, shrink
+from recstore.errors import DamagedBlob, NewerVersion
+from recstore.json_text import compact_text
+from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
+
+__all__ = ["BLOB_VERSION", "PLACEHOLDER", "decode_recording", "decode_request", "encode_recording"]
+
+BLOB_VERSION: Final = 1
+
+PLACEHOLDER: Final = b"rec-*"
+"""Stands in a blob for the id that the recorder minted for the response."""
+
+_MINTED_MEMBER: Final = b'"minted":"rec-*",\n'
+_RESPONSE_START: Final = b'\n"response":{'
+_FRAMINGS: Final = frozenset(get_args(Framing))
+
+
+def encode_recording(recording: Recording, minted: str = "") -> bytes:
+    """Return the blob of `recording`; `minted` is the id that its recorder made up for the response."""
+    response = _response_text(recording.response)
+    start = _RESPONSE_START
+    if minted and minted.encode() in response and PLACEHOLDER not in response:
+        response = response.replace(minted.encode(), PLACEHOLDER)
+        start += _MINTED_MEMBER
+    return b'{"recstore":%d,\n"request":{%b},%b%b}}\n' % (
+        BLOB_VERSION,
+        _request_text(recording.request),
+        start,
+        response,
+    )
+
+
+def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:
+    """Return the recording of the blob `data`, the placeholder replaced by `minted` if there is one.
+
+    `subject` is the blob's file name, for errors.
+
+    Raises: DamagedBlob: the bytes are not in the format. NewerVersion: a later recstore wrote them.
+    """
+    if minted:
+        data = _fill_placeholder(data, minted)
+    document = _document(data, subject)
+    try:
+        return Recording(_read_request(document["request"]), _read_response(document["response"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(subject, error) from error
+
+
+def decode_request(data: bytes, subject: str) -> Request:
+    """Return the request of the blob `data` alone.
+
+    Raises: DamagedBlob, NewerVersion: as `decode_recording`.
+    """
+    try:
+        return _read_request(_document(data, subject)["request"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(subject, error) from error
+
+
+def _damaged(subject: str, error: Exception) -> DamagedBlob:
+    what = str(error) if isinstance(error, DeltaError | binascii.Error) else repr(error)
+    return DamagedBlob(subject, f"is not in the format of a blob: {what}")
+
+
+def _document(data: bytes, subject: str) -> dict[str, Any]:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise DamagedBlob(subject, f"is not JSON: {error}") from error
+    version = document.get("recstore") if isinstance(document, dict) else None
+    if type(version) is int and version > BLOB_VERSION:
+        raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
+    if version != BLOB_VERSION:
+        raise DamagedBlob(subject, "is JSON, but no recstore blob")
+    return document  # type: ignore[no-any-return]
+
+
+def _fill_placeholder(data: bytes, minted: str) -> bytes:
+    head, found, tail = data.partition(_RESPONSE_START + _MINTED_MEMBER)
+    return head + _RESPONSE_START + tail.replace(PLACEHOLDER, minted.encode()) if found else data
+
+
+# -- writing
+
+
+def _request_text(request: Request) -> bytes:
+    members = [
+        _member("method", request.method),
+        _member("upstream", request.upstream),
+        _member("path", request.path),
+    ]
+    if request.query:
+        members.append(_member("query", request.query))
+    if request.headers:
+        members.append(_member("headers", [list(pair) for pair in request.headers]))
+    head = b",".join(members)
+    return head + b",\n" + _body_text(request.body) if request.body is not None else head
+
+
+def _response_text(response: Response) -> bytes:
+    members = []
+    if response.status is not None:
+        members.append(_member("status", response.status))
+    if response.reason:
+        members.append(_member("reason", response.reason))
+    if response.headers:
+        members.append(b'"headers":' + _lines([list(pair) for pair in response.headers]))
+    if response.type_name:
+        members.append(_member("type", response.type_name))
+    if response.error is not None:
+        members.append(b'"error":' + _lines(response.error))
+    if response.body is not None:
+        members.append(_body_text(response.body))
+    return b",\n".join(members)
+
+
+def _body_text(body: Body) -> bytes:
+    if isinstance(body, RawBody):
+        return _raw_text(body.data)
+    layout = _member("layout", body.layout) + b"," if body.layout else b""
+    if isinstance(body, JsonBody):
+        return layout + b'"json":' + _lines(body.value)
+    return b'%b%b,"events":%b' % (layout, _member("stream", body.framing), _lines(shrink(body.events)))
+
+
+def _raw_text(data: bytes) -> bytes:
+    try:
+        return _member("text", data.decode())
+    except UnicodeDecodeError:
+        return _member("base64", base64.b64encode(data).decode())
+
+
+def _member(key: str, value: Json) -> bytes:
+    return b'"%b":%b' % (key.encode(), compact_text(value))
+
+
+def _lines(value: Any) -> bytes:
+    """Return `value` with a line for each member, and for each element of an array of containers."""
+    if type(value) is dict and value:
+        members = [compact_text(key) + b":" + _value_text(member) for key, member in value.items()]
+        return b"{\n" + b",\n".join(members) + b"\n}"
+    return _value_text(value)
+
+
+def _value_text(value: Any) -> bytes:
+    if type(value) is list and value and type(value[0]) in (dict, list):
+        return b"[\n" + b",\n".join([compact_text(item) for item in value]) + b"\n]"
+    return compact_text(value)
+
+
+# -- reading
+
+
+def _read_request(document: dict[str, Any]) -> Request:
+    return Request(
+        method=_text(document["method"]),
+        upstream=_text(document["upstream"]),
+        path=_text(document["path"]),
+        query=_text(document.get("query", "")),
+        headers=_read_headers(document),
+        body=_read_body(document),
+    )
+
+
+def _read_response(document: dict[str, Any]) -> Response:
+    status, error = document.get("status"), document.get("error")
+    if not (status is None or type(status) is int) or not (error is None or type(error) is dict):
+        raise ValueError("status or error of the response is of a wrong type")
+    return Response(
+        status=status,
+        reason=_text(document.get("reason", "")),
+        headers=_read_headers(document),
+        type_name=_text(document.get("type", "")),
+        body=_read_body(document),
+        error=error,
+    )
+
+
+def _read_headers(document: dict[str, Any]) -> Headers:
+    return tuple((_text(name), _text(value)) for name, value in document.get("headers", ()))
+
+
+def _read_body(document: dict[str, Any]) -> Body | None:
+    if "json" in document:
+        return JsonBody(document["json"], _text(document.get("layout", "")))
+    if "events" in document:
+        framing, events = document["stream"], document["events"]
+        if framing not in _FRAMINGS or type(events) is not list:
+            raise ValueError("the stream is of no known framing")
+        return StreamBody(framing, expand(events), _text(document.get("layout", "")))
+    if "text" in document:
+        return RawBody(_text(document["text"]).encode())
+    if "base64" in document:
+        return RawBody(base64.b64decode(document["base64"], validate=True))
+    return None
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004 - of the format, not of the caller
+    return value

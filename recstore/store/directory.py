@@ -1,0 +1,210 @@
+"""The one module that writes files: every byte of a store passes through here.
+
+Each write goes to a temporary file beside its target and is renamed into place, so that a reader or a
+crash sees the old file or the new one and never half of one. `flush` makes everything written since the
+last flush durable; callers flush blobs before they publish the manifests that name them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from recstore.errors import Locked, RecstoreError
+
+__all__ = ["Directory", "TEMPORARY_PREFIX"]
+
+TEMPORARY_PREFIX: Final = ".tmp-"
+
+
+class Directory:
+    """A folder that is read by anyone and written by this class alone. Paths are relative, with `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders: set[str] = set()
+        self._unflushed: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        """Return where the file `name` is."""
+        return self.root / name
+
+    def read(self, name: str) -> bytes | None:
+        """Return the file's bytes, None if there is none.
+
+        Raises: RecstoreError: it cannot be read.
+        """
+        try:
+            with open(f"{self.root}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - Path costs more than the read
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _failure(f"{self.root}/{name}", "cannot be read", error) from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put `data` in the file `name`, replacing what was there, in one step.
+
+        After: a crash leaves the old file or the new one, and perhaps a temporary file, which
+        `remove_temporary` takes away. The file is durable only after `flush`.
+
+        Raises: RecstoreError: the disk is full, the folder read-only, and the like.
+        """
+        folder = name.rpartition("/")[0]
+        temporary = f"{self.root}/{folder}/{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+        try:
+            self._ensure_folder(folder)
+            self._write_temporary(temporary, folder, data)
+            os.replace(temporary, f"{self.root}/{name}")  # noqa: PTH105
+        except OSError as error:
+            _discard(temporary)
+            raise _failure(f"{self.root}/{name}", "cannot be written", error) from error
+        self._unflushed.add(name)
+
+    def remove(self, name: str) -> None:
+        """Remove the file `name` and the folders that it leaves empty; nothing if it is gone already."""
+        try:
+            os.unlink(f"{self.root}/{name}")  # noqa: PTH108
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _failure(f"{self.root}/{name}", "cannot be removed", error) from error
+        self._unflushed.discard(name)
+        folder = name.rpartition("/")[0]
+        while "/" in folder and self._remove_empty(folder):
+            folder = folder.rpartition("/")[0]
+
+    def move(self, name: str, target: str) -> None:
+        """Rename the file `name` to `target`, in one step.
+
+        Raises: RecstoreError: it cannot be moved.
+        """
+        try:
+            self._ensure_folder(target.rpartition("/")[0])
+            os.replace(f"{self.root}/{name}", f"{self.root}/{target}")  # noqa: PTH105
+        except OSError as error:
+            raise _failure(f"{self.root}/{name}", f"cannot be moved to {target}", error) from error
+
+    def flush(self) -> None:
+        """Make everything written so far durable: one file-system sync for many files, one each for few.
+
+        Source: POSIX `sync`; on Linux it returns when the data is on disk.
+        """
+        if len(self._unflushed) > _FEW and hasattr(os, "sync"):
+            os.sync()
+        else:
+            for name in self._unflushed:
+                _sync_file(f"{self.root}/{name}")
+                _sync_folder(f"{self.root}/{name.rpartition('/')[0]}")
+        self._unflushed.clear()
+
+    def walk(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        """Yield every file below `folder`, sorted by path; temporary files and links to folders left out."""
+        try:
+            with os.scandir(f"{self.root}/{folder}") as listing:
+                children = sorted(listing, key=lambda child: child.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield from self.walk(f"{folder}/{child.name}")
+            elif not child.name.startswith(TEMPORARY_PREFIX):
+                yield child
+
+    def name_of(self, entry: os.DirEntry[str]) -> str:
+        """Return the name, relative to this folder, of a file that `walk` found."""
+        return entry.path[len(str(self.root)) + 1 :].replace(os.sep, "/")
+
+    @contextmanager
+    def locked(self, timeout_s: float = 10.0) -> Iterator[None]:
+        """Hold the store's write lock: for what reads a file, decides and writes.
+
+        The lock is the operating system's, on `local/lock`: it goes with the process that held it.
+
+        Raises: Locked: another process held it for `timeout_s`.
+        """
+        from filelock import FileLock, Timeout
+
+        self._ensure_folder("local")
+        try:
+            with FileLock(self.path("local/lock"), timeout=timeout_s):
+                yield
+        except Timeout as error:
+            raise Locked(str(self.root), f"another process has been writing to it for {timeout_s:g} s") from error
+
+    def _write_temporary(self, path: str, folder: str, data: bytes) -> None:
+        try:
+            _write_file(path, data)
+        except FileNotFoundError:  # another process has removed the folder, empty, since we made it
+            self._folders.discard(folder)
+            self._ensure_folder(folder)
+            _write_file(path, data)
+
+    def _ensure_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(f"{self.root}/{folder}", exist_ok=True)  # noqa: PTH103
+            self._folders.add(folder)
+
+    def _remove_empty(self, folder: str) -> bool:
+        try:
+            os.rmdir(f"{self.root}/{folder}")  # noqa: PTH106
+        except OSError:
+            return False
+        self._folders.discard(folder)
+        return True
+
+
+_FEW: Final = 16
+
+
+def _write_file(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except OSError:
+        pass  # the error that is being reported says more than this one
+
+
+def _sync_file(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: str) -> None:
+    if os.name == "nt":
+        return  # Windows has no such call: NTFS journals its directories
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failure(path: str, what: str, error: OSError) -> RecstoreError:
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return RecstoreError(path, f"{what}: {error.strerror or error}", remedy)
+
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "Free some disk space, then run the command again: nothing that was there is lost.",
+    errno.EACCES: "Check who may write in that folder.",
+    errno.EROFS: "The file system is read-only: recordings can be replayed, not written.",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n), then run the command again.",
+}

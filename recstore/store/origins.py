@@ -1,0 +1,35 @@
+"""What a manifest's entry says of where an imported recording came from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from recstore.model import Json
+
+__all__ = ["LLAMA_STACK", "VCR", "minted_id", "origin_path"]
+
+LLAMA_STACK: Final = "llama-stack"
+VCR: Final = "vcr"
+
+_MINTED_LENGTH: Final = 12
+
+
+def origin_path(origin: dict[str, Json]) -> str:
+    """Return the path of the file that the recording was imported from, "" if it was not."""
+    path = origin.get("path", "")
+    return path if isinstance(path, str) else ""
+
+
+def minted_id(origin: dict[str, Json]) -> str:
+    """Return the id that the recorder made up for the response, "" where it made up none.
+
+    Source: llama-stack's recorder: `rec-` and the first 12 digits of the hash that names the file.
+    """
+    if origin.get("format") != LLAMA_STACK:
+        return ""
+    stem = origin_path(origin).rpartition("/")[2].partition(".")[0]
+    return f"rec-{stem[:_MINTED_LENGTH]}" if _is_hash(stem) else ""
+
+
+def _is_hash(stem: str) -> bool:
+    return len(stem) >= _MINTED_LENGTH and all(digit in "0123456789abcdef" for digit in stem)
