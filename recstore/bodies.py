@@ -131,4 +131,3 @@ def _json_lines(data: bytes) -> StreamBody | None:
         if all(LAYOUTS[layout](value) == line for value, line in zip(values, lines, strict=True)):
             return StreamBody("ndjson", values, layout)
     return None
-

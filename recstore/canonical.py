@@ -55,7 +55,7 @@ def canonical_form(request: Request) -> bytes:
         request.method.upper(),
         request.upstream,
         request.path,
-        _sorted_query(request.query),
+        [*_sorted_query(request.query)],
         [list(pair) for pair in identity_headers(request.headers)],
         kind,
     ]
@@ -78,9 +78,9 @@ def _is_indifferent(name: str, value: str) -> bool:
     return name == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(part.strip() for part in value.split(","))
 
 
-def _sorted_query(query: str) -> list[Json]:
+def _sorted_query(query: str) -> list[str]:
     """Return the query's `name=value` parts as sent, sorted by name; equal names keep their order."""
-    return sorted(query.split("&"), key=lambda part: part.partition("=")[0]) if query else []  # type: ignore[return-value]
+    return sorted(query.split("&"), key=lambda part: part.partition("=")[0]) if query else []
 
 
 def _first(pair: tuple[str, str]) -> str:

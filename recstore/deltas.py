@@ -70,24 +70,23 @@ def delta_between(before: Json, after: Json) -> Delta:
 
 def _compare(before: Any, after: Any, pointer: str, changes: Delta) -> None:
     kind = type(after)
-    if type(before) is not kind:
-        changes[pointer] = after
-    elif kind is dict:
-        if list(before) != list(after):
-            changes[pointer] = after
-            return
+    if kind is dict and type(before) is dict and list(before) == list(after):
         for key, value in after.items():
             old = before[key]
             if type(value) in _NESTED or type(value) is not type(old) or value != old or value == 0:
                 _compare(old, value, f"{pointer}/{_escape(key)}", changes)
-    elif kind is list:
-        if len(before) != len(after):
-            changes[pointer] = after
-            return
+    elif kind is list and type(before) is list and len(before) == len(after):
         for index, value in enumerate(after):
             _compare(before[index], value, f"{pointer}/{index}", changes)
-    elif before != after or (kind is float and repr(before) != repr(after)):  # 0.0 and -0.0 are equal
+    elif not _is_same_leaf(before, after):
         changes[pointer] = after
+
+
+def _is_same_leaf(before: Any, after: Any) -> bool:
+    kind = type(after)
+    if kind is not type(before) or kind in _NESTED or before != after:
+        return False
+    return kind is not float or repr(before) == repr(after)  # 0.0 and -0.0 are equal
 
 
 def _escape(key: str) -> str:
@@ -96,7 +95,7 @@ def _escape(key: str) -> str:
     return key
 
 
-def _replace(value: Any, pointer: str, replacement: Json) -> Json:
+def _replace(value: Any, pointer: str, replacement: Any) -> Any:
     """Put `replacement` in its place in `value`, and return the value."""
     steps = _steps(pointer)
     if not steps:

@@ -22,10 +22,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "Damage",
     "DamagedBlob",
     "DamagedManifest",
     "DamagedSource",
-    "Damage",
     "GitError",
     "Locked",
     "ManifestConflict",

@@ -70,7 +70,7 @@ def detect_layout(data: bytes, value: Json) -> str:
 
 
 def sorted_text(value: Json) -> bytes:
-    """Return `value` as compact UTF-8 text with sorted keys, spelled the same by every orjson version.
+    r"""Return `value` as compact UTF-8 text with sorted keys, spelled the same by every orjson version.
 
     Shape: keys in code-point order, no white space; reals as the shortest digits that give the double
     back, positional from 1e-4 up to below 1e16 and as `d.ddde-05` beyond; `"`, `\` and controls
@@ -177,10 +177,10 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
-def _integer(token: str) -> int:
-    value = int(token) if len(token) <= 20 else 1 << 64  # noqa: PLR2004 - no 64-bit integer is longer
-    if not -(1 << 63) <= value < 1 << 64 or token == "-0":
-        raise NotExactError(f"the integer {token[:40]} is not a 64-bit one")
+def _integer(digits: str) -> int:
+    value = int(digits) if len(digits) <= 20 else 1 << 64  # noqa: PLR2004 - no 64-bit integer is longer
+    if not -(1 << 63) <= value < 1 << 64 or digits == "-0":
+        raise NotExactError(f"the integer {digits[:40]} is not a 64-bit one")
     return value
 
 

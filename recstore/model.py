@@ -23,7 +23,7 @@ __all__ = [
     "StreamBody",
 ]
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 Framing: TypeAlias = Literal["objects", "sse", "sse-crlf", "ndjson"]
 

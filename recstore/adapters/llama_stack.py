@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-
 from recstore.adapters.source import SourceRecording
 from recstore.bodies import body_bytes, parse_event_stream
 from recstore.deltas import delta_between, expand
 from recstore.json_text import LAYOUTS, python_indented
 from recstore.model import Body, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.store.origins import LLAMA_STACK, origin_path
+from recstore.store.origins import LLAMA_STACK
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["is_recording", "read_document", "read_verbatim", "write_file"]
@@ -217,7 +216,7 @@ def _predicted(recording: Recording, test_id: str | None, origin: dict[str, Any]
     kind, _, members = origin["form"].partition("/")
     request = _REQUESTS[kind](recording.request, test_id, origin)
     request.update(origin.get("extra", {}))
-    document = {"request": request, "response": _predicted_response(recording)}
+    document: dict[str, Any] = {"request": request, "response": _predicted_response(recording)}
     if members != "0":
         document = {"test_id": test_id, **document}
     if members == "2":
@@ -295,5 +294,3 @@ def _mended(document: dict[str, Any], difference: Json) -> dict[str, Any]:
         if mended[part].get(member, body) is None:
             mended[part][member] = body
     return mended  # type: ignore[no-any-return]
-
-

@@ -211,5 +211,5 @@ def _read_body(document: dict[str, Any]) -> Body | None:
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise ValueError(f"{value!r:.40} is no text")  # noqa: TRY004 - of the format, not of the caller
+        raise ValueError(f"{value!r:.40} is no text")
     return value

@@ -11,13 +11,13 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from recstore.errors import Locked, RecstoreError
 
-__all__ = ["Directory", "TEMPORARY_PREFIX"]
+__all__ = ["TEMPORARY_PREFIX", "Directory"]
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 
@@ -40,7 +40,7 @@ class Directory:
         Raises: RecstoreError: it cannot be read.
         """
         try:
-            with open(f"{self.root}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 - Path costs more than the read
+            with open(f"{self.root}/{name}", "rb", buffering=0) as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -60,7 +60,7 @@ class Directory:
         try:
             self._ensure_folder(folder)
             self._write_temporary(temporary, folder, data)
-            os.replace(temporary, f"{self.root}/{name}")  # noqa: PTH105
+            os.replace(temporary, f"{self.root}/{name}")
         except OSError as error:
             _discard(temporary)
             raise _failure(f"{self.root}/{name}", "cannot be written", error) from error
@@ -69,7 +69,7 @@ class Directory:
     def remove(self, name: str) -> None:
         """Remove the file `name` and the folders that it leaves empty; nothing if it is gone already."""
         try:
-            os.unlink(f"{self.root}/{name}")  # noqa: PTH108
+            os.unlink(f"{self.root}/{name}")
         except FileNotFoundError:
             return
         except OSError as error:
@@ -86,7 +86,7 @@ class Directory:
         """
         try:
             self._ensure_folder(target.rpartition("/")[0])
-            os.replace(f"{self.root}/{name}", f"{self.root}/{target}")  # noqa: PTH105
+            os.replace(f"{self.root}/{name}", f"{self.root}/{target}")
         except OSError as error:
             raise _failure(f"{self.root}/{name}", f"cannot be moved to {target}", error) from error
 
@@ -147,12 +147,12 @@ class Directory:
 
     def _ensure_folder(self, folder: str) -> None:
         if folder not in self._folders:
-            os.makedirs(f"{self.root}/{folder}", exist_ok=True)  # noqa: PTH103
+            os.makedirs(f"{self.root}/{folder}", exist_ok=True)
             self._folders.add(folder)
 
     def _remove_empty(self, folder: str) -> bool:
         try:
-            os.rmdir(f"{self.root}/{folder}")  # noqa: PTH106
+            os.rmdir(f"{self.root}/{folder}")
         except OSError:
             return False
         self._folders.discard(folder)
@@ -173,10 +173,8 @@ def _write_file(path: str, data: bytes) -> None:
 
 
 def _discard(path: str) -> None:
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except OSError:
-        pass  # the error that is being reported says more than this one
+    with suppress(OSError):  # the error that is being reported says more than one from here would
+        os.unlink(path)
 
 
 def _sync_file(path: str) -> None:

@@ -47,7 +47,9 @@ def manifest_path(test_id: str) -> str:
     file, _, rest = test_id.partition("::")
     folders = [_safe(part, _FOLDER_LENGTH) for part in file.split("/") if part not in ("", ".")][-_FOLDERS:]
     readable = _safe(rest or "session", _READABLE_LENGTH)
-    return "/".join(["tests", *folders, f"{readable}-{blake3.blake3(test_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"])
+    return "/".join(
+        ["tests", *folders, f"{readable}-{blake3.blake3(test_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"]
+    )
 
 
 def shared_path(name: BlobName) -> str:

@@ -1,0 +1,259 @@
+"""The store as a library: recordings in, found, and out again, verified on every read.
+
+Nothing here knows Git, HTTP or other recorders. Replaying one test touches its manifest and its blobs and
+nothing else: the manifest's path follows from the test's id, a blob's path from the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from recstore.canonical import request_key
+from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
+from recstore.model import BlobName, Entry, Manifest, Recording, Request
+from recstore.store.codec import decode_recording, encode_recording
+from recstore.store.directory import Directory
+from recstore.store.furniture import FURNITURE
+from recstore.store.manifest_text import format_manifest, parse_manifest
+from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.origins import minted_id
+
+if TYPE_CHECKING:
+    from recstore.store.index import Index
+
+__all__ = ["FOLDER", "Store"]
+
+FOLDER: Final = ".recstore"
+
+
+class Store:
+    """A folder of blobs and manifests, usable with or without Git.
+
+    >>> store = Store.create(Path("project"))                     # doctest: +SKIP
+    >>> store.put("tests/test_chat.py::test_answer", [recording])  # doctest: +SKIP
+    >>> store.find(request, "tests/test_chat.py::test_answer")    # doctest: +SKIP
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self._index: Index | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Return the store in the folder `path`, or in its `.recstore`.
+
+        Raises: NotInStore: there is none.
+        """
+        for folder in (path / FOLDER, path):
+            if (folder / "blobs").is_dir() or (folder / ".gitattributes").is_file():
+                return cls(Directory(folder))
+        raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
+
+    @classmethod
+    def create(cls, path: Path) -> Store:
+        """Return the store in `path/.recstore`, made if it is not there; files of the user's are left alone.
+
+        Raises: RecstoreError: the folder cannot be written.
+        """
+        store = cls(Directory(path / FOLDER))
+        for name, data in FURNITURE.items():
+            if store.directory.read(name) is None:
+                store.directory.write(name, data)
+        store.directory.flush()
+        return store
+
+    # -- writing
+
+    def put(self, test_id: str | None, recordings: Iterable[Recording]) -> Manifest:
+        """Store `recordings` as those of the test, in order, in place of what it had; return its manifest.
+
+        Recordings made outside any test (`test_id` None) get a manifest each, and replace nothing; the
+        last one's is returned.
+
+        After: the blobs are durable before a manifest names them. A crash leaves the old manifest.
+
+        Raises: DamagedBlob: a blob of that name is there with other bytes. RecstoreError: disk trouble.
+        """
+        times: dict[str, int] = {}
+        entries = []
+        for recording in recordings:
+            blob = self.put_blob(recording)
+            times[blob.key] = times.get(blob.key, 0) + 1
+            entries.append(Entry(blob, times[blob.key]))
+        self.directory.flush()
+        if test_id is not None:
+            manifests = [Manifest(test_id, tuple(entries))]
+        else:
+            manifests = [Manifest(None, (Entry(entry.blob, 1),)) for entry in entries]
+        self.publish(manifests)
+        return manifests[-1]
+
+    def put_blob(self, recording: Recording, minted: str = "") -> BlobName:
+        """Write the recording's blob unless it is there, and return its name.
+
+        After: durable only once `directory.flush` was called; until then nothing may name it.
+
+        Raises: DamagedBlob: a file of that name holds other bytes; it is left as it is.
+        """
+        data = encode_recording(recording, minted)
+        blob = BlobName(request_key(recording.request), digest_of(data))
+        path = blob_path(blob)
+        present = self.directory.read(path)
+        if present is None:
+            self.directory.write(path, data)
+        elif present != data:
+            raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
+        return blob
+
+    def publish(self, manifests: Iterable[Manifest]) -> None:
+        """Write each manifest in place of its old one, in one step each; one without entries is removed.
+
+        Raises: DamagedManifest: another test's manifest has that path. RecstoreError: disk trouble.
+        """
+        for manifest in manifests:
+            path = self._path_of(manifest)
+            present = self.directory.read(path)
+            if present is not None:
+                self._parse(present, path, manifest.test_id)
+            text = format_manifest(manifest)
+            if not manifest.entries:
+                self.directory.remove(path)
+            elif text != present:
+                self.directory.write(path, text)
+        self.directory.flush()
+
+    # -- reading
+
+    def manifest(self, test_id: str) -> Manifest | None:
+        """Return the manifest of the test, None if it has none.
+
+        Raises: DamagedManifest, ManifestConflict, NewerVersion: it is there and cannot be used.
+        """
+        path = manifest_path(test_id)
+        data = self.directory.read(path)
+        return None if data is None else self._parse(data, path, test_id)
+
+    def shared_manifest(self, blob: BlobName) -> Manifest | None:
+        """Return the manifest of a blob recorded outside any test, None if there is none.
+
+        Raises: as `manifest`.
+        """
+        path = shared_path(blob)
+        data = self.directory.read(path)
+        return None if data is None else self._parse(data, path, None)
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Yield every manifest: of tests, by path, then those of recordings made outside any test.
+
+        Raises: as `manifest`.
+        """
+        for path in self.manifest_paths():
+            yield self.read_manifest(path)
+
+    def manifest_paths(self) -> Iterator[str]:
+        """Yield the path of every manifest below the store's folder."""
+        for folder in ("tests", "shared"):
+            for file in self.directory.walk(folder):
+                yield self.directory.name_of(file)
+
+    def read_manifest(self, path: str) -> Manifest:
+        """Return the manifest at `path` below the store's folder.
+
+        Raises: NotInStore: there is none. DamagedManifest: also where its name is not its test's.
+        ManifestConflict, NewerVersion: as `manifest`.
+        """
+        data = self.directory.read(path)
+        if data is None:
+            raise NotInStore(path, "there is no such manifest")
+        manifest = parse_manifest(data, self._subject(path))
+        if self._path_of(manifest) != path:
+            raise DamagedManifest(
+                self._subject(path),
+                "its name is not the one of the test or recording that it names",
+                f"Rename it to {FOLDER}/{self._path_of(manifest)}, or remove it.",
+            )
+        return manifest
+
+    def tests(self) -> Iterator[str]:
+        """Yield the id of every test that has a manifest.
+
+        Raises: as `manifests`.
+        """
+        for path in self.manifest_paths():
+            if path.startswith("tests/"):
+                test_id = self.read_manifest(path).test_id
+                assert test_id is not None  # noqa: S101 - read_manifest has checked the path against the id
+                yield test_id
+
+    def blobs(self) -> Iterator[BlobName]:
+        """Yield the name of every blob file; files that have no blob's name are not blobs."""
+        for file in self.directory.walk("blobs"):
+            name = parse_blob_name(file.name.removesuffix(".json"))
+            if name is not None and self.directory.name_of(file) == blob_path(name):
+                yield name
+
+    def find(self, request: Request, test_id: str | None = None) -> tuple[Entry, ...]:
+        """Return what the test has recorded for `request`, first time first; without a test, what any has.
+
+        Raises: as `manifest`.
+        """
+        key = request_key(request)
+        if test_id is None:
+            return self.index.entries_of(key)
+        manifest = self.manifest(test_id)
+        return tuple(entry for entry in manifest.entries if entry.blob.key == key) if manifest else ()
+
+    def get(self, entry: Entry) -> Recording:
+        """Return the recording that `entry` names, its recorder's own ids filled in.
+
+        Raises: NotInStore: the blob is not there. DamagedBlob: its bytes do not fit its name.
+        NewerVersion: a later recstore wrote it.
+        """
+        data = self.read_blob(entry.blob)
+        return decode_recording(data, self._subject(blob_path(entry.blob)), minted_id(entry.origin))
+
+    def read_blob(self, blob: BlobName) -> bytes:
+        """Return the blob's bytes, which are what its name says.
+
+        Raises: NotInStore, DamagedBlob: as `get`.
+        """
+        path = blob_path(blob)
+        data = self.directory.read(path)
+        if data is None:
+            raise NotInStore(
+                self._subject(path),
+                "the blob is missing",
+                "`git checkout -- .recstore` brings back committed blobs; or record the test again.",
+            )
+        if digest_of(data) != blob.digest:
+            raise DamagedBlob(self._subject(path), "its bytes do not fit its name")
+        return data
+
+    @property
+    def index(self) -> Index:
+        """The look-up over all manifests and blobs, brought up to date by each question."""
+        if self._index is None:
+            from recstore.store.index import Index
+
+            self._index = Index(self)
+        return self._index
+
+    def _path_of(self, manifest: Manifest) -> str:
+        if manifest.test_id is not None:
+            return manifest_path(manifest.test_id)
+        if len({entry.blob for entry in manifest.entries}) != 1:
+            raise DamagedManifest(FOLDER, "a manifest of `shared/` names one blob, neither none nor several")
+        return shared_path(manifest.entries[0].blob)
+
+    def _parse(self, data: bytes, path: str, test_id: str | None) -> Manifest:
+        manifest = parse_manifest(data, self._subject(path))
+        if manifest.test_id != test_id:
+            raise DamagedManifest(
+                self._subject(path), f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
+            )
+        return manifest
+
+    def _subject(self, path: str) -> str:
+        return f"{FOLDER}/{path}"
