@@ -103,8 +103,8 @@ class Directory:
                 _sync_folder(f"{self.root}/{name.rpartition('/')[0]}")
         self._unflushed.clear()
 
-    def walk(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        """Yield every file below `folder`, sorted by path; temporary files and links to folders left out."""
+    def walk(self, folder: str, *, temporary: bool = False) -> Iterator[os.DirEntry[str]]:
+        """Yield every file below `folder`, sorted by path; links left out, and temporary files unless wanted."""
         try:
             with os.scandir(f"{self.root}/{folder}") as listing:
                 children = sorted(listing, key=lambda child: child.name)
@@ -112,8 +112,8 @@ class Directory:
             return
         for child in children:
             if child.is_dir(follow_symlinks=False):
-                yield from self.walk(f"{folder}/{child.name}")
-            elif not child.name.startswith(TEMPORARY_PREFIX):
+                yield from self.walk(f"{folder}/{child.name}", temporary=temporary)
+            elif child.is_file(follow_symlinks=False) and (temporary or not child.name.startswith(TEMPORARY_PREFIX)):
                 yield child
 
     def name_of(self, entry: os.DirEntry[str]) -> str:

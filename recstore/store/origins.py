@@ -6,12 +6,17 @@ from typing import Final
 
 from recstore.model import Json
 
-__all__ = ["LLAMA_STACK", "VCR", "minted_id", "origin_path"]
+__all__ = ["LLAMA_STACK", "VCR", "is_imported", "minted_id", "origin_path"]
 
 LLAMA_STACK: Final = "llama-stack"
 VCR: Final = "vcr"
 
 _MINTED_LENGTH: Final = 12
+
+
+def is_imported(origin: dict[str, Json]) -> bool:
+    """Return whether the recording came from another recorder's file."""
+    return "format" in origin
 
 
 def origin_path(origin: dict[str, Json]) -> str:

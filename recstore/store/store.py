@@ -90,25 +90,33 @@ class Store:
         self.publish(manifests)
         return manifests[-1]
 
-    def put_blob(self, recording: Recording, minted: str = "") -> BlobName:
+    def put_blob(self, recording: Recording) -> BlobName:
         """Write the recording's blob unless it is there, and return its name.
 
         After: durable only once `directory.flush` was called; until then nothing may name it.
 
         Raises: DamagedBlob: a file of that name holds other bytes; it is left as it is.
         """
-        data = encode_recording(recording, minted)
+        data = encode_recording(recording)
         blob = BlobName(request_key(recording.request), digest_of(data))
-        path = blob_path(blob)
-        present = self.directory.read(path)
-        if present is None:
-            self.directory.write(path, data)
-        elif present != data:
-            raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
+        self.put_encoded(blob, data)
         return blob
 
+    def put_encoded(self, blob: BlobName, data: bytes, *, dry_run: bool = False) -> bool:
+        """Write a blob whose bytes and name are known, unless it is there; return whether it was not.
+
+        After, Raises: as `put_blob`.
+        """
+        path = blob_path(blob)
+        present = self.directory.read(path)
+        if present is None and not dry_run:
+            self.directory.write(path, data)
+        elif present is not None and present != data:
+            raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
+        return present is None
+
     def publish(self, manifests: Iterable[Manifest]) -> None:
-        """Write each manifest in place of its old one, in one step each; one without entries is removed.
+        """Write each manifest in place of its old one, in one step each.
 
         Raises: DamagedManifest: another test's manifest has that path. RecstoreError: disk trouble.
         """
@@ -118,11 +126,17 @@ class Store:
             if present is not None:
                 self._parse(present, path, manifest.test_id)
             text = format_manifest(manifest)
-            if not manifest.entries:
-                self.directory.remove(path)
-            elif text != present:
+            if text != present:
                 self.directory.write(path, text)
         self.directory.flush()
+
+    def withdraw(self, manifests: Iterable[Manifest]) -> None:
+        """Remove each manifest; its blobs stay.
+
+        Raises: RecstoreError: disk trouble.
+        """
+        for manifest in manifests:
+            self.directory.remove(self._path_of(manifest))
 
     # -- reading
 

@@ -1,0 +1,153 @@
+"""Recordings of other recorders into the store: read in parallel, proved exact, published in one order.
+
+Blobs first, made durable; then, under the store's lock, the manifests that name them. A crash in between
+leaves blobs that nothing names, and `gc` takes those away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recstore.adapters.discovery import SourceFile, scope_of, source_files
+from recstore.adapters.merging import ImportedEntry, execute, merged
+from recstore.adapters.reading import read_source
+from recstore.errors import DamagedSource, RecstoreError
+from recstore.model import BlobName
+from recstore.store import Store
+from recstore.store.directory import Directory
+from recstore.store.parallel import in_batches
+from recstore.upstreams import UpstreamMap
+
+__all__ = ["ImportOptions", "ImportReport", "import_paths"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How to import: `replace` drops what earlier imports left and this one does not bring again."""
+
+    upstreams: UpstreamMap = field(default_factory=UpstreamMap)
+    replace: bool = False
+    dry_run: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did, or with `dry_run` would have done."""
+
+    files: int = 0
+    recordings: int = 0
+    tests: int = 0
+    source_bytes: int = 0
+    new_blobs: int = 0
+    new_bytes: int = 0
+    changed_manifests: tuple[str, ...] = ()
+    removed_entries: int = 0
+    removed_blobs: int = 0
+    not_recordings: tuple[str, ...] = ()
+    problems: tuple[RecstoreError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _FileResult:
+    """What one file gave: entries for its recordings, or why there are none."""
+
+    name: str
+    entries: tuple[ImportedEntry, ...] = ()
+    new_blobs: tuple[tuple[BlobName, int], ...] = ()
+    problem: RecstoreError | None = None
+
+
+Progress = Callable[[int, int], None]
+"""Called with the number of files done, and of all files."""
+
+
+def import_paths(
+    store: Store, paths: Iterable[Path], options: ImportOptions, progress: Progress | None = None
+) -> ImportReport:
+    """Import every recording below `paths` and return what came of it.
+
+    Importing the same again changes nothing. A file that cannot be read is a problem of the report, and
+    stops no other; what was stored of it before stays.
+
+    Raises: NotInStore: a path is not there. Locked, Damage, ManifestConflict, NewerVersion: of the store.
+    """
+    project = store.directory.root.parent
+    wanted = tuple(paths)
+    files = source_files(wanted, project)
+    results = []
+    for result in _results(store, files, options):
+        results.append(result)
+        if progress is not None:
+            progress(len(results), len(files))
+    scope = scope_of(wanted, project) if options.replace else ()
+    return _publish(store, files, results, options, scope)
+
+
+def _publish(
+    store: Store, files: list[SourceFile], results: list[_FileResult], options: ImportOptions, scope: tuple[str, ...]
+) -> ImportReport:
+    imported = [entry for result in results for entry in result.entries]
+    broken = {result.name for result in results if result.problem is not None}
+    store.directory.flush()
+    with store.directory.locked():
+        change, removed_entries = merged(list(store.manifests()), imported, scope, keep=broken)
+        if not options.dry_run:
+            execute(store, change, remove_unnamed=options.replace)
+    new_blobs = {blob: size for result in results for blob, size in result.new_blobs}
+    return ImportReport(
+        files=len(files),
+        recordings=len(imported),
+        tests=len({entry.test_id for entry in imported if entry.test_id is not None}),
+        source_bytes=sum(file.size_bytes for file in files),
+        new_blobs=len(new_blobs),
+        new_bytes=sum(new_blobs.values()),
+        changed_manifests=change.owners,
+        removed_entries=removed_entries,
+        removed_blobs=len(change.unnamed) if options.replace else 0,
+        not_recordings=tuple(result.name for result in results if not result.entries and result.problem is None),
+        problems=tuple(result.problem for result in results if result.problem is not None),
+    )
+
+
+# -- reading files, in one process or several
+
+
+def _results(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[_FileResult]:
+    job = _Job(store.directory.root, options.upstreams, options.dry_run)
+    return in_batches(job.read_batch, files, [file.size_bytes for file in files], options.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a worker process needs to know; it writes blobs, whose names nothing states yet."""
+
+    root: Path
+    upstreams: UpstreamMap
+    dry_run: bool
+
+    def read_batch(self, files: list[SourceFile]) -> list[_FileResult]:
+        store = Store(Directory(self.root))
+        return [self._read_file(store, file) for file in files]
+
+    def _read_file(self, store: Store, file: SourceFile) -> _FileResult:
+        try:
+            data = Path(file.location).read_bytes()
+            prepared = read_source(data, file.name, self.upstreams)
+            new_blobs = tuple(
+                (recording.blob, len(recording.data))
+                for recording in prepared
+                if store.put_encoded(recording.blob, recording.data, dry_run=self.dry_run)
+            )
+        except OSError as error:
+            problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
+            return _FileResult(file.name, problem=problem)
+        except RecstoreError as error:
+            return _FileResult(file.name, problem=error)
+        entries = tuple(
+            ImportedEntry(recording.test_id, recording.blob, recording.origin, recording.is_union)
+            for recording in prepared
+        )
+        return _FileResult(file.name, entries, new_blobs)

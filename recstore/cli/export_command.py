@@ -1,0 +1,60 @@
+"""`recstore export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recstore.adapters.exporting import ExportOptions, ExportReport, export_recordings
+from recstore.cli.project import json_option, open_project
+from recstore.cli.terminal import counted, progress, say_error, show_json
+
+__all__ = ["command"]
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--test", default="", help="Only this test: an id, an id without its parameters, or a glob.")
+@click.option("--force", is_flag=True, help="Overwrite files that are there with other bytes.")
+@click.option("-n", "--dry-run", is_flag=True, help="List the files that would be written, and write none.")
+@json_option
+def command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: bool) -> None:
+    """Write imported recordings back into FOLDER: each file at its path, byte for byte."""
+    store, _ = open_project()
+    with progress("Exporting") as step:
+        report = export_recordings(store, folder, ExportOptions(test, force, dry_run), step)
+    if as_json:
+        show_json(_as_json(report, dry_run=dry_run))
+    else:
+        _show(report, folder, dry_run=dry_run)
+    if report.problems:
+        raise click.exceptions.Exit(report.problems[0].exit_code)
+
+
+def _show(report: ExportReport, folder: Path, *, dry_run: bool) -> None:
+    for problem in report.problems:
+        say_error(problem)
+    if dry_run:
+        for name in report.written:
+            click.echo(name)
+    click.echo(
+        f"{'Would write' if dry_run else 'Wrote'} {counted(len(report.written), 'file')} into {folder}; "
+        f"{len(report.unchanged):,} there already."
+    )
+    if report.native:
+        click.echo(
+            f"{counted(report.native, 'recording')} made with recstore {'has' if report.native == 1 else 'have'} no file to go back to."
+        )
+    if report.problems:
+        click.echo(f"{counted(len(report.problems), 'file')} could not be written.")
+
+
+def _as_json(report: ExportReport, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "written": report.written,
+        "unchanged": len(report.unchanged),
+        "native": report.native,
+        "problems": [{"file": problem.subject, "reason": problem.reason} for problem in report.problems],
+    }

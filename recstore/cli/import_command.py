@@ -1,0 +1,76 @@
+"""`recstore import`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from recstore.adapters.importing import ImportOptions, ImportReport, import_paths
+from recstore.cli.project import json_option, open_project
+from recstore.cli.terminal import counted, listed, progress, say, say_error, show_json, size
+
+__all__ = ["command"]
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Drop what earlier imports left and these files do not bring again.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@json_option
+def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: bool) -> None:
+    """Bring the recordings in PATHS (files or folders) into the store.
+
+    Recognises llama-stack's recordings and vcrpy's cassettes by what is in the files. Each recording is proved
+    to come out byte for byte before it is stored. Importing again changes nothing.
+    """
+    store, settings = open_project()
+    options = ImportOptions(settings.upstreams, replace, dry_run, workers=os.cpu_count() or 1)
+    with progress("Importing") as step:
+        report = import_paths(store, paths, options, step)
+    if as_json:
+        show_json(_as_json(report, dry_run=dry_run))
+    else:
+        _show(report, dry_run=dry_run)
+    if report.problems:
+        raise click.exceptions.Exit(report.problems[0].exit_code)
+
+
+def _show(report: ImportReport, *, dry_run: bool) -> None:
+    for problem in report.problems:
+        say_error(problem)
+    for name in listed(report.not_recordings):
+        say(f"not a recording: {name}")
+    click.echo(
+        f"{'Would import' if dry_run else 'Imported'} {counted(report.recordings, 'recording')} "
+        f"of {counted(report.tests, 'test')} from {counted(report.files, 'file')} ({size(report.source_bytes)}): "
+        f"{counted(report.new_blobs, 'new blob')} ({size(report.new_bytes)}), "
+        f"{counted(len(report.changed_manifests), 'manifest')} changed."
+    )
+    if report.removed_entries or report.removed_blobs:
+        click.echo(
+            f"Removed {counted(report.removed_entries, 'entry', 'entries')} and "
+            f"{counted(report.removed_blobs, 'blob')} that the files do not bring again."
+        )
+    if report.not_recordings:
+        click.echo(f"{counted(len(report.not_recordings), 'file')} held no recording and stayed out.")
+    if report.problems:
+        click.echo(f"{counted(len(report.problems), 'file')} could not be read; nothing of it was stored.")
+
+
+def _as_json(report: ImportReport, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "files": report.files,
+        "recordings": report.recordings,
+        "tests": report.tests,
+        "source_bytes": report.source_bytes,
+        "new_blobs": report.new_blobs,
+        "new_bytes": report.new_bytes,
+        "changed_manifests": report.changed_manifests,
+        "removed_entries": report.removed_entries,
+        "removed_blobs": report.removed_blobs,
+        "not_recordings": report.not_recordings,
+        "problems": [{"file": problem.subject, "reason": problem.reason} for problem in report.problems],
+    }

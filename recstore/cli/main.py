@@ -1,0 +1,103 @@
+"""The `recstore` command: its sub-commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from recstore import __version__
+from recstore.errors import RecstoreError
+
+__all__ = ["COMMANDS", "main", "program"]
+
+COMMANDS: Final = {
+    "init": "Make this project a store.",
+    "import": "Bring in recordings that another recorder wrote.",
+    "export": "Write imported recordings back into their files.",
+    "ls": "List recordings.",
+    "show": "Show a test's or a recording's request and answer.",
+    "stats": "Count and measure what is in the store.",
+    "status": "Say what state the store is in.",
+    "verify": "Check every byte of the store.",
+    "rekey": "Rename blobs after the upstream map has changed.",
+    "demo": "See the whole thing work in a scratch repository.",
+}
+"""Command -> what it does, in the order of a day's work."""
+
+EXIT_CODES: Final = """\
+\b
+Exit codes:
+  0  done                           30  the store is locked
+  1  error                          40  Git could not answer
+  2  wrong use                      41  a manifest is in conflict
+  10 something is missing           50  remote error
+  20 damage                         60  a secret would be committed
+  21 written by a newer version     130 interrupted
+"""
+
+_INTERRUPTED: Final = 130
+
+
+class _LazyCommands(click.Group):
+    """The commands by name: a command's module is imported when it is called, or its help is asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"recstore.cli.{name}_command").command
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean `recstore {near[0]}`?" if near else ""
+            context.fail(f"There is no command `{name}`.{hint}")
+        return super().resolve_command(context, args)
+
+
+@click.group(cls=_LazyCommands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="recstore")
+def program() -> None:
+    """Keep recorded requests and responses of tests: content-addressed, deduplicated, in Git."""
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with the exit code that the README's table states."""
+    try:
+        code = program.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        code = _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except RecstoreError as error:
+        from recstore.cli.terminal import say_error
+
+        say_error(error)
+        code = error.exit_code
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a message
+        from recstore.cli.terminal import say_defect
+
+        say_defect(error)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,49 @@
+"""`recstore rekey`."""
+
+from __future__ import annotations
+
+import click
+
+from recstore.adapters.rekeying import RekeyReport, rekey_store
+from recstore.cli.project import json_option, open_project
+from recstore.cli.terminal import counted, show_json
+
+__all__ = ["command"]
+
+
+@click.command("rekey")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be renamed, and rename nothing.")
+@json_option
+def command(*, dry_run: bool, as_json: bool) -> None:
+    """Rename blobs after the upstream map has changed.
+
+    A blob's name holds the request's key, and the key holds the upstream's label. Rewrites names and manifests,
+    offline, and prints which requests have become the same. No recording is lost.
+    """
+    store, settings = open_project()
+    report = rekey_store(store, settings.upstreams, dry_run=dry_run)
+    if as_json:
+        show_json(_as_json(report, dry_run=dry_run))
+    else:
+        _show(report, dry_run=dry_run)
+
+
+def _show(report: RekeyReport, *, dry_run: bool) -> None:
+    for new, old in report.merges.items():
+        click.echo(f"{new[:12]} is one request now; it was {', '.join(key[:12] for key in old)}")
+    click.echo(
+        f"{'Would rename' if dry_run else 'Renamed'} {counted(len(report.renamed), 'blob')} "
+        f"in {counted(len(report.changed_manifests), 'manifest')}; "
+        f"{counted(report.entries, 'entry', 'entries')} looked at, "
+        f"{counted(len(report.merges), 'request')} merged."
+    )
+
+
+def _as_json(report: RekeyReport, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "entries": report.entries,
+        "renamed": [{"from": str(old), "to": str(new)} for old, new in report.renamed],
+        "changed_manifests": report.changed_manifests,
+        "merges": report.merges,
+    }

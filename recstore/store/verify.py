@@ -1,0 +1,158 @@
+"""Check every byte of a store: names against contents, requests against keys, manifests against blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recstore.canonical import request_key
+from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
+from recstore.model import BlobName, Manifest
+from recstore.store.codec import decode_recording
+from recstore.store.directory import TEMPORARY_PREFIX, Directory
+from recstore.store.names import blob_path, digest_of, parse_blob_name
+from recstore.store.parallel import in_batches
+from recstore.store.store import FOLDER, Store
+
+__all__ = ["VerifyReport", "quarantine", "verify_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was checked and what is wrong; `unnamed` blobs are sound, but no manifest names them."""
+
+    blobs: int
+    bytes: int
+    manifests: int
+    entries: int
+    problems: tuple[RecstoreError, ...]
+    damaged_files: tuple[str, ...]
+    unnamed: tuple[BlobName, ...]
+    leftovers: tuple[str, ...]
+
+
+Progress = Callable[[int, int], None]
+"""Called with the number of blobs done, and of all blobs."""
+
+
+def verify_store(store: Store, workers: int = 1, progress: Progress | None = None) -> VerifyReport:
+    """Read and check every blob and every manifest, and return what was found. Nothing is changed."""
+    names, sizes_bytes, leftovers = _blob_files(store)
+    problems: list[RecstoreError] = []
+    damaged: list[str] = []
+    job = _BlobCheck(store.directory.root)
+    for done, (name, problem) in enumerate(in_batches(job.check_batch, names, sizes_bytes, workers), start=1):
+        if problem is not None:
+            problems.append(problem)
+            if isinstance(problem, Damage):
+                damaged.append(name)
+        if progress is not None:
+            progress(done, len(names))
+    manifests = _readable_manifests(store, problems)
+    present = {blob for name in names if (blob := _blob_of(name)) is not None}
+    named = {entry.blob for manifest in manifests for entry in manifest.entries}
+    problems += [_missing(blob, manifests) for blob in sorted(named - present)]
+    return VerifyReport(
+        blobs=len(names),
+        bytes=sum(sizes_bytes),
+        manifests=len(manifests),
+        entries=sum(len(manifest.entries) for manifest in manifests),
+        problems=tuple(problems),
+        damaged_files=tuple(damaged),
+        unnamed=tuple(sorted(present - named)),
+        leftovers=tuple(leftovers),
+    )
+
+
+def quarantine(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Move the files `names` out of the way, into `local/quarantine`, and return where they are now.
+
+    After: nothing is overwritten; a file of that name that is there already gets company with a number.
+    """
+    moved = []
+    with store.directory.locked():
+        for name in names:
+            target = _free_name(store.directory, f"local/quarantine/{Path(name).name}")
+            store.directory.move(name, target)
+            moved.append(target)
+    return tuple(moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _BlobCheck:
+    """What a worker process needs to check blobs."""
+
+    root: Path
+
+    def check_batch(self, names: list[str]) -> list[tuple[str, RecstoreError | None]]:
+        directory = Directory(self.root)
+        return [(name, _problem_of(directory, name)) for name in names]
+
+
+def _problem_of(directory: Directory, name: str) -> RecstoreError | None:
+    subject = f"{FOLDER}/{name}"
+    blob = _blob_of(name)
+    if blob is None:
+        return DamagedBlob(subject, "has no blob's name, or is in the wrong folder")
+    try:
+        data = directory.read(name)
+        if data is None:
+            return None  # removed since the folder was listed: not there is not damaged
+        if digest_of(data) != blob.digest:
+            return DamagedBlob(subject, "its bytes do not fit its name")
+        if request_key(decode_recording(data, subject).request) != blob.key:
+            return DamagedBlob(subject, "the request in it is not the one its name says")
+    except RecstoreError as error:
+        return error
+    return None
+
+
+def _blob_of(name: str) -> BlobName | None:
+    blob = parse_blob_name(Path(name).name.removesuffix(".json"))
+    return blob if blob is not None and blob_path(blob) == name else None
+
+
+def _blob_files(store: Store) -> tuple[list[str], list[int], list[str]]:
+    names, sizes_bytes, leftovers = [], [], []
+    for folder in ("blobs", "tests", "shared"):
+        for file in store.directory.walk(folder, temporary=True):
+            name = store.directory.name_of(file)
+            if file.name.startswith(TEMPORARY_PREFIX):
+                leftovers.append(name)
+            elif folder == "blobs":
+                names.append(name)
+                sizes_bytes.append(file.stat(follow_symlinks=False).st_size)
+    return names, sizes_bytes, leftovers
+
+
+def _readable_manifests(store: Store, problems: list[RecstoreError]) -> list[Manifest]:
+    manifests = []
+    for path in store.manifest_paths():
+        try:
+            manifests.append(store.read_manifest(path))
+        except NotInStore:
+            continue  # removed since the folder was listed
+        except RecstoreError as error:
+            problems.append(error)
+    return manifests
+
+
+def _missing(blob: BlobName, manifests: list[Manifest]) -> NotInStore:
+    tests = sorted(
+        {manifest.test_id or "shared" for manifest in manifests for entry in manifest.entries if entry.blob == blob}
+    )
+    others = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+    return NotInStore(
+        f"{FOLDER}/{blob_path(blob)}",
+        f"the blob is missing; {tests[0]}{others} names it",
+        "`git checkout -- .recstore` brings back committed blobs; or record the test again.",
+    )
+
+
+def _free_name(directory: Directory, name: str) -> str:
+    number, free = 1, name
+    while directory.path(free).exists():
+        number += 1
+        free = f"{name}.{number}"
+    return free
