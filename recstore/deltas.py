@@ -8,7 +8,6 @@ shape differs: other keys, another order of keys, another length, another type.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -42,15 +41,14 @@ def expand(stored: list[Json]) -> list[Json]:
     """
     if not stored:
         return []
-    value, *deltas = stored
-    texts = [orjson.dumps(value)]
+    working = _WorkingValue(stored[0])
+    texts = [orjson.dumps(working.value)]
     size_bytes = len(texts[0])
-    for delta in deltas:
+    for delta in stored[1:]:
         if type(delta) is not dict:
             raise DeltaError("an event after the first is no object of changes")
-        for pointer, replacement in delta.items():
-            value = _replace(value, pointer, replacement)
-        texts.append(orjson.dumps(value))
+        working.apply(delta)
+        texts.append(orjson.dumps(working.value))
         size_bytes += len(texts[-1])
         if size_bytes > EXPANDED_LIMIT_BYTES:
             raise DeltaError(f"its events grow to more than {EXPANDED_LIMIT_BYTES >> 20} MiB")
@@ -71,15 +69,20 @@ def delta_between(before: Json, after: Json) -> Delta:
 def _compare(before: Any, after: Any, pointer: str, changes: Delta) -> None:
     kind = type(after)
     if kind is dict and type(before) is dict and list(before) == list(after):
-        for key, value in after.items():
-            old = before[key]
-            if type(value) in _NESTED or type(value) is not type(old) or value != old or value == 0:
-                _compare(old, value, f"{pointer}/{_escape(key)}", changes)
+        children = zip(after, before.values(), after.values(), strict=True)
     elif kind is list and type(before) is list and len(before) == len(after):
-        for index, value in enumerate(after):
-            _compare(before[index], value, f"{pointer}/{index}", changes)
-    elif not _is_same_leaf(before, after):
-        changes[pointer] = after
+        children = zip(map(str, range(len(after))), before, after, strict=True)
+    else:
+        if not _is_same_leaf(before, after):
+            changes[pointer] = after
+        return
+    for key, old, new in children:
+        if new is old:
+            continue
+        if type(new) in _NESTED:
+            _compare(old, new, f"{pointer}/{_escape(key)}", changes)
+        elif not _is_same_leaf(old, new):
+            changes[f"{pointer}/{_escape(key)}"] = new
 
 
 def _is_same_leaf(before: Any, after: Any) -> bool:
@@ -95,24 +98,42 @@ def _escape(key: str) -> str:
     return key
 
 
-def _replace(value: Any, pointer: str, replacement: Any) -> Any:
-    """Put `replacement` in its place in `value`, and return the value."""
-    steps = _steps(pointer)
-    if not steps:
-        return replacement
+class _WorkingValue:
+    """The value that deltas are applied to, and where each pointer led: most deltas name the same few places."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._places: dict[str, tuple[Any, Any]] = {}
+
+    def apply(self, delta: Delta) -> None:
+        for pointer, replacement in delta.items():
+            if not pointer:
+                self.value = replacement
+                self._places.clear()
+                continue
+            place = self._places.get(pointer)
+            if place is None:
+                place = self._places[pointer] = _place(self.value, pointer)
+            container, key = place
+            if type(container[key]) in _NESTED:
+                self._places.clear()  # places inside what goes
+            container[key] = replacement
+
+
+def _place(value: Any, pointer: str) -> tuple[Any, Any]:
+    """Return the container that `pointer` leads to, and the key or index in it."""
+    *steps, last = _steps(pointer)
     node = value
     try:
-        for step in steps[:-1]:
+        for step in steps:
             node = node[step] if type(node) is dict else _element(node, step)
         if type(node) is dict:
-            node[steps[-1]]  # a key that is not there must not appear
-            node[steps[-1]] = replacement
-        else:
-            _element(node, steps[-1])
-            node[int(steps[-1])] = replacement
+            node[last]  # a key that is not there must not appear
+            return node, last
+        _element(node, last)
     except (KeyError, IndexError, TypeError) as error:
         raise DeltaError(f"the event before has no place {pointer}") from error
-    return value
+    return node, int(last)
 
 
 def _element(node: Any, step: str) -> Any:
@@ -121,10 +142,7 @@ def _element(node: Any, step: str) -> Any:
     return node[int(step)]
 
 
-@lru_cache(maxsize=4096)
-def _steps(pointer: str) -> tuple[str, ...]:
-    if not pointer:
-        return ()
+def _steps(pointer: str) -> list[str]:
     if not pointer.startswith("/"):
         raise DeltaError(f"{pointer!r} is no JSON Pointer")
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]

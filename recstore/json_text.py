@@ -22,6 +22,7 @@ __all__ = [
     "DEPTH_LIMIT",
     "LAYOUTS",
     "NotExactError",
+    "compact_lines",
     "compact_text",
     "detect_layout",
     "parse_exact",
@@ -84,6 +85,12 @@ def compact_text(value: Json) -> bytes:
     """Return `value` as `sorted_text` does, with the keys in their own order."""
     text = orjson.dumps(value)
     return _spelled(value, 0) if _may_misspell(text) else text
+
+
+def compact_lines(values: list[Json]) -> bytes:
+    """Return the compact text of each value, joined by a comma and a line feed."""
+    text = b",\n".join([orjson.dumps(value) for value in values])
+    return b",\n".join([_spelled(value, 0) for value in values]) if _may_misspell(text) else text
 
 
 def python_indented(value: Json) -> bytes:

@@ -67,16 +67,24 @@ def _files_below(path: Path, folder: Path) -> Iterator[SourceFile]:
     if start.is_file():
         yield SourceFile(str(start)[prefix:].replace(os.sep, "/"), str(start), start.stat().st_size)
         return
-    for parent, folders, files in os.walk(start):
-        folders[:] = sorted(name for name in folders if name not in _PRUNED)
-        for name in files:
-            location = f"{parent}{os.sep}{name}"
-            if name.endswith(_SUFFIXES) and _stays_below(location, start):
-                yield SourceFile(location[prefix:].replace(os.sep, "/"), location, os.stat(location).st_size)
+    for entry in _walk(str(start)):
+        if entry.name.endswith(_SUFFIXES) and _stays_below(entry, start):
+            yield SourceFile(entry.path[prefix:].replace(os.sep, "/"), entry.path, entry.stat().st_size)
 
 
-def _stays_below(location: str, start: Path) -> bool:
-    if not os.path.islink(location):
-        return True
-    target = Path(os.path.realpath(location))
+def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        children = list(listing)
+    for child in children:
+        if child.is_dir(follow_symlinks=False):
+            if child.name not in _PRUNED:
+                yield from _walk(child.path)
+        else:
+            yield child
+
+
+def _stays_below(entry: os.DirEntry[str], start: Path) -> bool:
+    if not entry.is_symlink():
+        return entry.is_file()
+    target = Path(os.path.realpath(entry.path))
     return target.is_file() and start in target.parents

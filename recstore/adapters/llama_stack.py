@@ -50,7 +50,7 @@ def read_document(document: dict[str, Any], path: str, upstreams: UpstreamMap) -
         origin["extra"] = extra
     test_id = document.get("test_id")
     test_id = test_id if isinstance(test_id, str) and test_id else None
-    difference = delta_between(_without_bodies(_predicted(recording, test_id, origin)), _without_bodies(document))
+    difference = delta_between(_envelope(recording, test_id, origin), _without_bodies(document))
     if difference:
         origin["document"] = difference
     return SourceRecording(test_id, recording, origin, is_union="/models-" in f"/{path}")
@@ -69,9 +69,7 @@ def write_file(recording: Recording, test_id: str | None, origin: dict[str, Any]
     """Return the bytes of the file that the recording was imported from."""
     if origin["form"] == "verbatim":
         return body_bytes(recording.response.body)
-    document = _predicted(recording, test_id, origin)
-    if "document" in origin:
-        document = _mended(document, origin["document"])
+    document = _document(recording, test_id, origin)
     layout = origin.get("layout")
     return LAYOUTS[layout](document) if layout else python_indented(document) + b"\n"
 
@@ -183,6 +181,13 @@ def _stream_lines(stream: StreamBody) -> list[str]:
     return body_bytes(stream).decode().removesuffix("\n").split("\n")
 
 
+def _written_request_body(request: Request) -> Json:
+    """Return the request body as recorded; the recorder notes down `{}` for a listing, which has none."""
+    if isinstance(request.body, JsonBody):
+        return request.body.value
+    return {} if request.method == "GET" and request.path.endswith(_LISTINGS) else None
+
+
 def _written_body(response: Response) -> Json:
     body = response.body
     if isinstance(body, JsonBody):
@@ -200,10 +205,13 @@ def _typed(value: Json, type_name: str) -> Json:
 
 
 def _form(document: dict[str, Any]) -> str:
-    request = document["request"]
-    kind = "http" if "payload" in request else "call" if "url" in request else "tool"
+    kind = _kind_of(document["request"])
     members = (1 if "test_id" in document else 0) + (1 if "id_normalization_mapping" in document else 0)
     return f"{kind}/{members}"
+
+
+def _kind_of(request: dict[str, Any]) -> str:
+    return "http" if "payload" in request else "call" if "url" in request else "tool"
 
 
 def _extra_members(document: dict[str, Any]) -> dict[str, Json]:
@@ -212,7 +220,21 @@ def _extra_members(document: dict[str, Any]) -> dict[str, Json]:
     return {name: value for name, value in document["request"].items() if name not in known}
 
 
-def _predicted(recording: Recording, test_id: str | None, origin: dict[str, Any]) -> dict[str, Any]:
+def _document(recording: Recording, test_id: str | None, origin: dict[str, Any]) -> dict[str, Any]:
+    """Return the document that the file holds: the one predicted, with the origin's corrections, and the bodies."""
+    document = _envelope(recording, test_id, origin)
+    if "document" in origin:
+        [document] = expand([document, origin["document"]])[1:]  # type: ignore[assignment]
+    member = _BODY_MEMBERS[origin["form"].partition("/")[0]]
+    if document["request"].get(member, 0) is None:
+        document["request"][member] = _written_request_body(recording.request)
+    if document["response"].get("body", 0) is None:
+        document["response"]["body"] = _written_body(recording.response)
+    return document
+
+
+def _envelope(recording: Recording, test_id: str | None, origin: dict[str, Any]) -> dict[str, Any]:
+    """Return that document with null in place of the bodies, which the blob carries."""
     kind, _, members = origin["form"].partition("/")
     request = _REQUESTS[kind](recording.request, test_id, origin)
     request.update(origin.get("extra", {}))
@@ -231,7 +253,7 @@ def _predicted_call(request: Request, _test_id: str | None, origin: dict[str, An
         "method": "POST",
         "url": _recorded_url(origin["base"], request.path, endpoint) + _question(request.query),
         "headers": {},
-        "body": body,
+        "body": None,
         "endpoint": endpoint,
         "model": body.get("model", "") if type(body) is dict else "",
     }
@@ -242,7 +264,7 @@ def _predicted_http(request: Request, test_id: str | None, origin: dict[str, Any
         "test_id": test_id,
         "url": origin["base"] + request.path + _question(request.query),
         "method": request.method,
-        "payload": request.body.value if isinstance(request.body, JsonBody) else None,
+        "payload": None,
     }
 
 
@@ -251,7 +273,7 @@ def _predicted_tool(request: Request, test_id: str | None, _origin: dict[str, An
         "test_id": test_id,
         "provider": request.upstream,
         "tool_name": request.path.removeprefix("/"),
-        "kwargs": request.body.value if isinstance(request.body, JsonBody) else None,
+        "kwargs": None,
     }
 
 
@@ -265,7 +287,7 @@ def _question(query: str) -> str:
 def _predicted_response(recording: Recording) -> dict[str, Any]:
     response = recording.response
     is_streaming = isinstance(response.body, StreamBody) and not recording.request.path.endswith("/models")
-    document: dict[str, Any] = {"body": _written_body(response), "is_streaming": is_streaming}
+    document: dict[str, Any] = {"body": None, "is_streaming": is_streaming}
     if response.status is not None:
         document = {"status": response.status, **document}
     if response.error is not None:
@@ -275,22 +297,13 @@ def _predicted_response(recording: Recording) -> dict[str, Any]:
     return document
 
 
-_BODIES: Final = (("request", "body"), ("request", "payload"), ("request", "kwargs"), ("response", "body"))
+_BODY_MEMBERS: Final = {"call": "body", "http": "payload", "tool": "kwargs"}
 
 
 def _without_bodies(document: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of `document` in which the bodies, which the blob carries, are null."""
-    copy = dict(document, request=dict(document["request"]), response=dict(document["response"]))
-    for part, member in _BODIES:
-        if member in copy[part]:
-            copy[part][member] = None
-    return copy
-
-
-def _mended(document: dict[str, Any], difference: Json) -> dict[str, Any]:
-    bodies = {place: document[place[0]][place[1]] for place in _BODIES if place[1] in document[place[0]]}
-    mended: Any = expand([_without_bodies(document), difference])[1]
-    for (part, member), body in bodies.items():
-        if mended[part].get(member, body) is None:
-            mended[part][member] = body
-    return mended  # type: ignore[no-any-return]
+    request, response = dict(document["request"]), dict(document["response"], body=None)
+    member = _BODY_MEMBERS[_kind_of(request)]
+    if member in request:
+        request[member] = None
+    return dict(document, request=request, response=response)

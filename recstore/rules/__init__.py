@@ -1,4 +1,4 @@
-"""When two requests are close enough: rules that a look-up applies to both of them before it compares them.
+r"""When two requests are close enough: rules that a look-up applies to both of them before it compares them.
 
 What a request *is* (`canonical`) knows none of them, so changing one changes no file. A rule is a table of
 the configuration, of one of these kinds:
@@ -7,7 +7,7 @@ the configuration, of one of these kinds:
     ignore_query = "api-version"         the query parameters of that name, a shell pattern
     ignore_header = "accept-language"    the headers of that name, a shell pattern
     round = 5                            reals, to 5 digits; with `text_from = 4` also decimals in strings
-    replace = 'id-\\d+'                   a regular expression in strings, by `with = "id-*"`; with
+    replace = 'id-\d+'                    a regular expression in strings, by `with = "id-*"`; with
                                          `in = ["body", "path", "query"]` elsewhere than in the body
     preset = "llama-stack"               the rules of that name
 

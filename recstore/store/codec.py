@@ -14,7 +14,7 @@ import orjson
 
 from recstore.deltas import DeltaError, expand, shrink
 from recstore.errors import DamagedBlob, NewerVersion
-from recstore.json_text import compact_text
+from recstore.json_text import compact_lines, compact_text
 from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
 
 __all__ = ["BLOB_VERSION", "PLACEHOLDER", "decode_recording", "decode_request", "encode_recording"]
@@ -151,14 +151,14 @@ def _member(key: str, value: Json) -> bytes:
 def _lines(value: Any) -> bytes:
     """Return `value` with a line for each member, and for each element of an array of containers."""
     if type(value) is dict and value:
-        members = [compact_text(key) + b":" + _value_text(member) for key, member in value.items()]
+        members = [orjson.dumps(key) + b":" + _value_text(member) for key, member in value.items()]
         return b"{\n" + b",\n".join(members) + b"\n}"
     return _value_text(value)
 
 
 def _value_text(value: Any) -> bytes:
     if type(value) is list and value and type(value[0]) in (dict, list):
-        return b"[\n" + b",\n".join([compact_text(item) for item in value]) + b"\n]"
+        return b"[\n" + compact_lines(value) + b"\n]"
     return compact_text(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from recstore.model import Json
@@ -12,6 +13,7 @@ LLAMA_STACK: Final = "llama-stack"
 VCR: Final = "vcr"
 
 _MINTED_LENGTH: Final = 12
+_HASH: Final = re.compile(rf"[0-9a-f]{{{_MINTED_LENGTH},}}")
 
 
 def is_imported(origin: dict[str, Json]) -> bool:
@@ -33,8 +35,4 @@ def minted_id(origin: dict[str, Json]) -> str:
     if origin.get("format") != LLAMA_STACK:
         return ""
     stem = origin_path(origin).rpartition("/")[2].partition(".")[0]
-    return f"rec-{stem[:_MINTED_LENGTH]}" if _is_hash(stem) else ""
-
-
-def _is_hash(stem: str) -> bool:
-    return len(stem) >= _MINTED_LENGTH and all(digit in "0123456789abcdef" for digit in stem)
+    return f"rec-{stem[:_MINTED_LENGTH]}" if _HASH.fullmatch(stem) else ""

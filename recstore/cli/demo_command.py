@@ -1,0 +1,92 @@
+"""`recstore demo`."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import click
+
+from recstore.cli.terminal import say
+from recstore.errors import GitError, RecstoreError
+
+__all__ = ["command"]
+
+
+@click.command("demo")
+@click.option("--keep", type=click.Path(path_type=Path), help="Make the demo project here, and leave it there.")
+def command(keep: Path | None) -> None:
+    """See the whole thing work, offline, in a scratch Git repository.
+
+    Imports a handful of recordings that come with the package, finds, shows, verifies and exports them.
+    """
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="recstore-demo-") as folder:
+            _Tour(Path(folder) / "project").run()
+        return
+    if keep.exists():
+        raise click.UsageError(f"{keep} is there already; name a folder that is not.")
+    _Tour(keep).run()
+    say(f"The project stays in {keep}.")
+
+
+class _Tour:
+    """One run of the demo in `folder`; every step is a real command, shown with what it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self) -> None:
+        with as_file(files("recstore.demo") / "project") as project:
+            shutil.copytree(project, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        recordings = sorted(self.folder.glob("tests/recordings/*.json"))
+        self._title(f"A project whose recorder left {len(recordings)} JSON files")
+        self._git("init", "--quiet")
+        self._recstore("init")
+        self._recstore("import", "tests")
+        self._title("What is there, by test and by request")
+        self._recstore("ls")
+        self._recstore("show", "test_home_again")
+        self._title("Is it all sound, and does it come out as it went in?")
+        self._recstore("verify")
+        self._recstore("export", "exported")
+        self._compare(recordings)
+        self._title("Into Git")
+        self._recstore("stats")
+        self._git("add", ".recstore", "tests/test_planets.py")
+        self._git("-c", "user.name=Demo", "-c", "user.email=demo@localhost", "commit", "--quiet", "-m", "Recordings")
+        self._git("log", "--oneline", "--stat", "--format=%s", "--", ".recstore/tests")
+
+    def _compare(self, recordings: list[Path]) -> None:
+        exported = self.folder / "exported"
+        equal = sum(filecmp.cmp(file, exported / file.relative_to(self.folder), shallow=False) for file in recordings)
+        if equal != len(recordings):
+            raise RecstoreError("demo", f"only {equal} of {len(recordings)} exported files equal their source")
+        click.echo(f"{equal} of {len(recordings)} exported files equal their source, byte for byte.")
+
+    def _title(self, text: str) -> None:
+        click.echo("\n" + click.style(f"== {text}", bold=True))
+
+    def _recstore(self, *arguments: str) -> None:
+        self._run("recstore", [sys.executable, "-m", "recstore", *arguments], arguments)
+
+    def _git(self, *arguments: str) -> None:
+        shown = tuple(argument for argument in arguments if "=" not in argument and argument != "-c")
+        self._run("git", ["git", *arguments], shown)
+
+    def _run(self, program: str, command: list[str], shown: tuple[str, ...]) -> None:
+        click.echo("\n" + click.style(f"$ {program} {' '.join(shown)}", fg="cyan"))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECSTORE_"))}
+        sys.stdout.flush()
+        try:
+            done = subprocess.run(command, cwd=self.folder, env=environment, check=False)  # noqa: S603 - our own words
+        except FileNotFoundError as error:
+            raise GitError(program, "is not on the PATH", "Install Git, then run `recstore demo` again.") from error
+        if done.returncode:
+            raise RecstoreError(f"{program} {shown[0]}", f"ended with exit code {done.returncode}")

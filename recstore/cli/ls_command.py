@@ -1,0 +1,90 @@
+"""`recstore ls`."""
+
+from __future__ import annotations
+
+import click
+
+from recstore.cli.project import json_option, open_project
+from recstore.cli.terminal import counted, printable, say_error, show_json, size
+from recstore.store.index import Filter, Row
+from recstore.store.origins import origin_path
+
+__all__ = ["command"]
+
+
+@click.command("ls")
+@click.argument("test", default="")
+@click.option("--upstream", default="", help="Only this upstream.")
+@click.option("--endpoint", default="", help="Only paths with this in them.")
+@click.option("--model", default="", help="Only this model.")
+@click.option("--status", type=int, help="Only this HTTP status.")
+@click.option("--missing", is_flag=True, help="Only entries whose blob is missing or damaged.")
+@json_option
+def command(*, as_json: bool, missing: bool, **wanted: str | int | None) -> None:
+    """List recordings by test: all, or those of tests with TEST in their id.
+
+    A `*` in TEST or an option stands for any characters.
+    """
+    store, _ = open_project()
+    with store.index.fresh() as index:
+        problems = index.problems()
+        rows = [row for row in index.listing(Filter(**wanted)) if not missing or row.state != "present"]  # type: ignore[arg-type]
+    for problem in problems:
+        say_error(problem)
+    if as_json:
+        for row in rows:
+            show_json(_as_json(row))
+    else:
+        _show(rows)
+    if problems:
+        raise click.exceptions.Exit(problems[0].exit_code)
+
+
+def _show(rows: list[Row]) -> None:
+    owner: str | None = ""
+    for row in rows:
+        if row.test_id != owner:
+            owner = row.test_id
+            click.echo(click.style(printable(owner or "(outside any test)"), bold=True))
+        click.echo(printable(_line(row)))
+    tests = {row.test_id for row in rows if row.test_id is not None}
+    blobs = {row.entry.blob for row in rows}
+    click.echo(
+        f"{counted(len(rows), 'recording')} of {counted(len(tests), 'test')} in {counted(len(blobs), 'blob')}.",
+        err=True,
+    )
+
+
+def _line(row: Row) -> str:
+    if row.state == "missing":
+        return f"  {row.entry.blob.key[:12]}  missing"
+    again = f" (time {row.entry.n})" if row.entry.n > 1 else ""
+    kind = "damaged" if row.state == "damaged" else "error" if row.is_error else "stream" if row.is_stream else ""
+    parts = (
+        row.entry.blob.key[:12],
+        f"{size(row.size_bytes):>8}",
+        row.method,
+        row.upstream + row.path,
+        row.model,
+        kind,
+    )
+    return "  " + "  ".join(part for part in parts if part) + again
+
+
+def _as_json(row: Row) -> dict[str, object]:
+    return {
+        "test": row.test_id,
+        "n": row.entry.n,
+        "key": row.entry.blob.key,
+        "digest": row.entry.blob.digest,
+        "state": row.state,
+        "method": row.method,
+        "upstream": row.upstream,
+        "path": row.path,
+        "model": row.model,
+        "status": row.status,
+        "is_stream": row.is_stream,
+        "is_error": row.is_error,
+        "size_bytes": row.size_bytes,
+        "origin": origin_path(row.entry.origin),
+    }

@@ -1,0 +1,1 @@
+"""A small project with recordings of its own, which `recstore demo` imports. Invented; nobody's data."""

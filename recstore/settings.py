@@ -1,0 +1,177 @@
+"""What a project sets: in `recstore.toml` or `[tool.recstore]` of `pyproject.toml`, and in the environment above it.
+
+    sources = ["tests/recordings"]                  folders of loose recordings that another recorder writes
+
+    [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
+    ollama = ["http://localhost:11434", "http://ollama:11434"]
+
+    [[tool.recstore.rules]]                         which requests are close enough, see `rules`
+    preset = "llama-stack"
+
+A variable `RECSTORE_` and the setting's name in capitals, unless empty, holds what would stand behind the `=`
+in the file, and takes the whole place of it; a plain word needs no quotes. Options of a command are above
+both: whoever parses them replaces the fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from recstore.errors import UsageError
+from recstore.rules import RuleSet, parse_rules, refuse_unknown
+from recstore.upstreams import UpstreamMap
+
+__all__ = ["PREFIX", "Settings", "load_settings", "parse_settings"]
+
+PREFIX: Final = "RECSTORE_"
+"""How the name of every variable of recstore's begins."""
+
+_OWN_FILE: Final = "recstore.toml"
+_SHARED_FILE: Final = "pyproject.toml"
+_BASE_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]+(/[^?#\s]*)?")
+_ERROR_LINE: Final = re.compile(r" ?\(at line (\d+), column (\d+)\)| ?\(at end of document\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a project sets; without configuration, what is here."""
+
+    upstreams: UpstreamMap = field(default_factory=UpstreamMap)
+    rules: RuleSet = field(default_factory=RuleSet)
+    sources: tuple[str, ...] = ()
+
+
+def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
+    """Return the settings of the project in the folder `project`, those of `environment` above them.
+
+    Raises: UsageError: a file or a variable cannot be used; it is named, with the line where there is one.
+    """
+    subject, table = _configuration(project)
+    settings = parse_settings(table, subject)
+    variables = {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
+    refuse_unknown(variables, [f"{PREFIX}{name.upper()}" for name in _PARSERS], "the environment")
+    for variable, text in variables.items():
+        name = variable.removeprefix(PREFIX).lower()
+        settings = replace(settings, **{name: _PARSERS[name](_variable_value(variable, text), variable)})
+    return settings
+
+
+def parse_settings(table: Mapping[str, Any], subject: str) -> Settings:
+    """Return the settings that the table states; `subject` is where it stands, for errors.
+
+    Raises: UsageError: a name is not known, or its value is none for it.
+    """
+    refuse_unknown(table, _PARSERS, subject)
+    return Settings(**{name: _PARSERS[name](value, subject) for name, value in table.items()})
+
+
+# -- files
+
+
+def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
+    own, shared = _read_toml(project / _OWN_FILE), _read_toml(project / _SHARED_FILE)
+    tools = (shared or {}).get("tool")
+    table = tools.get("recstore") if isinstance(tools, dict) else None
+    if own is not None and table is not None:
+        raise UsageError(
+            str(project / _OWN_FILE),
+            f"{project / _SHARED_FILE} has settings of recstore too, in [tool.recstore]",
+            "Keep them in one of the two files.",
+        )
+    if own is not None:
+        return str(project / _OWN_FILE), own
+    if table is not None and not isinstance(table, dict):
+        raise UsageError(str(project / _SHARED_FILE), f"tool.recstore = {table!r} is no table")
+    return str(project / _SHARED_FILE), table or {}
+
+
+def _read_toml(path: Path) -> dict[str, Any] | None:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(str(path), f"cannot be read: {error.strerror}") from error
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise UsageError(f"{path}:1", "begins with a byte order mark", "Save it as UTF-8 without one.")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}", f"is not UTF-8: byte {data[error.start]:#04x}") from error
+    return _parse_toml(text, str(path))
+
+
+def _parse_toml(text: str, subject: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = _ERROR_LINE.search(str(error))
+        line = place[1] if place and place[1] else text.rstrip().count("\n") + 1
+        reason = _ERROR_LINE.sub("", str(error))
+        raise UsageError(f"{subject}:{line}", f"is not TOML: {reason}") from error
+
+
+# -- variables
+
+
+def _variable_value(variable: str, text: str) -> Any:
+    if not text.lstrip().startswith(("[", "{", '"', "'")):
+        return text
+    table = _parse_toml(f"value = {text.strip()}", variable)
+    if len(table) != 1:
+        raise UsageError(variable, "holds more than one value")
+    return table["value"]
+
+
+# -- values
+
+
+def _parse_upstreams(value: Any, subject: str) -> UpstreamMap:
+    if not isinstance(value, dict):
+        raise UsageError(subject, f"upstreams = {value!r} is no table", 'One line of it: `label = "https://host"`.')
+    labels: dict[str, str] = {}
+    for label, bases in value.items():
+        name = f"upstreams.{label}"
+        if not label:
+            raise UsageError(subject, "upstreams: a label is empty")
+        for base in _texts(bases, name, subject):
+            _check_base(base, name, subject)
+            if labels.setdefault(base.rstrip("/"), label) != label:
+                raise UsageError(subject, f"{name}: {base!r} is a base URL of `{labels[base.rstrip('/')]}` already")
+    return UpstreamMap(tuple((label, base) for base, label in labels.items()))
+
+
+def _check_base(base: str, name: str, subject: str) -> None:
+    if _BASE_URL.fullmatch(base) is None:
+        raise UsageError(
+            subject,
+            f"{name}: {base!r} is no base URL",
+            "One is a scheme, a host and perhaps a path: `https://host/v1`; no user, query or fragment.",
+        )
+
+
+def _parse_sources(value: Any, subject: str) -> tuple[str, ...]:
+    return _texts(value, "sources", subject)
+
+
+def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise UsageError(
+            subject, f"{name} = {value!r} is neither a string nor an array of strings, empty ones not counted"
+        )
+    return tuple(texts)
+
+
+_PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
+    {"upstreams": _parse_upstreams, "rules": parse_rules, "sources": _parse_sources}
+)
+"""What makes the value of each field of `Settings`."""

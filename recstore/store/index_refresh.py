@@ -1,0 +1,198 @@
+"""Bringing the index up to date: what changed since, and nothing else, is read.
+
+A blob never changes: a name that is known and still there is trusted. A manifest is trusted while its
+stamp (time, size, inode) is the one under which it was read, and only if it had been at rest by then: a
+file that was written again within the same tick of the file system's clock, to the same size, looks as it
+did before. What could not be read is never trusted; it is read again each time.
+
+Source: Git, Documentation/technical/racy-git.txt
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from recstore.errors import NotInStore, RecstoreError
+from recstore.model import BlobName, Manifest
+from recstore.store.index_database import data_version, file_system_now_ns, transaction
+from recstore.store.index_facts import Facts, facts_of
+from recstore.store.names import blob_path, parse_blob_name
+
+if TYPE_CHECKING:
+    from recstore.store.store import Store
+
+__all__ = ["RACY_WINDOW_NS", "refresh"]
+
+RACY_WINDOW_NS: Final = 2_000_000_000
+"""The coarsest clock of a file system in use: FAT's, of two seconds."""
+
+_RACY: Final = ""
+"""The stamp of a manifest that was not at rest when it was read: no file ever has it."""
+
+_SOUND: Final = -1
+
+_KNOWN_BLOBS: Final = f"""
+    SELECT 'blobs/' || substr(key, 1, 2) || '/' || key || '-' || digest || '.json',
+        CASE WHEN is_damaged THEN size_bytes ELSE {_SOUND} END
+    FROM blob
+"""  # noqa: S608 - put together of constants
+"""Path -> the size of a damaged blob, or `_SOUND`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    name: BlobName
+    size_bytes: int
+    is_damaged: bool
+    facts: Facts
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What the database has to forget and to learn, and what is wrong with the rest."""
+
+    old_manifests: list[tuple[str]] = field(default_factory=list)
+    manifests: list[tuple[str, str, Manifest]] = field(default_factory=list)
+    old_blobs: list[BlobName] = field(default_factory=list)
+    blobs: list[_Blob] = field(default_factory=list)
+    problems: list[RecstoreError] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.old_manifests or self.manifests or self.old_blobs or self.blobs)
+
+
+def refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
+    """Make the database say what the store's files say; return what is wrong with those that cannot be read.
+
+    Files are read without holding the database's lock. If another process has changed the database
+    meanwhile, what was read may be older than what it wrote, and is read again.
+
+    Raises: sqlite3.DatabaseError: the database is damaged or locked, or cannot be written.
+    """
+    while True:
+        version = data_version(connection)
+        changes = _find_changes(store, connection)
+        if not changes:
+            return tuple(changes.problems)
+        with transaction(connection):
+            if data_version(connection) == version:
+                _apply(changes, connection)
+                return tuple(changes.problems)
+
+
+def _find_changes(store: Store, connection: sqlite3.Connection) -> _Changes:
+    changes = _Changes()
+    _find_changed_manifests(store, connection, changes)
+    _find_changed_blobs(store, connection, changes)
+    return changes
+
+
+# -- manifests
+
+
+def _find_changed_manifests(store: Store, connection: sqlite3.Connection, changes: _Changes) -> None:
+    known = dict(connection.execute("SELECT path, stamp FROM manifest"))
+    present = dict(_stamps(store))
+    changed = {path: stamp for path, stamp in present.items() if known.get(path) != stamp}
+    changes.old_manifests = [(path,) for path in known if path not in present or path in changed]
+    now_ns = file_system_now_ns(connection) if changed else 0
+    for path, stamp in changed.items():
+        try:
+            manifest = store.read_manifest(path)
+        except NotInStore:
+            continue  # it has gone since the walk
+        except RecstoreError as error:
+            changes.problems.append(error)
+            continue
+        changes.manifests.append((path, stamp if _was_at_rest(stamp, now_ns) else _RACY, manifest))
+
+
+def _stamps(store: Store) -> Iterator[tuple[str, str]]:
+    for folder in ("tests", "shared"):
+        for file in store.directory.walk(folder):
+            try:
+                status = file.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # it has gone since it was listed
+            yield store.directory.name_of(file), _stamp(status)
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"  # text: an inode may exceed 63 bits
+
+
+def _was_at_rest(stamp: str, now_ns: int) -> bool:
+    return int(stamp.partition(" ")[0]) + RACY_WINDOW_NS <= now_ns
+
+
+# -- blobs
+
+
+def _find_changed_blobs(store: Store, connection: sqlite3.Connection, changes: _Changes) -> None:
+    known: dict[str, int] = dict(connection.execute(_KNOWN_BLOBS))
+    present = {store.directory.name_of(file) for file in store.directory.walk("blobs")}
+    gone = known.keys() - present
+    changes.old_blobs = [name for path in gone if (name := _name_at(path))]
+    for path in sorted(path for path in present if known.get(path) != _SOUND):
+        name = _name_at(path)
+        blob = _read_blob(store, name, changes.problems) if name else None
+        if blob and known.get(path) != (blob.size_bytes if blob.is_damaged else _SOUND):
+            changes.blobs.append(blob)
+
+
+def _name_at(path: str) -> BlobName | None:
+    """Return the name of the blob that belongs at `path`, None if none does."""
+    name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
+    return name if name and path == blob_path(name) else None
+
+
+def _read_blob(store: Store, name: BlobName, problems: list[RecstoreError]) -> _Blob | None:
+    path = blob_path(name)
+    try:
+        data = store.read_blob(name)
+        return _Blob(name, len(data), is_damaged=False, facts=facts_of(data, f"{store.directory.root.name}/{path}"))
+    except NotInStore:
+        return None  # it has gone since the walk
+    except RecstoreError as error:
+        problems.append(error)
+    try:
+        size_bytes = os.stat(store.directory.path(path)).st_size
+    except OSError:
+        size_bytes = 0
+    return _Blob(name, size_bytes, is_damaged=True, facts=Facts())
+
+
+# -- the database
+
+
+def _apply(changes: _Changes, connection: sqlite3.Connection) -> None:
+    connection.executemany("DELETE FROM entry WHERE manifest = ?", changes.old_manifests)
+    connection.executemany("DELETE FROM manifest WHERE path = ?", changes.old_manifests)
+    connection.executemany(
+        "INSERT INTO manifest VALUES (?, ?, ?)",
+        ((path, manifest.test_id, stamp) for path, stamp, manifest in changes.manifests),
+    )
+    connection.executemany(
+        "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (path, entry.blob.key, entry.blob.digest, entry.n, entry.is_union, orjson.dumps(entry.origin))
+            for path, _, manifest in changes.manifests
+            for entry in manifest.entries
+        ),
+    )
+    connection.executemany(
+        "DELETE FROM blob WHERE key = ? AND digest = ?", ((name.key, name.digest) for name in changes.old_blobs)
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (blob.name.key, blob.name.digest, blob.size_bytes, blob.is_damaged, *astuple(blob.facts))
+            for blob in changes.blobs
+        ),
+    )

@@ -1,0 +1,227 @@
+"""How the index follows the files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recstore.canonical import request_key
+from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
+from recstore.model import (
+    BlobName,
+    Entry,
+    Json,
+    JsonBody,
+    Manifest,
+    Recording,
+    Request,
+    Response,
+)
+from recstore.store import Store
+from recstore.store.directory import Directory
+from recstore.store.index import Filter, Index
+from recstore.store.index_rows import BlobState
+from recstore.store.manifest_text import format_manifest
+from recstore.store.names import blob_path, digest_of, manifest_path
+
+CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
+HOUR_NS = 3_600_000_000_000
+LONG_AGO_NS = 1_600_000_000_000_000_000
+
+
+def _recording(prompt: str = "Hello", answer: str = "Yes") -> Recording:
+    body: Json = {"model": "gpt-4o", "prompt": prompt}
+    request = Request("POST", "openai", "/v1/chat/completions", body=JsonBody(body))
+    return Recording(request, Response(status=200, body=JsonBody({"answer": answer})))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return an empty store."""
+    return Store.create(tmp_path)
+
+
+def _let_rest(store: Store) -> None:
+    """Make every manifest look as if it had been written long ago."""
+    for path in store.manifest_paths():
+        os.utime(store.directory.path(path), ns=(LONG_AGO_NS, LONG_AGO_NS))
+
+
+def _files_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which the name of every file that is read from now on is added."""
+    names: list[str] = []
+    read = store.directory.read
+
+    def noting_read(name: str) -> bytes | None:
+        names.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store.directory, "read", noting_read)
+    return names
+
+
+def _flip_byte(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + bytes([data[20] ^ 1]) + data[21:])
+
+
+def test_nothing_is_read_when_nothing_has_changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest at rest and a known blob are trusted, by another process too."""
+    store.put(CHAT, [_recording()])
+    _let_rest(store)
+    store.index.refresh()
+    again = Store(Directory(store.directory.root))
+    names = _files_read(again, monkeypatch)
+    rows = list(again.index.listing())
+
+    assert ([], 1) == (names, len(rows))
+
+
+def test_only_what_has_changed_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new blob and a rewritten manifest are read; what was known is not."""
+    store.put(CHAT, [_recording("a"), _recording("b")])
+    store.put(IMAGE, [_recording("a")])
+    _let_rest(store)
+    store.index.refresh()
+    store.put(CHAT, [_recording("a"), _recording("c")])
+    names = _files_read(store, monkeypatch)
+    store.index.refresh()
+
+    assert [manifest_path(CHAT), blob_path(store.put_blob(_recording("c")))] == names[:2]
+    assert {store.put_blob(_recording(prompt)) for prompt in "ac"} == {
+        row.entry.blob for row in store.index.listing(Filter(test=CHAT))
+    }
+
+
+def test_a_manifest_rewritten_in_the_same_tick_to_the_same_size_is_seen(store: Store) -> None:
+    """Time, size and inode are those it was read under: it was not at rest, so they prove nothing."""
+    old, new = _recording(answer="old"), _recording(answer="new")
+    path = store.directory.path(manifest_path(CHAT))
+    store.put(CHAT, [old])
+    before = path.stat()
+    store.index.refresh()
+    manifest = Manifest(CHAT, (Entry(store.put_blob(new), 1),))
+    path.write_bytes(format_manifest(manifest))
+    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    after = path.stat()
+
+    assert (before.st_size, before.st_ino, before.st_mtime_ns) == (after.st_size, after.st_ino, after.st_mtime_ns)
+    assert manifest.entries == store.index.entries_of(request_key(new.request))
+
+
+@pytest.mark.parametrize(("age_ns", "is_read"), [(-HOUR_NS, True), (1_900_000_000, True), (2_100_000_000, False)])
+def test_a_manifest_is_trusted_once_it_was_at_rest_for_two_seconds(
+    store: Store, monkeypatch: pytest.MonkeyPatch, age_ns: int, *, is_read: bool
+) -> None:
+    """The file system's clock may tick every two seconds only; a file from the future is never trusted."""
+    store.put(CHAT, [_recording()])
+    now_ns = 1_700_000_000_000_000_000
+    path = manifest_path(CHAT)
+    os.utime(store.directory.path(path), ns=(now_ns - age_ns, now_ns - age_ns))
+    monkeypatch.setattr("recstore.store.index_refresh.file_system_now_ns", lambda _: now_ns)
+    store.index.refresh()
+    names = _files_read(store, monkeypatch)
+    store.index.refresh()
+
+    assert is_read == (path in names)
+
+
+def test_removed_manifests_and_blobs_leave(store: Store) -> None:
+    """What is no longer there is in no answer."""
+    blob = store.put(CHAT, [_recording()]).entries[0].blob
+    store.put(IMAGE, [_recording()])
+    store.index.refresh()
+    store.directory.remove(manifest_path(CHAT))
+    store.directory.remove(blob_path(blob))
+
+    assert [IMAGE] == [row.test_id for row in store.index.listing()]
+    assert [] == list(store.index.blob_rows())
+
+
+def test_files_without_a_blobs_name_or_in_a_wrong_folder_are_no_blobs(store: Store) -> None:
+    """Whatever else lies in `blobs/` is passed over, as `Store.blobs` does."""
+    name = store.put_blob(_recording())
+    data = store.read_blob(name)
+    store.directory.write("blobs/zz/notes.txt", b"notes")
+    store.directory.write(f"blobs/zz/{name}.json", data)
+
+    assert [name] == [row.name for row in store.index.blob_rows()]
+
+
+BAD_MANIFESTS: list[tuple[bytes, type[RecstoreError]]] = [
+    (b"no manifest\n", DamagedManifest),
+    (b"recstore 2\n", NewerVersion),
+    (b"<<<<<<< HEAD\n", ManifestConflict),
+    (b'recstore 1\ntest "another test"\n', DamagedManifest),
+]
+
+
+@pytest.mark.parametrize(("data", "error"), BAD_MANIFESTS)
+def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_rest_works(
+    store: Store, data: bytes, error: type[RecstoreError]
+) -> None:
+    """It has no rows, and says why, each time, until it is mended."""
+    store.put(CHAT, [_recording()])
+    store.put(IMAGE, [_recording()])
+    _let_rest(store)
+    store.index.refresh()
+    path = store.directory.path(manifest_path(CHAT))
+    sound = path.read_bytes()
+    path.write_bytes(data)
+    _let_rest(store)
+    found = [[type(problem) for problem in index.problems()] for index in (store.index, store.index, Index(store))]
+
+    assert [[error]] * 3 == found
+    assert [IMAGE] == [row.test_id for row in store.index.listing()]
+
+    path.write_bytes(sound)
+
+    assert () == store.index.problems()
+    assert [CHAT, IMAGE] == [row.test_id for row in store.index.listing()]
+
+
+def test_a_damaged_blob_is_a_row_and_a_problem_until_it_is_mended(store: Store) -> None:
+    """Damage has no facts, yet is no miss; the mended file, of the same size, is taken again."""
+    name = store.put(CHAT, [_recording()]).entries[0].blob
+    path = store.directory.path(blob_path(name))
+    sound = path.read_bytes()
+    _flip_byte(path)
+
+    def answers() -> tuple[list[type[RecstoreError]], list[tuple[BlobState, int, str]], list[bool], int]:
+        return (
+            [type(problem) for problem in store.index.problems()],
+            [(row.state, row.size_bytes, row.model) for row in store.index.listing()],
+            [row.is_damaged for row in store.index.blob_rows()],
+            len(store.index.resolve(name.digest)),
+        )
+
+    damaged = ([DamagedBlob], [("damaged", len(sound), "")], [True], 1)
+
+    assert damaged == answers()
+    assert damaged == answers()
+
+    path.write_bytes(sound)
+
+    assert ([], [("present", len(sound), "gpt-4o")], [False], 1) == answers()
+
+
+def test_the_size_of_a_damaged_blob_is_the_files(store: Store) -> None:
+    """A damaged file that grows has its new size in the next answer."""
+    name = store.put_blob(_recording())
+    path = store.directory.path(blob_path(name))
+    _flip_byte(path)
+    store.index.refresh()
+    path.write_bytes(b"x" * 9_999)
+
+    assert [9_999] == [row.size_bytes for row in store.index.blob_rows()]
+
+
+def test_a_blob_of_a_newer_version_is_a_problem_that_says_so(store: Store) -> None:
+    """It is not called sound, and what mends it is an upgrade."""
+    data = b'{"recstore":2}\n'
+    name = BlobName(request_key(_recording().request), digest_of(data))
+    store.put_encoded(name, data)
+
+    assert [NewerVersion] == [type(problem) for problem in store.index.problems()]
