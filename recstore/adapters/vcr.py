@@ -98,7 +98,8 @@ def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
     ordered = sorted(recordings, key=lambda pair: int(pair[1]["index"]))
     head = ordered[0][1]
     try:
-        return write_text(_document(ordered, head), head)
+        frame = decode(head["frame"]) if "frame" in head else _usual_frame(head)
+        return write_text(_document(ordered, frame), head)
     except RecursionError as error:
         raise ValueError("an origin nests too deep") from error
 
@@ -127,24 +128,33 @@ def _is_before_version_1(document: Any) -> bool:
     return type(first) is dict and {"request", "response"} <= first.keys()
 
 
-_USUAL: Final[dict[str, Any]] = {"interactions": Part("interactions"), "version": 1}
+_FRAME: Final[dict[str, Any]] = {"interactions": Part("interactions"), "version": 1}
+_JSON_FRAME: Final[dict[str, Any]] = {"version": 1, "interactions": Part("interactions")}
 
 
 def _complete(cassette: Cassette, recordings: list[tuple[Recording, dict[str, Json]]]) -> None:
-    """Add to the first origin what it needs so that the whole file comes out again."""
+    """Add to the origins what they need so that the whole file comes out again."""
     head = recordings[0][1]
     frame = {name: Part(name) if name == "interactions" else value for name, value in cassette.document.items()}
-    if not is_same(frame, _USUAL):
+    document = _document(recordings, frame)
+    if not is_same(document, cassette.document):
+        raise ValueError("cannot be kept without loss; please report this file")
+    layout = style_of(cassette, document)
+    if "style" in layout:
+        for _, origin in recordings:
+            origin["style"] = layout["style"]
+    if not is_same(frame, _usual_frame(head)):
         head["frame"] = encode(frame)
     if cassette.shared:
         head["shared"] = [list(pair) for pair in cassette.shared]
-    document = _document(recordings, head)
-    if not is_same(document, cassette.document):
-        raise ValueError("cannot be kept without loss; please report this file")
-    head.update(style_of(cassette, document))
+    if "edits" in layout:
+        head["edits"] = layout["edits"]
 
 
-def _document(recordings: list[tuple[Recording, dict[str, Any]]], head: dict[str, Any]) -> dict[str, Any]:
+def _usual_frame(head: dict[str, Any]) -> dict[str, Any]:
+    return _FRAME if str(head.get("style", "yaml")).startswith("yaml") else _JSON_FRAME
+
+
+def _document(recordings: list[tuple[Recording, dict[str, Any]]], frame: dict[str, Any]) -> dict[str, Any]:
     interactions = [write_interaction(recording, origin) for recording, origin in recordings]
-    frame = decode(head["frame"]) if "frame" in head else _USUAL
     return {name: interactions if type(value) is Part else value for name, value in frame.items()}

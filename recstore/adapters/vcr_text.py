@@ -117,7 +117,7 @@ def _styles(cassette: Cassette) -> Iterator[str]:
 def _rendered(document: Any, style: str, shared: list[Any]) -> bytes:
     if style in LAYOUTS:
         return LAYOUTS[style](document)
-    from recstore.adapters.vcr_yaml import dump
+    from recstore.adapters.vcr_yaml_text import dump
 
     return dump(document, style, shared).encode()
 

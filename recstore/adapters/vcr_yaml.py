@@ -1,4 +1,4 @@
-"""YAML in and out as vcrpy reads and writes it, without ever constructing what a tag names.
+"""YAML as vcrpy reads it, without ever constructing what a tag names.
 
 `load` follows the parser's events instead of PyYAML's constructor: several times faster, and safe against
 files that nest (its C code overflows the stack), repeat themselves by aliases, or name Python objects.
@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import yaml
 
-from recstore.adapters.vcr_values import DEPTH_LIMIT, Tagged, is_same
+from recstore.adapters.vcr_values import DEPTH_LIMIT, Tagged
 
-__all__ = ["EXPANDED_LIMIT", "Alias", "NotYamlError", "dump", "load"]
+__all__ = ["EXPANDED_LIMIT", "Alias", "NotYamlError", "load"]
 
 EXPANDED_LIMIT: Final = 1 << 28
 """How many characters and nodes the aliases of a file may stand for in all."""
@@ -29,10 +29,9 @@ _TEXT: Final = frozenset((f"{_TAG}str", f"{_TAG}python/str", f"{_TAG}python/unic
 _MERGE: Final = Tagged(f"{_TAG}merge", "<<")
 
 if hasattr(yaml, "CSafeLoader"):
-    from yaml import CSafeDumper, CSafeLoader
+    from yaml import CSafeLoader as _Loader
 else:  # a PyYAML that was built without libyaml
-    from yaml import SafeDumper as CSafeDumper  # type: ignore[assignment]
-    from yaml import SafeLoader as CSafeLoader  # type: ignore[assignment]
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
 
 class NotYamlError(ValueError):
@@ -46,27 +45,13 @@ def load(data: bytes) -> tuple[Any, list[Alias]]:
     """
     loader = None
     try:
-        loader = CSafeLoader(data)
+        loader = _Loader(data)
         return _Builder(loader).build()
     except yaml.YAMLError as error:
         raise NotYamlError(" ".join(str(error).split())) from error
     finally:
         if loader is not None:
             loader.dispose()
-
-
-def dump(document: Any, style: str, shared: list[Alias]) -> str:
-    """Return `document` as text in the style of that name; places in `shared` become aliases.
-
-    Raises: KeyError: there is no such style. ValueError: the document holds what YAML cannot.
-    """
-    for place, first in shared:
-        _share(document, place, first)
-    settings = _STYLES[style]
-    try:
-        return str(yaml.dump(document, **{"Dumper": _Dumper, **settings}))
-    except yaml.YAMLError as error:
-        raise ValueError(f"cannot be written as YAML: {error}") from error
 
 
 # -- reading
@@ -234,56 +219,3 @@ _SCALARS: Final = {
     f"{_TAG}float": "construct_yaml_float",
     f"{_TAG}binary": "construct_yaml_binary",
 }
-
-
-# -- writing
-
-
-def _represent_tagged(dumper: Any, tagged: Tagged) -> Any:
-    if type(tagged.value) is dict:
-        return dumper.represent_mapping(tagged.tag, tagged.value)
-    if type(tagged.value) is list:
-        return dumper.represent_sequence(tagged.tag, tagged.value)
-    return dumper.represent_scalar(tagged.tag, tagged.value)
-
-
-class _Dumper(CSafeDumper):
-    """Writes what vcrpy's dumper writes, tagged values included."""
-
-
-class _PythonDumper(yaml.SafeDumper):
-    """The same, where vcrpy ran without libyaml: long text that is not ASCII breaks otherwise."""
-
-
-_Dumper.add_representer(Tagged, _represent_tagged)
-_PythonDumper.add_representer(Tagged, _represent_tagged)
-
-
-def _share(document: Any, place: list[str | int], first: list[str | int]) -> None:
-    """Put at `place` the very object that stands at `first`; PyYAML then writes an anchor and an alias."""
-    try:
-        target, parent = _at(document, first), _inside(_at(document, place[:-1]))
-        if is_same(parent[place[-1]], target):
-            parent[place[-1]] = target
-    except (LookupError, TypeError):
-        pass  # an interaction is gone from the store: what is left is written in full
-
-
-def _at(document: Any, place: list[str | int]) -> Any:
-    node = _inside(document)
-    for step in place[:-1]:
-        node = _inside(node[step])
-    return node[place[-1]] if place else node
-
-
-def _inside(node: Any) -> Any:
-    return node.value if type(node) is Tagged else node
-
-
-_STYLES: Final[dict[str, dict[str, Any]]] = {
-    "yaml": {},
-    "yaml-unsorted": {"sort_keys": False},
-    "yaml-unicode": {"allow_unicode": True},
-    "yaml-python": {"Dumper": _PythonDumper},
-}
-"""How documents become text: as vcrpy calls libyaml, with two other settings, and by PyYAML's own emitter."""

@@ -13,7 +13,7 @@ from recstore.settings import Settings, load_settings, parse_settings
 from recstore.upstreams import UpstreamMap
 
 
-def project_with(folder: Path, **files: str | bytes) -> Path:
+def _project_with(folder: Path, **files: str | bytes) -> Path:
     """Return `folder` with the files `own` (recstore.toml) and `shared` (pyproject.toml) in it."""
     names = {"own": "recstore.toml", "shared": "pyproject.toml"}
     for key, content in files.items():
@@ -21,7 +21,7 @@ def project_with(folder: Path, **files: str | bytes) -> Path:
     return folder
 
 
-def complaint(project: Path, environment: dict[str, str] | None = None) -> str:
+def _complaint(project: Path, environment: dict[str, str] | None = None) -> str:
     with pytest.raises(UsageError) as caught:
         load_settings(project, environment or {})
     return str(caught.value)
@@ -38,48 +38,42 @@ azure = "https://x.openai.azure.com/openai"
 round = 5
 """
 
-ALL_SETTINGS = Settings(
-    upstreams=UpstreamMap(
-        (
-            ("ollama", "http://localhost:11434"),
-            ("ollama", "http://0.0.0.0:11434"),
-            ("azure", "https://x.openai.azure.com/openai"),
-        )
-    ),
-    rules=RuleSet((Round(5),)),
-    sources=("tests/recordings", "cassettes"),
-)
+
+def _all_settings() -> Settings:
+    bases = (
+        ("ollama", "http://localhost:11434"),
+        ("ollama", "http://0.0.0.0:11434"),
+        ("azure", "https://x.openai.azure.com/openai"),
+    )
+    return Settings(UpstreamMap(bases), RuleSet((Round(5),)), ("tests/recordings", "cassettes"))
 
 
 def test_without_files_everything_is_as_it_comes(tmp_path: Path) -> None:
     """A project needs no configuration."""
-
     assert Settings(UpstreamMap(), RuleSet(), ()) == load_settings(tmp_path, {})
 
 
 def test_settings_may_be_the_whole_of_recstore_toml(tmp_path: Path) -> None:
     """Every setting can be made, a single base URL without brackets too."""
-
-    assert ALL_SETTINGS == load_settings(project_with(tmp_path, own=ALL.format("")), {})
+    assert _all_settings() == load_settings(_project_with(tmp_path, own=ALL.format("")), {})
 
 
 def test_settings_may_be_a_table_of_pyproject(tmp_path: Path) -> None:
     """Other tools' tables are none of recstore's business."""
     text = "[tool.other]\nrules = 1\n[tool.recstore]" + ALL.format("tool.recstore.")
 
-    assert ALL_SETTINGS == load_settings(project_with(tmp_path, shared=text), {})
+    assert _all_settings() == load_settings(_project_with(tmp_path, shared=text), {})
 
 
 @pytest.mark.parametrize("shared", ["", "[project]\nname = 'x'", "tool = 3", "[tool.other]\nx = 1", "[tool.recstore]"])
 def test_a_pyproject_without_settings_is_as_none(tmp_path: Path, shared: str) -> None:
     """There is nothing to complain about."""
-
-    assert Settings() == load_settings(project_with(tmp_path, shared=shared), {})
+    assert Settings() == load_settings(_project_with(tmp_path, shared=shared), {})
 
 
 def test_recstore_toml_stands_beside_a_pyproject_of_other_tools(tmp_path: Path) -> None:
     """Only a `[tool.recstore]` would be a second place."""
-    project = project_with(tmp_path, own='sources = "a"', shared="[project]\nname = 'x'")
+    project = _project_with(tmp_path, own='sources = "a"', shared="[project]\nname = 'x'")
 
     assert Settings(sources=("a",)) == load_settings(project, {})
 
@@ -87,10 +81,10 @@ def test_recstore_toml_stands_beside_a_pyproject_of_other_tools(tmp_path: Path) 
 @pytest.mark.parametrize("own", ["", 'sources = "a"'])
 def test_settings_in_two_files_are_refused_and_both_are_named(tmp_path: Path, own: str) -> None:
     """Nobody has to guess which of them counts, even where one is empty."""
-    text = complaint(project_with(tmp_path, own=own, shared="[tool.recstore]"))
-    named = [str(tmp_path / name) in text for name in ("recstore.toml", "pyproject.toml")]
+    text = _complaint(_project_with(tmp_path, own=own, shared="[tool.recstore]"))
+    missing = [name for name in ("recstore.toml", "pyproject.toml") if str(tmp_path / name) not in text]
 
-    assert [True, True] == named
+    assert not missing, text
 
 
 def test_a_variable_takes_the_whole_place_of_the_files_setting(tmp_path: Path) -> None:
@@ -102,7 +96,7 @@ def test_a_variable_takes_the_whole_place_of_the_files_setting(tmp_path: Path) -
     }
     expected = Settings(UpstreamMap((("ollama", "http://gpu:11434"),)), RuleSet((Round(5),)), ("tests/other",))
 
-    assert expected == load_settings(project_with(tmp_path, own=ALL.format("")), environment)
+    assert expected == load_settings(_project_with(tmp_path, own=ALL.format("")), environment)
 
 
 def test_a_variable_may_hold_rules(tmp_path: Path) -> None:
@@ -114,7 +108,7 @@ def test_a_variable_may_hold_rules(tmp_path: Path) -> None:
 
 def test_an_empty_variable_is_none(tmp_path: Path) -> None:
     """As shells have it, a variable that is set to nothing says nothing."""
-    project = project_with(tmp_path, own='sources = "a"')
+    project = _project_with(tmp_path, own='sources = "a"')
 
     assert Settings(sources=("a",)) == load_settings(project, {"RECSTORE_SOURCES": "", "RECSTORE_NOTHING": ""})
 
@@ -133,16 +127,17 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
 )
 def test_a_broken_variable_is_named(tmp_path: Path, environment: dict[str, str], words: tuple[str, ...]) -> None:
     """A typing error in the environment is not passed over."""
-    text = complaint(tmp_path, environment)
+    text = _complaint(tmp_path, environment)
+    missing = [word for word in words if word not in text]
 
-    assert [] == [word for word in words if word not in text]
+    assert not missing, text
 
 
 def test_a_broken_file_is_told_although_a_variable_stands_above_it(tmp_path: Path) -> None:
     """A variable hides no error in the file."""
-    project = project_with(tmp_path, own="sources = 1")
+    project = _project_with(tmp_path, own="sources = 1")
 
-    assert "sources = 1" in complaint(project, {"RECSTORE_SOURCES": "a"})
+    assert "sources = 1" in _complaint(project, {"RECSTORE_SOURCES": "a"})
 
 
 @pytest.mark.parametrize(
@@ -164,17 +159,18 @@ def test_a_file_that_is_no_toml_is_named_with_its_line(
     tmp_path: Path, name: str, content: bytes, line: int, words: str
 ) -> None:
     """Whatever the bytes, the user is told which file, where, and why."""
-    text = complaint(project_with(tmp_path, **{name: content}))
+    text = _complaint(_project_with(tmp_path, **{name: content}))
     file = {"own": "recstore.toml", "shared": "pyproject.toml"}[name]
 
-    assert (True, True) == (text.startswith(f"{tmp_path / file}:{line}: "), words in text)
+    assert text.startswith(f"{tmp_path / file}:{line}: ")
+    assert words in text
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A folder of that name, say, is not taken for an absent file."""
     (tmp_path / "recstore.toml").mkdir()
 
-    assert re.match(rf"{re.escape(str(tmp_path))}.recstore\.toml: cannot be read: ", complaint(tmp_path))
+    assert re.match(rf"{re.escape(str(tmp_path))}.recstore\.toml: cannot be read: ", _complaint(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -199,15 +195,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 )
 def test_a_broken_setting_is_named_with_its_file(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     """The message has the file, the setting, and what is wrong with it."""
-    message = complaint(project_with(tmp_path, own=text))
+    message = _complaint(_project_with(tmp_path, own=text))
+    missing = [word for word in (str(tmp_path / "recstore.toml"), *words) if word not in message]
 
-    assert [] == [word for word in (str(tmp_path / "recstore.toml"), *words) if word not in message]
+    assert not missing, message
 
 
 def test_a_tool_table_that_is_none_is_refused(tmp_path: Path) -> None:
     """`recstore = 1` under `[tool]` is no configuration."""
-
-    assert "tool.recstore = 1 is no table" in complaint(project_with(tmp_path, shared="[tool]\nrecstore = 1"))
+    assert "tool.recstore = 1 is no table" in _complaint(_project_with(tmp_path, shared="[tool]\nrecstore = 1"))
 
 
 def test_the_same_base_twice_under_one_label_is_one() -> None:

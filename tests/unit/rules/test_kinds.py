@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from typing import Literal, TypeAlias
 
 import pytest
 
@@ -33,25 +34,27 @@ from recstore.rules import (
     close_enough,
 )
 
+Patterns: TypeAlias = tuple[tuple[Literal["upstream", "path", "method"], str], ...]
 
-def asked(
+
+def _asked(
     body: Body | None = None, *, path: str = "/v1/chat/completions", query: str = "", headers: Headers = ()
 ) -> Request:
     return Request("POST", "openai", path, query, headers, body)
 
 
-def normalised_value(rule: Rule, value: Json) -> Json:
-    normal = RuleSet((rule,)).normalised(asked(JsonBody(value)))
+def _normalised_value(rule: Rule, value: Json) -> Json:
+    normal = RuleSet((rule,)).normalised(_asked(JsonBody(value)))
     assert isinstance(normal.body, JsonBody)
     return normal.body.value
 
 
-def are_close(rule: Rule, one: Request, other: Request) -> bool:
+def _are_close(rule: Rule, one: Request, other: Request) -> bool:
     rules = RuleSet((rule,))
     return request_key(rules.normalised(one)) == request_key(rules.normalised(other))
 
 
-def entry_of(request: Request, n: int = 1) -> Entry:
+def _entry_of(request: Request, n: int = 1) -> Entry:
     return Entry(BlobName(request_key(request), Digest(f"{n:064x}")), n)
 
 
@@ -78,22 +81,21 @@ def test_a_pointer_takes_out_what_it_names_and_nothing_else(
     steps: tuple[str, ...], value: Json, expected: Json
 ) -> None:
     """Members are dropped, elements become null, and what is not there is no trouble."""
-
-    assert expected == normalised_value(IgnoreJson(steps), value)
+    assert expected == _normalised_value(IgnoreJson(steps), value)
 
 
 def test_an_absent_member_is_like_an_ignored_one() -> None:
     """A request that lacks the ignored member is close to one that has it."""
     rule = IgnoreJson(("metadata",))
 
-    assert are_close(rule, asked(JsonBody({"a": 1})), asked(JsonBody({"a": 1, "metadata": {"t": 1}})))
+    assert _are_close(rule, _asked(JsonBody({"a": 1})), _asked(JsonBody({"a": 1, "metadata": {"t": 1}})))
 
 
 def test_rules_for_two_elements_take_out_those_two_whatever_the_order() -> None:
     """An ignored element keeps its place, so that the next pointer still names the one that was meant."""
     rules = (IgnoreJson(("0",)), IgnoreJson(("1",)))
-    request = asked(JsonBody(["a", "b", "c"]))
-    normal = asked(JsonBody([None, None, "c"]))
+    request = _asked(JsonBody(["a", "b", "c"]))
+    normal = _asked(JsonBody([None, None, "c"]))
 
     assert [normal, normal] == [RuleSet(rules).normalised(request), RuleSet(rules[::-1]).normalised(request)]
 
@@ -101,8 +103,7 @@ def test_rules_for_two_elements_take_out_those_two_whatever_the_order() -> None:
 @pytest.mark.parametrize("body", [JsonBody({"a": 1}), RawBody(b"text"), RawBody(b"\xff"), None])
 def test_no_steps_ignore_the_whole_body(body: Body | None) -> None:
     """The pointer of the whole document makes any body like none, of whatever kind it is."""
-
-    assert asked() == RuleSet((IgnoreJson(()),)).normalised(asked(body))
+    assert _asked() == RuleSet((IgnoreJson(()),)).normalised(_asked(body))
 
 
 @pytest.mark.parametrize(
@@ -119,15 +120,14 @@ def test_no_steps_ignore_the_whole_body(body: Body | None) -> None:
 )
 def test_query_parameters_are_ignored_by_their_decoded_name(name: str, query: str, expected: str) -> None:
     """The name is a shell pattern for the name that was meant, in the case that it was sent in."""
-
-    assert expected == RuleSet((IgnoreQuery(name),)).normalised(asked(query=query)).query
+    assert expected == RuleSet((IgnoreQuery(name),)).normalised(_asked(query=query)).query
 
 
 def test_headers_are_ignored_in_whatever_case() -> None:
     """A header's name has no case, and may be a shell pattern."""
     headers = (("Accept-Language", "de"), ("anthropic-beta", "x"), ("ACCEPT", "text/csv"))
 
-    assert (headers[1],) == RuleSet((IgnoreHeader("accept*"),)).normalised(asked(headers=headers)).headers
+    assert (headers[1],) == RuleSet((IgnoreHeader("accept*"),)).normalised(_asked(headers=headers)).headers
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,12 @@ def test_headers_are_ignored_in_whatever_case() -> None:
 )
 def test_rounding_changes_reals_and_where_told_decimals_in_strings(rule: Round, value: Json, expected: Json) -> None:
     """Integers, truth values and the names of members are never rounded."""
-
-    assert repr(expected) == repr(normalised_value(rule, value))
+    assert repr(expected) == repr(_normalised_value(rule, value))
 
 
 def test_rounding_leaves_an_integer_and_a_real_different() -> None:
     """A rule for reals does not make `1` and `1.0` the same."""
-
-    assert not are_close(Round(3), asked(JsonBody({"t": 1})), asked(JsonBody({"t": 1.0})))
+    assert not _are_close(Round(3), _asked(JsonBody({"t": 1})), _asked(JsonBody({"t": 1.0})))
 
 
 def test_replacing_changes_every_string_of_the_body_but_no_name() -> None:
@@ -160,14 +158,14 @@ def test_replacing_changes_every_string_of_the_body_but_no_name() -> None:
     value: Json = {"call_1": ["call_22", {"a": "x call_3 call_4", "n": 1}]}
     expected: Json = {"call_1": ["call_*", {"a": "x call_* call_*", "n": 1}]}
 
-    assert expected == normalised_value(rule, value)
+    assert expected == _normalised_value(rule, value)
 
 
 def test_replacing_happens_in_the_places_it_was_told_alone() -> None:
     """Path and query are changed as sent, and the body is left alone unless it is named too."""
     rule = Replace(re.compile(r"\d+"), "#", ("path", "query"))
-    request = asked(JsonBody("1"), path="/files/12", query="after=3%204")
-    expected = asked(JsonBody("1"), path="/files/#", query="after=#%#")
+    request = _asked(JsonBody("1"), path="/files/12", query="after=3%204")
+    expected = _asked(JsonBody("1"), path="/files/#", query="after=#%#")
 
     assert expected == RuleSet((rule,)).normalised(request)
 
@@ -185,8 +183,7 @@ def test_replacing_happens_in_the_places_it_was_told_alone() -> None:
 )
 def test_a_body_that_is_no_json_value_is_one_text(body: Body | None, expected: Body | None) -> None:
     """Text that some JSON value can stand for is that value, other text is one string, other bytes stay."""
-
-    assert asked(expected) == RuleSet((Replace(re.compile(r"id-\d"), "id-*"),)).normalised(asked(body))
+    assert _asked(expected) == RuleSet((Replace(re.compile(r"id-\d"), "id-*"),)).normalised(_asked(body))
 
 
 def test_normalising_leaves_the_request_as_it_was() -> None:
@@ -194,7 +191,7 @@ def test_normalising_leaves_the_request_as_it_was() -> None:
     value: Json = {"a": [{"id": "x 1.23456", "t": 1.23456}]}
     before = copy.deepcopy(value)
     rules = RuleSet((Round(2, 3), IgnoreJson(("a", "*", "id")), Replace(re.compile("x"), "y")))
-    rules.normalised(asked(JsonBody(value)))
+    rules.normalised(_asked(JsonBody(value)))
 
     assert before == value
 
@@ -211,11 +208,11 @@ def test_normalising_leaves_the_request_as_it_was() -> None:
         ((("method", "POST"),), True),
     ],
 )
-def test_a_scope_covers_what_matches_all_its_patterns(patterns: tuple[tuple[str, str], ...], is_covered: bool) -> None:  # noqa: FBT001 - a parameter of the table
+def test_a_scope_covers_what_matches_all_its_patterns(patterns: Patterns, *, is_covered: bool) -> None:
     """A rule is for a request only where every part that it names matches."""
     request = Request("post", "openai", "/v1/chat/completions")
 
-    assert is_covered == Scope(patterns).covers(request)  # type: ignore[arg-type] - the table's strings are the literals
+    assert is_covered == Scope(patterns).covers(request)
 
 
 def test_a_scope_is_asked_about_the_request_as_sent() -> None:
@@ -227,12 +224,12 @@ def test_a_scope_is_asked_about_the_request_as_sent() -> None:
         )
     )
 
-    assert asked(JsonBody({}), path="/v2/x") == rules.normalised(asked(JsonBody({"id": 1}), path="/v1/x"))
+    assert _asked(JsonBody({}), path="/v2/x") == rules.normalised(_asked(JsonBody({"id": 1}), path="/v1/x"))
 
 
 def test_without_a_rule_for_it_a_request_is_itself() -> None:
     """No rules, or none that covers the request: what is compared is the request as sent."""
-    request = asked(RawBody(b'{ "a": 1 }'))
+    request = _asked(RawBody(b'{ "a": 1 }'))
     elsewhere = RuleSet((IgnoreJson((), Scope((("upstream", "azure"),))),))
 
     assert (request, request) == (RuleSet().normalised(request), elsewhere.normalised(request))
@@ -240,25 +237,25 @@ def test_without_a_rule_for_it_a_request_is_itself() -> None:
 
 def test_close_enough_gives_the_entries_that_are_equal_under_the_rules_in_their_order() -> None:
     """Each stored request is normalised as the one that is asked for."""
-    stored = [asked(JsonBody({"t": t, "a": a})) for t, a in ((0.123, 1), (0.124, 1), (0.124, 2), (0.2, 1))]
-    entries = [entry_of(request) for request in stored]
+    stored = [_asked(JsonBody({"t": t, "a": a})) for t, a in ((0.123, 1), (0.124, 1), (0.124, 2), (0.2, 1))]
+    entries = [_entry_of(request) for request in stored]
     rules = RuleSet((Round(2),))
-    request = asked(JsonBody({"a": 1, "t": 0.1218}))
+    request = _asked(JsonBody({"a": 1, "t": 0.1218}))
 
     assert (entries[0], entries[1]) == close_enough(rules, request, zip(entries, stored, strict=True))
 
 
 def test_without_rules_only_the_same_request_is_close_enough() -> None:
     """The empty rule set compares keys."""
-    stored = asked(JsonBody({"t": 0.12}))
-    candidates = [(entry_of(stored), stored)]
-    found = [close_enough(RuleSet(), asked(JsonBody({"t": t})), candidates) for t in (0.12, 0.121)]
+    stored = _asked(JsonBody({"t": 0.12}))
+    candidates = [(_entry_of(stored), stored)]
+    found = [close_enough(RuleSet(), _asked(JsonBody({"t": t})), candidates) for t in (0.12, 0.121)]
 
-    assert [(entry_of(stored),), ()] == found
+    assert [(_entry_of(stored),), ()] == found
 
 
 def test_the_stored_request_is_compared_and_not_the_entry() -> None:
     """The key that an entry is filed under says nothing about closeness."""
     entry = Entry(BlobName(RequestKey("0" * 64), Digest("0" * 64)), 1)
 
-    assert (entry,) == close_enough(RuleSet(), asked(JsonBody(1)), [(entry, asked(JsonBody(1)))])
+    assert (entry,) == close_enough(RuleSet(), _asked(JsonBody(1)), [(entry, _asked(JsonBody(1)))])

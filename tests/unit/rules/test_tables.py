@@ -23,11 +23,11 @@ from recstore.rules import (
 )
 
 
-def parsed(text: str) -> RuleSet:
+def _parsed(text: str) -> RuleSet:
     return parse_rules(tomllib.loads(text)["rules"], "recstore.toml")
 
 
-def complaint(config: Any) -> str:
+def _complaint(config: Any) -> str:
     with pytest.raises(UsageError) as caught:
         parse_rules(config, "recstore.toml")
     return str(caught.value)
@@ -35,7 +35,7 @@ def complaint(config: Any) -> str:
 
 def test_each_kind_of_table_is_its_rule() -> None:
     """The rules come out in the order in which they stand."""
-    rules = parsed(r"""
+    rules = _parsed(r"""
         [[rules]]
         ignore = "/metadata/a~1b~0/*"
         [[rules]]
@@ -73,7 +73,7 @@ def test_each_kind_of_table_is_its_rule() -> None:
 
 def test_a_rule_may_be_limited_to_upstreams_paths_and_methods() -> None:
     """What limits a rule is a shell pattern for each part."""
-    rules = parsed('[[rules]]\nround = 1\npath = "/v1/chat/*"\nupstream = "azure"\nmethod = "POST"')
+    rules = _parsed('[[rules]]\nround = 1\npath = "/v1/chat/*"\nupstream = "azure"\nmethod = "POST"')
     scope = Scope((("upstream", "azure"), ("path", "/v1/chat/*"), ("method", "POST")))
 
     assert (Round(1, None, scope),) == rules.rules
@@ -81,14 +81,14 @@ def test_a_rule_may_be_limited_to_upstreams_paths_and_methods() -> None:
 
 def test_a_preset_stands_for_its_rules() -> None:
     """Between other rules, the preset's take the place of its name."""
-    rules = parsed('[[rules]]\nround = 1\n[[rules]]\npreset = "llama-stack"\n[[rules]]\nround = 2')
+    rules = _parsed('[[rules]]\nround = 1\n[[rules]]\npreset = "llama-stack"\n[[rules]]\nround = 2')
 
     assert (Round(1), *PRESETS["llama-stack"]().rules, Round(2)) == rules.rules
 
 
 def test_a_limited_preset_keeps_the_limits_of_its_own_rules() -> None:
     """The limit of the table narrows each rule further."""
-    rules = parsed('[[rules]]\npreset = "llama-stack"\nupstream = "ollama"').rules
+    rules = _parsed('[[rules]]\npreset = "llama-stack"\nupstream = "ollama"').rules
     own = PRESETS["llama-stack"]().rules
 
     assert [(("upstream", "ollama"), *rule.scope.patterns) for rule in own] == [rule.scope.patterns for rule in rules]
@@ -128,16 +128,16 @@ def test_a_limited_preset_keeps_the_limits_of_its_own_rules() -> None:
 )
 def test_a_broken_rule_is_named_with_what_is_wrong(table: dict[str, Any], words: tuple[str, ...]) -> None:
     """The message has the file, the number of the rule, the value and the reason."""
-    text = complaint([{"round": 1}, table])
+    text = _complaint([{"round": 1}, table])
+    missing = [word for word in ("recstore.toml: rule 2", *words) if word not in text]
 
-    assert [] == [word for word in ("recstore.toml: rule 2", *words) if word not in text]
+    assert not missing, text
 
 
 @pytest.mark.parametrize("config", [{"round": 1}, "llama-stack", [1], None])
 def test_rules_that_are_no_array_of_tables_are_refused(config: Any) -> None:
     """One table, or a name alone, is told how to be written."""
-
-    assert "[[tool.recstore.rules]]" in complaint(config)
+    assert "[[tool.recstore.rules]]" in _complaint(config)
 
 
 def test_known_names_pass() -> None:

@@ -1,0 +1,1 @@
+"""The documentation is run and compared: examples work, tables are what the program says."""
