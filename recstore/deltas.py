@@ -8,6 +8,7 @@ shape differs: other keys, another order of keys, another length, another type.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ EXPANDED_LIMIT_BYTES: Final = 1 << 30
 
 Delta = dict[str, Json]
 
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _NESTED: Final = frozenset((dict, list))
 
 
@@ -137,7 +139,7 @@ def _place(value: Any, pointer: str) -> tuple[Any, Any]:
 
 
 def _element(node: Any, step: str) -> Any:
-    if type(node) is not list or not (step.isascii() and step.isdigit()) or (step[0] == "0" and step != "0"):
+    if type(node) is not list or not _INDEX.fullmatch(step):
         raise KeyError(step)
     return node[int(step)]
 

@@ -31,6 +31,9 @@ __all__ = ["PREFIX", "Settings", "load_settings", "parse_settings"]
 PREFIX: Final = "RECSTORE_"
 """How the name of every variable of recstore's begins."""
 
+_NO_SETTINGS: Final = frozenset(("RECSTORE_DEBUG", "RECSTORE_MODE", "RECSTORE_SKIP_PUSH"))
+"""Variables that speak to one surface alone, which reads them itself."""
+
 _OWN_FILE: Final = "recstore.toml"
 _SHARED_FILE: Final = "pyproject.toml"
 _BASE_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]+(/[^?#\s]*)?")
@@ -54,8 +57,10 @@ def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
     subject, table = _configuration(project)
     settings = parse_settings(table, subject)
     variables = {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
-    refuse_unknown(variables, [f"{PREFIX}{name.upper()}" for name in _PARSERS], "the environment")
+    refuse_unknown(variables, [*(f"{PREFIX}{name.upper()}" for name in _PARSERS), *_NO_SETTINGS], "the environment")
     for variable, text in variables.items():
+        if variable in _NO_SETTINGS:
+            continue
         name = variable.removeprefix(PREFIX).lower()
         settings = replace(settings, **{name: _PARSERS[name](_variable_value(variable, text), variable)})
     return settings

@@ -1,0 +1,1 @@
+"""The tests: what recstore promises, each sentence with a test behind it."""

@@ -117,9 +117,9 @@ def file_bytes(store: Store, path: str, places: list[Place]) -> bytes:
             test_id, entry = places[0]
             return llama_stack.write_file(store.get(entry), test_id, entry.origin)
         if kind == VCR:
-            from recstore.adapters import vcr
+            from recstore.adapters.vcr import write_cassette
 
-            return vcr.write_cassette([(store.get(entry), entry.origin) for _, entry in places])
+            return write_cassette([(store.get(entry), entry.origin) for _, entry in places])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedManifest(path, f"its origin in the manifest cannot be used: {error!r}") from error
     raise DamagedManifest(path, f"was imported from a format unknown to this recstore: {kind!r}")

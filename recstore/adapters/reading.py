@@ -113,10 +113,10 @@ def _layout_of(data: bytes, document: Json) -> str:
 
 
 def _read_cassette(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
-    from recstore.adapters import vcr
+    from recstore.adapters.vcr import is_cassette, parse_cassette, read_cassette
 
-    document = vcr.parse_cassette(data, path)
-    if not vcr.is_cassette(document):
+    document = parse_cassette(data, path)
+    if not is_cassette(document):
         return []
-    sources: Iterable[SourceRecording] = vcr.read_cassette(document, path, upstreams)
+    sources: Iterable[SourceRecording] = read_cassette(document, path, upstreams)
     return [_prepare(source) for source in sources]

@@ -93,15 +93,15 @@ def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
 
     Where some of its recordings are gone, the others are written, in their order.
 
-    Raises: ValueError, LookupError, TypeError: an origin does not fit.
+    Raises: ValueError, KeyError, TypeError, AttributeError: an origin does not fit.
     """
     ordered = sorted(recordings, key=lambda pair: int(pair[1]["index"]))
     head = ordered[0][1]
     try:
         frame = decode(head["frame"]) if "frame" in head else _usual_frame(head)
         return write_text(_document(ordered, frame), head)
-    except RecursionError as error:
-        raise ValueError("an origin nests too deep") from error
+    except (RecursionError, IndexError) as error:
+        raise ValueError("an origin nests too deep, or names a place that is not there") from error
 
 
 def id_of_test(path: str) -> str:

@@ -93,7 +93,7 @@ def refuse_deep(value: Any) -> None:
     Raises: ValueError: it has more.
     """
     level = [value]
-    for _ in range(DEPTH_LIMIT + 1):
+    for _ in range(DEPTH_LIMIT):
         level = [child for node in level for child in _children(node)]
         if not level:
             return

@@ -14,7 +14,7 @@ import orjson
 
 from recstore.deltas import DeltaError, expand, shrink
 from recstore.errors import DamagedBlob, NewerVersion
-from recstore.json_text import compact_lines, compact_text
+from recstore.json_text import LAYOUTS, compact_lines, compact_text
 from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
 
 __all__ = ["BLOB_VERSION", "PLACEHOLDER", "decode_recording", "decode_request", "encode_recording"]
@@ -26,6 +26,7 @@ PLACEHOLDER: Final = b"rec-*"
 
 _MINTED_MEMBER: Final = b'"minted":"rec-*",\n'
 _RESPONSE_START: Final = b'\n"response":{'
+_FIELD_TYPES: Final = frozenset((str, dict, list))
 _FRAMINGS: Final = frozenset(get_args(Framing))
 
 
@@ -84,7 +85,7 @@ def _document(data: bytes, subject: str) -> dict[str, Any]:
     version = document.get("recstore") if isinstance(document, dict) else None
     if type(version) is int and version > BLOB_VERSION:
         raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
-    if version != BLOB_VERSION:
+    if version != BLOB_VERSION or not all(type(document.get(part)) is dict for part in ("request", "response")):
         raise DamagedBlob(subject, "is JSON, but no recstore blob")
     return document  # type: ignore[no-any-return]
 
@@ -196,17 +197,35 @@ def _read_headers(document: dict[str, Any]) -> Headers:
 
 def _read_body(document: dict[str, Any]) -> Body | None:
     if "json" in document:
-        return JsonBody(document["json"], _text(document.get("layout", "")))
+        return JsonBody(document["json"], _read_layout(document))
     if "events" in document:
-        framing, events = document["stream"], document["events"]
-        if framing not in _FRAMINGS or type(events) is not list:
-            raise ValueError("the stream is of no known framing")
-        return StreamBody(framing, expand(events), _text(document.get("layout", "")))
+        return _read_stream(document)
     if "text" in document:
         return RawBody(_text(document["text"]).encode())
     if "base64" in document:
         return RawBody(base64.b64decode(document["base64"], validate=True))
     return None
+
+
+def _read_stream(document: dict[str, Any]) -> StreamBody:
+    framing, events = document["stream"], document["events"]
+    if framing not in _FRAMINGS or type(events) is not list:
+        raise ValueError("the stream is of no known framing")
+    events = expand(events)
+    if framing.startswith("sse") and not all(map(_is_sent_event, events)):
+        raise ValueError("an event of the stream is no object of fields")
+    return StreamBody(framing, events, _read_layout(document))
+
+
+def _is_sent_event(event: Any) -> bool:
+    return type(event) is dict and all(type(value) in _FIELD_TYPES for value in event.values())
+
+
+def _read_layout(document: dict[str, Any]) -> str:
+    layout = _text(document.get("layout", ""))
+    if layout and layout not in LAYOUTS:
+        raise ValueError(f"there is no layout {layout!r:.40}")
+    return layout
 
 
 def _text(value: Any) -> str:

@@ -97,9 +97,17 @@ class Directory:
             os.sync()
         else:
             for name in self._unflushed:
-                _sync_file(f"{self.root}/{name}")
-                _sync_folder(f"{self.root}/{name.rpartition('/')[0]}")
+                self._flush_file(name)
         self._unflushed.clear()
+
+    def _flush_file(self, name: str) -> None:
+        try:
+            _sync_file(f"{self.root}/{name}")
+            _sync_folder(f"{self.root}/{name.rpartition('/')[0]}")
+        except FileNotFoundError:
+            pass  # another process has removed it since: nothing is left to make durable
+        except OSError as error:
+            raise _failure(f"{self.root}/{name}", "cannot be made durable", error) from error
 
     def walk(self, folder: str, *, temporary: bool = False) -> Iterator[os.DirEntry[str]]:
         """Yield every file below `folder`, sorted by path; links left out, and temporary files unless wanted."""
@@ -108,6 +116,8 @@ class Directory:
                 children = sorted(listing, key=lambda child: child.name)
         except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise _failure(f"{self.root}/{folder}", "cannot be listed", error) from error
         for child in children:
             if child.is_dir(follow_symlinks=False):
                 yield from self.walk(f"{folder}/{child.name}", temporary=temporary)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from recstore.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
 from recstore.model import BlobName, Entry, Manifest, Recording, Request
-from recstore.store.codec import decode_recording, encode_recording
+from recstore.store.codec import decode_recording, decode_request, encode_recording
 from recstore.store.directory import Directory
 from recstore.store.furniture import FURNITURE
 from recstore.store.manifest_text import format_manifest, parse_manifest
@@ -21,6 +21,7 @@ from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob
 from recstore.store.origins import minted_id
 
 if TYPE_CHECKING:
+    from recstore.rules import RuleSet
     from recstore.store.index import Index
 
 __all__ = ["FOLDER", "Store"]
@@ -182,7 +183,7 @@ class Store:
         if data is None:
             raise NotInStore(path, "there is no such manifest")
         manifest = parse_manifest(data, self._subject(path))
-        if self._path_of(manifest) != path:
+        if self._path_of(manifest, path) != path:
             raise DamagedManifest(
                 self._subject(path),
                 "its name is not the one of the test or recording that it names",
@@ -208,16 +209,25 @@ class Store:
             if name is not None and self.directory.name_of(file) == blob_path(name):
                 yield name
 
-    def find(self, request: Request, test_id: str | None = None) -> tuple[Entry, ...]:
+    def find(self, request: Request, test_id: str | None = None, rules: RuleSet | None = None) -> tuple[Entry, ...]:
         """Return what the test has recorded for `request`, first time first; without a test, what any has.
 
-        Raises: as `manifest`.
+        Where it has nothing for that very request, what is close enough under `rules`: the requests that the
+        test's blobs hold are read for it. Without a test, rules are not asked.
+
+        Raises: as `manifest`; with `rules` also as `read_blob`.
         """
         key = request_key(request)
         if test_id is None:
             return self.index.entries_of(key)
         manifest = self.manifest(test_id)
-        return tuple(entry for entry in manifest.entries if entry.blob.key == key) if manifest else ()
+        entries = manifest.entries if manifest else ()
+        found = tuple(entry for entry in entries if entry.blob.key == key)
+        if found or rules is None or not rules.rules:
+            return found
+        from recstore.rules import close_enough
+
+        return close_enough(rules, request, ((entry, self._request_of(entry.blob)) for entry in entries))
 
     def get(self, entry: Entry) -> Recording:
         """Return the recording that `entry` names, its recorder's own ids filled in.
@@ -245,6 +255,9 @@ class Store:
             raise DamagedBlob(self._subject(path), "its bytes do not fit its name")
         return data
 
+    def _request_of(self, blob: BlobName) -> Request:
+        return decode_request(self.read_blob(blob), self._subject(blob_path(blob)))
+
     @property
     def index(self) -> Index:
         """The look-up over all manifests and blobs, brought up to date by each question."""
@@ -254,11 +267,13 @@ class Store:
             self._index = Index(self)
         return self._index
 
-    def _path_of(self, manifest: Manifest) -> str:
+    def _path_of(self, manifest: Manifest, path: str = "shared") -> str:
         if manifest.test_id is not None:
             return manifest_path(manifest.test_id)
         if len({entry.blob for entry in manifest.entries}) != 1:
-            raise DamagedManifest(FOLDER, "a manifest of `shared/` names one blob, neither none nor several")
+            raise DamagedManifest(
+                self._subject(path), "a manifest of `shared/` names one blob, neither none nor several"
+            )
         return shared_path(manifest.entries[0].blob)
 
     def _parse(self, data: bytes, path: str, test_id: str | None) -> Manifest:

@@ -56,4 +56,4 @@ def test_every_exit_code_is_listed(error: type[RecstoreError]) -> None:
     shown = subprocess.run([sys.executable, "-m", "recstore", "--help"], capture_output=True, text=True, check=True)
 
     assert re.search(rf"\| {error.exit_code} \|", TEXT)
-    assert re.search(rf"\b{error.exit_code}  ?[a-z]", shown.stdout)
+    assert re.search(rf"\b{error.exit_code} +[a-zA-Z]", shown.stdout)

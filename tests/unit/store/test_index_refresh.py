@@ -111,6 +111,18 @@ def test_a_manifest_rewritten_in_the_same_tick_to_the_same_size_is_seen(store: S
     assert manifest.entries == store.index.entries_of(request_key(new.request))
 
 
+def test_another_file_of_the_same_time_and_size_is_seen(store: Store) -> None:
+    """Where time and size are equal, the inode tells."""
+    old, new = _recording(answer="old"), _recording(answer="new")
+    store.put(CHAT, [old])
+    _let_rest(store)
+    store.index.refresh()
+    store.put(CHAT, [new])
+    _let_rest(store)
+
+    assert [store.put_blob(new)] == [row.entry.blob for row in store.index.listing()]
+
+
 @pytest.mark.parametrize(("age_ns", "is_read"), [(-HOUR_NS, True), (1_900_000_000, True), (2_100_000_000, False)])
 def test_a_manifest_is_trusted_once_it_was_at_rest_for_two_seconds(
     store: Store, monkeypatch: pytest.MonkeyPatch, age_ns: int, *, is_read: bool
@@ -140,14 +152,36 @@ def test_removed_manifests_and_blobs_leave(store: Store) -> None:
     assert [] == list(store.index.blob_rows())
 
 
-def test_files_without_a_blobs_name_or_in_a_wrong_folder_are_no_blobs(store: Store) -> None:
-    """Whatever else lies in `blobs/` is passed over, as `Store.blobs` does."""
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("folder", ["tests", "blobs"])
+def test_a_file_that_goes_while_the_index_looks_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, folder: str, *, is_looked_at: bool
+) -> None:
+    """Between the walk, the look at a file and the reading, another process may remove it: that is no problem."""
+    store.put(CHAT, [_recording()])
+    [file] = list(store.directory.walk(folder))
+    if is_looked_at:
+        file.stat(follow_symlinks=False)  # which the directory entry remembers
+    monkeypatch.setattr(store.directory, "walk", lambda walked: iter([file] if walked == folder else ()))
+    os.unlink(file.path)
+
+    assert ([], ()) == (list(store.index.listing()), store.index.problems())
+
+
+def test_files_without_a_blobs_name_or_in_a_wrong_folder_are_no_blobs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else lies in `blobs/` is passed over, as `Store.blobs` does, and not even read."""
     name = store.put_blob(_recording())
     data = store.read_blob(name)
     store.directory.write("blobs/zz/notes.txt", b"notes")
     store.directory.write(f"blobs/zz/{name}.json", data)
 
-    assert [name] == [row.name for row in store.index.blob_rows()]
+    found = [row.name for row in store.index.blob_rows()]
+    names = _files_read(store, monkeypatch)
+    store.index.refresh()
+
+    assert ([name], []) == (found, names)
 
 
 BAD_MANIFESTS: list[tuple[bytes, type[RecstoreError]]] = [
@@ -189,22 +223,23 @@ def test_a_damaged_blob_is_a_row_and_a_problem_until_it_is_mended(store: Store) 
     sound = path.read_bytes()
     _flip_byte(path)
 
-    def answers() -> tuple[list[type[RecstoreError]], list[tuple[BlobState, int, str]], list[bool], int]:
+    def answers() -> tuple[list[type[RecstoreError]], list[tuple[BlobState, int, str]], list[bool], int, int]:
         return (
             [type(problem) for problem in store.index.problems()],
             [(row.state, row.size_bytes, row.model) for row in store.index.listing()],
             [row.is_damaged for row in store.index.blob_rows()],
+            len(list(store.index.missing())),
             len(store.index.resolve(name.digest)),
         )
 
-    damaged = ([DamagedBlob], [("damaged", len(sound), "")], [True], 1)
+    damaged = ([DamagedBlob], [("damaged", len(sound), "")], [True], 0, 1)
 
     assert damaged == answers()
     assert damaged == answers()
 
     path.write_bytes(sound)
 
-    assert ([], [("present", len(sound), "gpt-4o")], [False], 1) == answers()
+    assert ([], [("present", len(sound), "gpt-4o")], [False], 0, 1) == answers()
 
 
 def test_the_size_of_a_damaged_blob_is_the_files(store: Store) -> None:

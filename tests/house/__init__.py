@@ -1,0 +1,1 @@
+"""The project's own rules, held by tests: layers, sizes, names, errors, guard rails."""

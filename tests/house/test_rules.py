@@ -1,0 +1,124 @@
+"""Sizes, names, docstrings and the error tree are what the house style says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import recstore
+from recstore import errors
+
+ROOT = Path(recstore.__file__).parent
+REPOSITORY = ROOT.parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if "project" not in path.parts)
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "base", "misc"}
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 40
+
+
+def named(path: Path) -> str:
+    """Return a path as the test's id shows it."""
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_module_is_one_noun_of_readable_size(path: Path) -> None:
+    """No module is longer than a person reads at once, and none is named after nothing in particular."""
+    assert path.stem not in FORBIDDEN_NAMES
+    assert len(path.read_text().splitlines()) <= LONGEST_MODULE
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function of a module."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a function's body, its docstring left out."""
+    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_functions_are_short_and_public_ones_explained(path: Path) -> None:
+    """No function's body is longer than 40 lines, and every public one has a docstring."""
+    for function in functions(ast.parse(path.read_text())):
+        assert code_lines(function) <= LONGEST_FUNCTION, function.name
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+def every_error(of: type[errors.RecstoreError] = errors.RecstoreError) -> list[type[errors.RecstoreError]]:
+    """Return the class and all that derive from it."""
+    return [of, *(found for child in of.__subclasses__() for found in every_error(child))]
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    """The drawing at the top of errors.py names every error, in its place, with its exit code."""
+    drawn = re.findall(r"^ {4}([| +-]*)([A-Z]\w+)(?: +(\d+))?$", errors.__doc__ or "", re.MULTILINE)
+    inherited: dict[int, int] = {}
+    stated: list[tuple[str, int, int]] = []
+    for marks, name, code in drawn:
+        depth = len(marks) // 4
+        inherited[depth] = int(code) if code else inherited[depth - 1]
+        stated.append((name, depth, inherited[depth]))
+
+    assert sorted((cls.__name__, len(cls.__mro__) - 4, cls.exit_code) for cls in every_error()) == sorted(stated)
+
+
+@pytest.mark.parametrize("error", every_error())
+def test_every_error_pickles_and_says_what_to_do(error: type[errors.RecstoreError]) -> None:
+    """An error crosses a process border whole: workers raise them."""
+    raised = error("a/file.json", "is not there", "Look again.")
+
+    copy = pickle.loads(pickle.dumps(raised))  # noqa: S301 - our own bytes
+
+    assert (type(raised), str(raised)) == (type(copy), str(copy))
+    assert "a/file.json: is not there\n  Look again." == str(copy)
+
+
+def test_public_names_are_the_promised_ones() -> None:
+    """`recstore.__all__` is what users may rely on: every name is there, and none is added by chance."""
+    expected = {
+        "Entry", "JsonBody", "Manifest", "RawBody", "Recording", "RecstoreError", "Request", "Response", "Store",
+        "StreamBody", "UpstreamMap", "__version__", "request_key",
+    }  # fmt: skip
+
+    assert expected == set(recstore.__all__)
+    for name in expected:
+        assert getattr(recstore, name)
+
+
+def committed_texts() -> list[Path]:
+    """Return the files that are committed and hold text."""
+    suffixes = {".py", ".md", ".toml", ".yaml", ".yml", ""}
+    skipped = {".git", "__pycache__", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache", "blobs", "local"}
+    return [
+        path
+        for path in REPOSITORY.rglob("*")
+        if path.is_file() and path.suffix in suffixes and not skipped.intersection(path.parts)
+    ]
+
+
+def test_the_repository_speaks_of_the_project_alone() -> None:
+    """No absolute path of the machine it was written on is in it."""
+    places = re.compile(r"(?<![\w.])/(?:work|home|root)/\w")
+
+    assert [] == [named(path) for path in committed_texts() if places.search(path.read_text(errors="replace"))]
+
+
+def test_the_signature_of_a_call_stays_small() -> None:
+    """No public function takes more than five positional parameters."""
+    for name in recstore.__all__:
+        member = getattr(recstore, name)
+        if inspect.isfunction(member):
+            assert len(inspect.signature(member).parameters) <= 5

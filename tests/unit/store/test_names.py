@@ -1,0 +1,118 @@
+"""Names of files: where a blob and a manifest are."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from recstore.model import BlobName, Digest, RequestKey
+from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+
+NAME = BlobName(RequestKey("ab" * 32), Digest("cd" * 32))
+RESERVED = ("con", "PRN", "Aux", "nul", "com1", "LPT9", "com0", "con.txt", "nul.tar.gz")
+LONGEST_PATH = 240
+"""Windows allows 260 characters, the project's own folder included, unless it is told otherwise."""
+
+
+def test_a_blob_is_in_the_folder_of_its_first_digits() -> None:
+    """So that no folder holds them all."""
+    assert f"blobs/ab/{'ab' * 32}-{'cd' * 32}.json" == blob_path(NAME)
+    assert f"shared/{'ab' * 32}-{'cd' * 32}" == shared_path(NAME)
+
+
+def test_a_blob_name_is_read_as_it_is_written() -> None:
+    """Both ways."""
+    assert NAME == parse_blob_name(str(NAME))
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "",
+        "x",
+        "ab" * 32,
+        "ab" * 32 + "-" + "CD" * 32,
+        "ab" * 32 + "-" + "cd" * 31,
+        f"{NAME} ",
+        f"{NAME}\n",
+        f"{NAME}.json",
+        "١" * 64 + "-" + "c" * 64,
+    ],
+)
+def test_nothing_else_is_a_blob_name(stem: str) -> None:
+    """Not by upper-case digits, other digits, or one character too many."""
+    assert parse_blob_name(stem) is None
+
+
+def test_a_digest_is_blake3() -> None:
+    """The published digest of nothing."""
+    assert "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262" == digest_of(b"")
+
+
+@pytest.mark.parametrize(
+    ("test_id", "pattern"),
+    [
+        ("tests/test_a.py::test_b", r"tests/tests/test_a\.py/test_b-\w{8}"),
+        ("tests/test_a.py::TestX::test_b[a-b]", r"tests/tests/test_a\.py/TestX_test_b_a-b_-\w{8}"),
+        ("tests/test_a.py", r"tests/tests/test_a\.py/session-\w{8}"),
+        ("::", r"tests/session-\w{8}"),
+        ("a::" + " ?/[:=\\`" * 40, r"tests/a/_=_(=_|_)*-\w{8}"),
+        ("./a//b/./c.py::t", r"tests/a/b/c\.py/t-\w{8}"),
+        ("/etc/passwd::t", r"tests/etc/passwd/t-\w{8}"),
+        ("../../x.py::..", r"tests/_/_/x\.py/_-\w{8}"),
+        ("C:\\x\\y.py::t", r"tests/C_x_y\.py/t-\w{8}"),
+        (".git/hooks::.hidden", r"tests/_git/hooks/_hidden-\w{8}"),
+        ("a/b/c/d/e/f/g/h/i/j.py::t", r"tests/c/d/e/f/g/h/i/j\.py/t-\w{8}"),
+        ("ü/地.py::🌍", r"tests/_/_\.py/_-\w{8}"),
+        ("a\x00b\nc.py::t", r"tests/a_b_c\.py/t-\w{8}"),
+        ("a. /b...::c.", r"tests/a\._/b/c-\w{8}"),
+    ],
+)
+def test_a_manifest_is_called_like_its_test(test_id: str, pattern: str) -> None:
+    """Readable, and nothing in it that a file system minds."""
+    assert re.fullmatch(pattern, manifest_path(test_id)), manifest_path(test_id)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_names_that_windows_keeps_for_itself_are_avoided(name: str) -> None:
+    """As a folder, and as the name of a test."""
+    *_, folder, file = manifest_path(f"{name}/{name}.py::{name}").split("/")
+
+    assert folder == f"_{name}.py"
+    assert file.startswith(f"_{name}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a.py::t", "a.py::T"),
+        ("a.py::t", "A.py::t"),
+        ("a.py::t[x y]", "a.py::t[x/y]"),
+        ("a.py::t", "./a.py::t"),
+        ("x/1/2/3/4/5/6/7/a.py::t", "y/1/2/3/4/5/6/7/a.py::t"),
+        ("a.py::" + "t" * 300, "a.py::" + "t" * 301),
+        ("a.py::é", "a.py::e\u0301"),
+    ],
+)
+def test_two_tests_never_share_a_path(one: str, other: str) -> None:
+    """Not by letter case, replaced characters, or what was cut off."""
+    assert manifest_path(one).casefold() != manifest_path(other).casefold()
+
+
+@pytest.mark.parametrize("test_id", ["/".join(["d" * 100] * 30) + "::" + "t" * 300, "x" * 302, "é" * 302, "a/" * 150])
+def test_a_path_is_short_enough_for_windows(test_id: str) -> None:
+    """As a whole, not only part by part."""
+    assert len(".recstore/" + manifest_path(test_id)) <= LONGEST_PATH
+
+
+def test_a_path_follows_from_the_id_alone() -> None:
+    """Known for all time: this is the name of a file in somebody's repository."""
+    assert "tests/tests/test_chat.py/test_answer_gpt-4o_-42ee4fa4" == manifest_path(
+        "tests/test_chat.py::test_answer[gpt-4o]"
+    )
+
+
+def test_an_id_that_is_no_unicode_has_a_path_too() -> None:
+    """A lone surrogate is what Python makes of a file name that is no UTF-8."""
+    assert manifest_path("a.py::\udcff") != manifest_path("a.py::\udcfe")

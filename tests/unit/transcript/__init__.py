@@ -1,0 +1,1 @@
+"""Transcripts: one module at a time."""

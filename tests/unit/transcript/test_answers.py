@@ -1,0 +1,331 @@
+"""A response as answers, in the words of each API, told by their shape."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from recstore.model import JsonBody, StreamBody
+from recstore.transcript import Answer, Part
+from tests.unit.transcript.samples import (
+    answered,
+    call_chunk,
+    chat_chunk,
+    google_chunk,
+    responses_event,
+    sent,
+    streamed,
+    text,
+)
+
+ANSWERS = [
+    (
+        "chat chunks",
+        [
+            chat_chunk({"role": "assistant", "content": ""}),
+            chat_chunk({"content": "Hum"}),
+            chat_chunk({"content": "ans"}),
+            chat_chunk({}, "stop"),
+            {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
+        ],
+        [text("Humans")],
+        "stop",
+    ),
+    (
+        "reasoning before an answer",
+        [
+            chat_chunk({"reasoning": "H", "reasoning_content": "H", "content": ""}),
+            chat_chunk({"reasoning": "m"}),
+            chat_chunk({"content": "4"}),
+        ],
+        [Part("thinking", "Hm"), text("4")],
+        "",
+    ),
+    (
+        "two calls in fragments",
+        [
+            call_chunk("", id="c1", name="add"),
+            call_chunk('{"a"'),
+            call_chunk("", index=1, id="c2", name="now"),
+            call_chunk(": 1}"),
+            call_chunk("{}", index=1),
+            chat_chunk({}, "tool_calls"),
+        ],
+        [Part("call", '{"a": 1}', "add", "c1"), Part("call", "{}", "now", "c2")],
+        "tool_calls",
+    ),
+    (
+        "calls that are all numbered 0",
+        [call_chunk("{}", id="c1", name="add"), call_chunk("[]", id="c2", name="now"), call_chunk("!", id="c2")],
+        [Part("call", "{}", "add", "c1"), Part("call", "[]!", "now", "c2")],
+        "",
+    ),
+    (
+        "a refusal in pieces",
+        [chat_chunk({"refusal": "I "}), chat_chunk({"refusal": "won't."})],
+        [Part("refusal", "I won't.")],
+        "",
+    ),
+    (
+        "completion chunks",
+        [{"choices": [{"text": "a"}]}, {"choices": [{"text": "b", "finish_reason": "length"}]}],
+        [text("ab")],
+        "length",
+    ),
+    (
+        "Ollama's chat",
+        [
+            {"message": {"role": "assistant", "content": "a", "thinking": None}, "done": False},
+            {"message": {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]}},
+            {"message": {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 2}}}]}},
+            {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"},
+        ],
+        [text("a"), Part("call", '{"x": 1}', "f"), Part("call", '{"x": 2}', "f")],
+        "stop",
+    ),
+    (
+        "what Ollama generates",
+        [
+            {"model": "m", "response": "", "thinking": "Hm", "done": False},
+            {"model": "m", "response": "a", "done": False},
+            {"model": "m", "response": "b", "done": True, "done_reason": "stop", "eval_count": 2},
+        ],
+        [Part("thinking", "Hm"), text("ab")],
+        "stop",
+    ),
+    (
+        "Anthropic's events",
+        [
+            {"type": "message_start", "message": {"role": "assistant", "content": [], "usage": {"input_tokens": 7}}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "H"}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "m"}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "xyz"}},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "ping"},
+            {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hel"}},
+            {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "lo"}},
+            {
+                "type": "content_block_start",
+                "index": 2,
+                "content_block": {"type": "tool_use", "id": "t1", "name": "add", "input": {}},
+            },
+            {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": '{"a"'}},
+            {"type": "content_block_delta", "index": 2, "delta": {"type": "input_json_delta", "partial_json": ": 1}"}},
+            {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}},
+            {"type": "message_stop"},
+        ],
+        [Part("thinking", "Hm"), text("Hello"), Part("call", '{"a": 1}', "add", "t1")],
+        "tool_use",
+    ),
+    (
+        "events of OpenAI's responses",
+        [
+            responses_event("created", response={"status": "in_progress", "output": [], "model": "m"}),
+            responses_event("output_item.added", output_index=0, item={"type": "reasoning", "summary": []}),
+            responses_event("reasoning_summary_text.delta", output_index=0, summary_index=0, delta="Hm"),
+            responses_event("output_item.added", output_index=1, item={"type": "message", "role": "a", "content": []}),
+            responses_event("output_text.delta", output_index=1, content_index=0, delta="Hel"),
+            responses_event("output_text.delta", output_index=1, content_index=0, delta="lo"),
+            responses_event("output_text.done", output_index=1, content_index=0, text="Hello"),
+            responses_event(
+                "output_item.added",
+                output_index=2,
+                item={"type": "function_call", "call_id": "c1", "name": "add", "arguments": ""},
+            ),
+            responses_event("function_call_arguments.delta", output_index=2, delta='{"a"'),
+            responses_event("function_call_arguments.delta", output_index=2, delta=": 1}"),
+            responses_event(
+                "output_item.done",
+                output_index=2,
+                item={"type": "function_call", "call_id": "c1", "name": "add", "arguments": '{"a": 1}'},
+            ),
+            responses_event(
+                "completed",
+                response={"status": "completed", "output": [{"type": "message", "content": [{"text": "Hello"}]}]},
+            ),
+        ],
+        [Part("thinking", "Hm"), text("Hello"), Part("call", '{"a": 1}', "add", "c1")],
+        "completed",
+    ),
+    (
+        "a stream that only says what is complete",
+        [
+            responses_event(
+                "incomplete",
+                response={
+                    "status": "incomplete",
+                    "incomplete_details": {"reason": "max_output_tokens"},
+                    "output": [
+                        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hel"}]},
+                        {"type": "web_search_call", "id": "w1", "action": {"query": "planets"}},
+                    ],
+                },
+            )
+        ],
+        [text("Hel"), Part("call", '{"query": "planets"}', "web_search", "w1")],
+        "max_output_tokens",
+    ),
+    (
+        "Google's interactions",
+        [
+            {"event_type": "interaction.start", "interaction": {"status": "in_progress", "model": "m"}},
+            {"event_type": "content.start", "index": 0, "content": {"type": "thought"}},
+            {"event_type": "content.delta", "index": 0, "delta": {"type": "thought_signature", "signature": "x"}},
+            {"event_type": "content.start", "index": 1, "content": {"type": "text"}},
+            {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "1, "}},
+            {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "2"}},
+            {
+                "event_type": "interaction.complete",
+                "interaction": {"status": "completed", "usage": {"total_tokens": 9}},
+            },
+        ],
+        [text("1, 2")],
+        "completed",
+    ),
+    *(
+        (
+            f"Google's chunks in {style} case",
+            [
+                google_chunk(style, [{"text": "Hm", "thought": True}]),
+                google_chunk(style, [{"text": "Sat"}]),
+                google_chunk(style, [{"text": "urn"}]),
+                google_chunk(style, [{call: {"name": "f", "args": {}}}], "STOP"),
+            ],
+            [Part("thinking", "Hm"), text("Saturn"), Part("call", "{}", "f")],
+            "STOP",
+        )
+        for style, call in (("snake", "function_call"), ("camel", "functionCall"))
+    ),
+    (
+        "an answer that is empty",
+        [chat_chunk({"content": ""}), chat_chunk({}, "stop")],
+        [],
+        "stop",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "parts", "finish"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS]
+)
+@pytest.mark.parametrize("stream", [streamed, sent], ids=["objects", "wire"])
+def test_a_stream_is_read_as_its_joined_answer(stream: Any, events: list[Any], parts: list[Part], finish: str) -> None:
+    """However an API tells its answer in steps, as objects or as text of the wire, the transcript has it whole."""
+    transcript = stream(*events)
+
+    assert (Answer(tuple(parts), finish),) == transcript.answers
+    assert ("", len(events)) == (transcript.error, transcript.event_count)
+
+
+WHOLE = [
+    (
+        {"choices": [{"message": {"role": "assistant", "content": "Hi", "reasoning": "Hm"}, "finish_reason": "stop"}]},
+        [text("Hi")],
+        [Part("thinking", "Hm")],
+    ),
+    ({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}, [text("Hi")], []),
+    ({"message": {"role": "assistant", "content": "Hi"}, "done": True}, [text("Hi")], []),
+    ({"object": "response", "output": [{"type": "message", "role": "a", "content": "Hi"}]}, [text("Hi")], []),
+    ({"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}}, [text("Hi")], []),
+    ({"outputs": [{"type": "thought"}, {"type": "text", "text": "Hi"}], "status": "completed"}, [text("Hi")], []),
+    ([{"candidates": [{"content": {"parts": [{"text": "H"}]}}]}] * 2, [text("HH")], []),
+    ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, [text("a"), text("b")], []),
+    ({"content": '{"a":1}', "error_message": None, "error_code": None}, [Part("result", '{\n  "a": 1\n}')], []),
+    ({"content": "done", "error_message": None}, [Part("result", "done")], []),
+    ({"data": [{"embedding": [0.5] * 3}, {"embedding": [1] * 3}]}, [text("2 vectors of 3 dimensions")], []),
+    (
+        {"data": [{"embedding": base64.b64encode(bytes(40)).decode()}]},
+        [text("1 vector of 10 dimensions")],
+        [],
+    ),
+    ({"embeddings": [[0.5] * 1000]}, [text("1 vector of 1,000 dimensions")], []),
+    ({"embeddings": [{"values": [1]}, {"values": [1, 2]}]}, [text("2 vectors of 1 or 2 dimensions")], []),
+    ({"embeddings": {"float": [[1, 2]]}}, [text("1 vector of 2 dimensions")], []),
+    ({"embedding": {"values": [1, 2]}}, [text("1 vector of 2 dimensions")], []),
+    ([[0.5] * 16] * 2, [text("2 vectors of 16 dimensions")], []),
+    ([[1, 2]], [Part("json", "[\n  [\n    1,\n    2\n  ]\n]")], []),
+    ({"object": "list", "data": [{"id": "a", "object": "model"}, {"id": "b", "object": "model"}]}, [Part("names", "a\nb")], []),
+    ({"models": [{"name": "a:1"}, {"name": "b"}]}, [Part("names", "a:1\nb")], []),
+    ({"id": "a", "object": "model"}, [Part("names", "a")], []),
+    ({"data": [{"id": "file-1", "object": "file"}]}, [Part("json", json.dumps({"data": [{"id": "file-1", "object": "file"}]}, indent=2))], []),
+    ({"response": {"x": 1}}, [Part("json", '{\n  "response": {\n    "x": 1\n  }\n}')], []),
+    (None, [Part("json", "null")], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "parts", "thinking"), WHOLE)
+def test_a_whole_answer_is_read_by_its_shape(value: Any, parts: list[Part], thinking: list[Part]) -> None:
+    """Chats as what was said, vectors counted, models named, what is unknown as JSON down the page."""
+    transcript = answered(JsonBody(value))
+
+    [answer] = transcript.answers
+    assert (*thinking, *parts) == answer.parts
+    assert transcript.event_count is None
+
+
+def test_models_that_come_one_by_one_are_listed() -> None:
+    """A recorder may write a listing as a stream of models."""
+    transcript = streamed({"id": "a", "object": "model", "owned_by": "x"}, {"id": "b", "owned_by": "x"})
+
+    assert (Answer((Part("names", "a\nb"),)),) == transcript.answers
+
+
+def test_several_answers_are_kept_apart() -> None:
+    """Choices of one response go by their index, however they are mixed in the stream."""
+    transcript = streamed(
+        chat_chunk({"content": "b"}, index=1), chat_chunk({"content": "a"}), chat_chunk({"content": "!"}, "stop", 1)
+    )
+
+    assert (Answer((text("a"),)), Answer((text("b!"),), "stop")) == transcript.answers
+
+
+def test_tokens_are_counted_in_any_apis_words() -> None:
+    """The greatest count of a stream is the whole, and has the same name whatever the API calls it."""
+    openai = {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 2}}
+    start, end = {"usage": {"input_tokens": 5, "output_tokens": 1}}, {"usage": {"output_tokens": 3}}
+
+    chat = answered(JsonBody({"choices": [], "usage": openai, "model": "m-1"}))
+    assert ("m-1", {"input": 5, "output": 3, "reasoning": 2}) == (chat.answer_model, dict(chat.usage))
+    anthropic = streamed({"type": "message_start", "message": {"role": "a", **start}}, {"type": "message_delta", "delta": {"stop_reason": "x"}, **end})  # fmt: skip
+    assert {"input": 5, "output": 3} == dict(anthropic.usage)
+    google = streamed(google_chunk("snake", []), google_chunk("camel", []))
+    assert {"input": 7} == dict(google.usage)
+
+
+ERRORS = [
+    ({"error": {"type": "TimeoutError", "message": "too slow"}}, "TimeoutError: too slow"),
+    ({"error": {"type": "BadRequestError", "status_code": 400, "message": "no"}}, "BadRequestError (400): no"),
+    ({"error": {"odd": 1}}, 'error {\n  "odd": 1\n}'),
+    ({"status": 503, "reason": "Busy"}, "HTTP 503 Busy"),
+    ({"status": 400, "body": JsonBody({"error": {"message": "no", "code": "bad"}})}, "HTTP 400\nno (bad)"),
+    ({"body": JsonBody({"error": "no"})}, "no"),
+    ({"body": JsonBody({"type": "error", "error": {"type": "overloaded", "message": "no"}})}, "no (overloaded)"),
+    ({"body": JsonBody({"object": "error", "message": "no", "code": 40})}, "no (40)"),
+    ({"body": JsonBody({"detail": "no"})}, "no"),
+    ({"body": JsonBody({"error": {"odd": 1}})}, '{\n  "odd": 1\n}'),
+    ({"body": JsonBody({"promptFeedback": {"blockReason": "SAFETY"}})}, "the prompt was blocked: SAFETY"),
+    ({"body": JsonBody({"content": None, "error_message": "no", "error_code": 1})}, "no (1)"),
+    ({"body": JsonBody({"content": [{"type": "text", "text": "x"}], "isError": True})}, "the tool failed"),
+    ({"body": StreamBody("objects", [chat_chunk({"content": "a"}), {"error": {"message": "cut"}}])}, "cut"),
+    ({"body": StreamBody("objects", [responses_event("failed", response={"error": {"message": "cut"}})])}, "cut"),
+]
+
+
+@pytest.mark.parametrize(("response", "error"), ERRORS)
+def test_errors_are_errors(response: dict[str, Any], error: str) -> None:
+    """Whether the client raised it, the status says it, or it stands in place of an answer."""
+    assert error == answered(**{"body": None, **response}).error
+
+
+def test_an_error_hides_nothing_that_came_with_it() -> None:
+    """An answer cut short is shown with its error, and so is a body that has more to say than an error."""
+    cut = streamed(chat_chunk({"content": "a"}), {"error": "cut"})
+    assert (Answer((text("a"),)),) == cut.answers
+    more = answered(JsonBody({"error": "no", "rows": [1]}))
+    assert '"rows"' in more.answers[0].parts[0].text
+    assert () == answered(JsonBody({"error": "no"})).answers
