@@ -9,6 +9,7 @@ first of two equal keys without a word.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,6 +28,7 @@ __all__ = [
     "detect_layout",
     "parse_exact",
     "python_indented",
+    "refuse_unsayable",
     "sorted_text",
 ]
 
@@ -53,7 +55,7 @@ def parse_exact(data: bytes) -> Json:
         value: Json = orjson.loads(data)
         if orjson.dumps(value) != data:
             value = _parse_strictly(data)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
         raise NotExactError(str(error)) from error
     _check_depth(data, value)
     return value
@@ -76,9 +78,25 @@ def sorted_text(value: Json) -> bytes:
     Shape: keys in code-point order, no white space; reals as the shortest digits that give the double
     back, positional from 1e-4 up to below 1e16 and as `d.ddde-05` beyond; `"`, `\` and controls
     escaped, nothing else.
+
+    Raises: NotExactError: no JSON text says this value: NaN, an integer beyond 64 bits, a lone surrogate.
     """
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise NotExactError(str(error)) from error
+    if b"null" in text:  # which is also what orjson makes of NaN
+        refuse_unsayable(value)
     return _spelled(value, orjson.OPT_SORT_KEYS) if _may_misspell(text) else text
+
+
+def refuse_unsayable(value: Json) -> None:
+    """Raise NotExactError where `value` holds NaN or an infinity, which JSON cannot say and orjson writes as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotExactError(f"JSON has no number {value}")
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            refuse_unsayable(member)
 
 
 def compact_text(value: Json) -> bytes:
@@ -206,7 +224,7 @@ def _check_depth(data: bytes, value: Json) -> None:
     if data.count(b"{") + data.count(b"[") <= DEPTH_LIMIT:
         return
     level = [value]
-    for _ in range(DEPTH_LIMIT + 1):
+    for _ in range(DEPTH_LIMIT):
         level = [
             child
             for node in level

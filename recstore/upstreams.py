@@ -13,6 +13,7 @@ from typing import Final
 __all__ = ["Address", "UpstreamMap", "default_base", "is_loopback"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_AUTHORITY: Final = re.compile(r"[^/?]*")
 _LOOPBACK_NAMES: Final = frozenset(("localhost", "0.0.0.0", "::", "::1"))  # noqa: S104 - as a client's target
 _LOOPBACK_ADDRESS: Final = re.compile(r"127(\.\d{1,3}){3}")
 
@@ -39,12 +40,9 @@ class UpstreamMap:
         A base URL without a port also stands for every port of a loopback host.
         """
         url = url.partition("#")[0]
-        best: Address | None = None
-        for label, base in self.bases:
-            length = _matched_length(url, base.rstrip("/"))
-            if length and (best is None or length > len(best.base)):
-                best = _split(url, length, label)
-        return best or _split_at_authority(url)
+        matches = [(*_match(url, base.rstrip("/")), label) for label, base in self.bases]
+        length, _, label = max(matches, key=lambda match: match[:2], default=(0, False, ""))
+        return _split(url, length, label) if length else _split_at_authority(url)
 
 
 def default_base(upstream: str) -> str:
@@ -52,21 +50,32 @@ def default_base(upstream: str) -> str:
     return "http://localhost" if upstream == "localhost" else f"https://{upstream}"
 
 
-def _matched_length(url: str, base: str) -> int:
-    if _starts_with(url, base):
-        return len(base)
-    scheme, found, rest = base.partition("://")
-    host, slash, path = rest.partition("/")
-    if not found or _host_and_port(host)[1] or not is_loopback(_host_and_port(host)[0]):
-        return 0
-    authority = url.removeprefix(f"{scheme}://").split("/", 1)[0].split("?", 1)[0]
-    prefix = f"{scheme}://{authority}{slash}{path}"
-    same_host = _host_and_port(authority)[0] == _host_and_port(host)[0]
-    return len(prefix) if same_host and _starts_with(url, prefix) else 0
+def _match(url: str, base: str) -> tuple[int, bool]:
+    """Return how much of `url` the base URL covers, 0 for nothing, and whether it names the very host and port."""
+    start, scheme, host, port, rest = _parts(url)
+    _, base_scheme, base_host, base_port, base_rest = _parts(base)
+    if (scheme, host) != (base_scheme, base_host) or not host or not _begins(rest, base_rest):
+        return 0, False
+    is_same_port = port == base_port
+    stands_for_all = not base_port and is_loopback(host)
+    return (len(start) + len(base_rest), is_same_port) if is_same_port or stands_for_all else (0, False)
 
 
-def _starts_with(url: str, base: str) -> bool:
-    return url.startswith(base) and url[len(base) : len(base) + 1] in ("", "/", "?")
+def _parts(url: str) -> tuple[str, str, str, str, str]:
+    """Return the text up to the path, then scheme, host and port (the scheme's own is none), then the rest."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return "", "", "", "", url
+    authority = _AUTHORITY.match(rest)
+    assert authority is not None  # noqa: S101 - the pattern also matches nothing
+    start = f"{scheme}://{authority[0]}"
+    host, port = _host_and_port(authority[0].rpartition("@")[2].lower())
+    scheme = scheme.lower()
+    return start, scheme, host, "" if port == str(_DEFAULT_PORTS.get(scheme)) else port, url[len(start) :]
+
+
+def _begins(rest: str, base_rest: str) -> bool:
+    return rest.startswith(base_rest) and rest[len(base_rest) : len(base_rest) + 1] in ("", "/", "?")
 
 
 def _split(url: str, length: int, label: str) -> Address:
@@ -75,19 +84,13 @@ def _split(url: str, length: int, label: str) -> Address:
 
 
 def _split_at_authority(url: str) -> Address:
-    scheme, found, rest = url.partition("://")
-    authority = rest.split("/", 1)[0].split("?", 1)[0] if found else ""
-    if not found:
+    start, scheme, host, port, _ = _parts(url)
+    if not start:
         first = url.split("/", 1)[0].split("?", 1)[0]
         return _split(url, len(first), first)
-    return _split(url, len(scheme) + 3 + len(authority), _label(scheme, authority) or scheme)
-
-
-def _label(scheme: str, authority: str) -> str:
-    host, port = _host_and_port(authority.rpartition("@")[2].lower())
     if is_loopback(host):
-        return "localhost"
-    return host if not port or port == str(_DEFAULT_PORTS.get(scheme.lower())) else f"{host}:{port}"
+        return _split(url, len(start), "localhost")
+    return _split(url, len(start), (f"{host}:{port}" if port else host) or scheme)
 
 
 def _host_and_port(authority: str) -> tuple[str, str]:

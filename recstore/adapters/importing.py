@@ -17,6 +17,7 @@ from recstore.errors import DamagedSource, RecstoreError
 from recstore.model import BlobName
 from recstore.store import Store
 from recstore.store.directory import Directory
+from recstore.store.names import blob_path
 from recstore.store.parallel import in_batches
 from recstore.upstreams import UpstreamMap
 
@@ -91,7 +92,9 @@ def _publish(
 ) -> ImportReport:
     imported = [entry for result in results for entry in result.entries]
     broken = {result.name for result in results if result.problem is not None}
-    store.directory.flush()
+    if not options.dry_run:
+        store.directory.flush_too(blob_path(entry.blob) for entry in imported)  # workers wrote them, unflushed
+        store.directory.flush()
     with store.directory.locked():
         change, removed_entries = merged(list(store.manifests()), imported, scope, keep=broken)
         if not options.dry_run:

@@ -13,11 +13,19 @@ from typing import Any, Final, get_args
 import orjson
 
 from recstore.deltas import DeltaError, expand, shrink
-from recstore.errors import DamagedBlob, NewerVersion
-from recstore.json_text import LAYOUTS, compact_lines, compact_text
+from recstore.errors import DamagedBlob, NewerVersion, UsageError
+from recstore.json_text import LAYOUTS, compact_lines, compact_text, refuse_unsayable
 from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
 
-__all__ = ["BLOB_VERSION", "PLACEHOLDER", "decode_recording", "decode_request", "encode_recording"]
+__all__ = [
+    "BLOB_VERSION",
+    "PLACEHOLDER",
+    "decode_recording",
+    "decode_request",
+    "encode_checked",
+    "encode_recording",
+    "without_placeholder",
+]
 
 BLOB_VERSION: Final = 1
 
@@ -43,6 +51,22 @@ def encode_recording(recording: Recording, minted: str = "") -> bytes:
         start,
         response,
     )
+
+
+def encode_checked(recording: Recording) -> bytes:
+    """Return the blob of a recording that somebody put together by hand.
+
+    Raises: UsageError: a body holds what JSON cannot say: NaN, an integer beyond 64 bits, a lone surrogate.
+    """
+    try:
+        for body in (recording.request.body, recording.response.body):
+            if isinstance(body, JsonBody | StreamBody):
+                refuse_unsayable(body.value if isinstance(body, JsonBody) else body.events)
+        refuse_unsayable(recording.response.error)
+        return encode_recording(recording)
+    except (ValueError, TypeError) as error:
+        reason = f"a body holds what JSON cannot say: {error}"
+        raise UsageError("recording", reason, "Give the body's text, as a RawBody.") from error
 
 
 def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:
@@ -85,9 +109,16 @@ def _document(data: bytes, subject: str) -> dict[str, Any]:
     version = document.get("recstore") if isinstance(document, dict) else None
     if type(version) is int and version > BLOB_VERSION:
         raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
-    if version != BLOB_VERSION or not all(type(document.get(part)) is dict for part in ("request", "response")):
+    if version != BLOB_VERSION:
         raise DamagedBlob(subject, "is JSON, but no recstore blob")
+    if not all(type(document.get(part)) is dict for part in ("request", "response")):
+        raise DamagedBlob(subject, "is a blob without a request or without a response")
     return document  # type: ignore[no-any-return]
+
+
+def without_placeholder(data: bytes) -> bytes:
+    """Return the blob as it would be if no id had been minted: the placeholder standing for itself."""
+    return data.replace(_RESPONSE_START + _MINTED_MEMBER, _RESPONSE_START, 1)
 
 
 def _fill_placeholder(data: bytes, minted: str) -> bytes:
@@ -192,7 +223,10 @@ def _read_response(document: dict[str, Any]) -> Response:
 
 
 def _read_headers(document: dict[str, Any]) -> Headers:
-    return tuple((_text(name), _text(value)) for name, value in document.get("headers", ()))
+    headers = document.get("headers", [])
+    if type(headers) is not list or not all(type(pair) is list and len(pair) == 2 for pair in headers):  # noqa: PLR2004 - name, value
+        raise ValueError("the headers are no pairs")
+    return tuple((_text(name), _text(value)) for name, value in headers)
 
 
 def _read_body(document: dict[str, Any]) -> Body | None:

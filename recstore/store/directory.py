@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ class Directory:
         self.root = root
         self._folders: set[str] = set()
         self._unflushed: set[str] = set()
+        self._unflushed_folders: set[str] = set()
 
     def path(self, name: str) -> Path:
         """Return where the file `name` is."""
@@ -98,16 +99,31 @@ class Directory:
         else:
             for name in self._unflushed:
                 self._flush_file(name)
+            for folder in self._unflushed_folders:
+                self._flush_folder(folder)
         self._unflushed.clear()
+        self._unflushed_folders.clear()
+
+    def flush_too(self, names: Iterable[str]) -> None:
+        """Have the next `flush` make these files durable as well: others wrote them, perhaps a moment ago."""
+        self._unflushed.update(names)
 
     def _flush_file(self, name: str) -> None:
         try:
             _sync_file(f"{self.root}/{name}")
-            _sync_folder(f"{self.root}/{name.rpartition('/')[0]}")
         except FileNotFoundError:
-            pass  # another process has removed it since: nothing is left to make durable
+            return  # another process has removed it since: nothing is left to make durable
         except OSError as error:
             raise _failure(f"{self.root}/{name}", "cannot be made durable", error) from error
+        self._flush_folder(name.rpartition("/")[0])
+
+    def _flush_folder(self, folder: str) -> None:
+        try:
+            _sync_folder(f"{self.root}/{folder}")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _failure(f"{self.root}/{folder}", "cannot be made durable", error) from error
 
     def walk(self, folder: str, *, temporary: bool = False) -> Iterator[os.DirEntry[str]]:
         """Yield every file below `folder`, sorted by path; links left out, and temporary files unless wanted."""
@@ -139,7 +155,10 @@ class Directory:
         """
         import sqlite3
 
-        self._ensure_folder("local")
+        try:
+            self._ensure_folder("local")
+        except OSError as error:
+            raise _failure(f"{self.root}/local", "cannot be made", error) from error
         connection = None
         try:
             connection = sqlite3.connect(f"{self.root}/local/lock", timeout=timeout_s, isolation_level=None)
@@ -167,9 +186,14 @@ class Directory:
             _write_file(path, data)
 
     def _ensure_folder(self, folder: str) -> None:
-        if folder not in self._folders:
-            os.makedirs(f"{self.root}/{folder}", exist_ok=True)
-            self._folders.add(folder)
+        if folder in self._folders:
+            return
+        new = folder
+        while new and not os.path.isdir(f"{self.root}/{new}"):
+            new = new.rpartition("/")[0]
+            self._unflushed_folders.add(new)
+        os.makedirs(f"{self.root}/{folder}", exist_ok=True)
+        self._folders.add(folder)
 
     def _remove_empty(self, folder: str) -> bool:
         try:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion
+from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, UsageError
 from recstore.json_text import compact_text
 from recstore.model import BlobName, Entry, Manifest
 from recstore.store.names import parse_blob_name
@@ -23,14 +23,17 @@ __all__ = ["MANIFEST_VERSION", "format_manifest", "parse_manifest", "sort_entrie
 
 MANIFEST_VERSION: Final = 1
 
-_HEADER: Final = re.compile(rb"recstore (\d{1,9})\n")
+_HEADER: Final = re.compile(rb"recstore ([1-9][0-9]{0,8})\n")
 _CONFLICT: Final = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
-_ENTRY: Final = re.compile(r"([1-9]\d{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64})(?: (\{.*\}))?")
+_ENTRY: Final = re.compile(r"([1-9][0-9]{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64})(?: (\{.*\}))?")
 
 
 def format_manifest(manifest: Manifest) -> bytes:
-    """Return the text of `manifest`."""
-    owner = b"shared" if manifest.test_id is None else b"test " + orjson.dumps(manifest.test_id)
+    """Return the text of `manifest`.
+
+    Raises: UsageError: the test's id holds lone surrogates.
+    """
+    owner = b"shared" if manifest.test_id is None else b"test " + _test_id_text(manifest.test_id)
     lines = [b"recstore %d" % MANIFEST_VERSION, owner, *map(_entry_line, sort_entries(manifest.entries))]
     return b"\n".join(lines) + b"\n"
 
@@ -48,18 +51,27 @@ def parse_manifest(data: bytes, subject: str) -> Manifest:
         raise DamagedManifest(subject, "does not begin with a line `recstore 1`")
     if int(header[1]) > MANIFEST_VERSION:
         raise NewerVersion(subject, f"is a manifest of format {int(header[1])}; this recstore reads {MANIFEST_VERSION}")
+    if not data.endswith(b"\n"):
+        raise DamagedManifest(subject, "is cut short: its last line has no end")
     try:
         owner, *lines = data[header.end() :].decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise DamagedManifest(subject, "is not UTF-8") from error
     entries = tuple(_parse_entry(line, subject, number) for number, line in enumerate(lines, start=3))
-    _refuse_repeats(entries, subject)
+    _check_times(entries, subject)
     return Manifest(_parse_owner(owner, subject), entries)
 
 
 def sort_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """Return the entries in the order in which a manifest lists them."""
     return tuple(sorted(entries, key=lambda entry: (entry.blob.key, entry.n, entry.blob.digest, _origin_text(entry))))
+
+
+def _test_id_text(test_id: str) -> bytes:
+    try:
+        return orjson.dumps(test_id)
+    except TypeError as error:
+        raise UsageError(ascii(test_id), "a test id must be text that UTF-8 can hold") from error
 
 
 def _entry_line(entry: Entry) -> bytes:
@@ -103,7 +115,7 @@ def _parse_origin(text: str | None, subject: str, number: int) -> dict[str, Any]
     return origin
 
 
-def _refuse_repeats(entries: tuple[Entry, ...], subject: str) -> None:
+def _check_times(entries: tuple[Entry, ...], subject: str) -> None:
     seen: dict[tuple[str, int], bool] = {}
     for entry in entries:
         place = (entry.blob.key, entry.n)
@@ -114,3 +126,10 @@ def _refuse_repeats(entries: tuple[Entry, ...], subject: str) -> None:
                 "Keep one of the two lines, or number the second one as a later time.",
             )
         seen[place] = entry.is_union
+    last: dict[str, int] = {}
+    for key, n in sorted(seen):
+        if n != last.get(key, 0) + 1:
+            raise DamagedManifest(
+                subject, f"names time {n} of request {key[:12]}, but not time {n - 1}", "Number the times from 1."
+            )
+        last[key] = n

@@ -19,7 +19,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.=,+@-]+")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 _READABLE_LENGTH: Final = 80
 _FOLDER_LENGTH: Final = 60
-_FOLDERS: Final = 8
+_FOLDERS_LENGTH: Final = 128
 
 
 def digest_of(data: bytes) -> Digest:
@@ -45,7 +45,9 @@ def manifest_path(test_id: str) -> str:
     replaced), then a readable form of the rest and 8 hexadecimal digits of the id's BLAKE3.
     """
     file, _, rest = test_id.partition("::")
-    folders = [_safe(part, _FOLDER_LENGTH) for part in file.split("/") if part not in ("", ".")][-_FOLDERS:]
+    folders = [_safe(part, _FOLDER_LENGTH) for part in file.split("/") if part not in ("", ".")]
+    while sum(map(len, folders)) + len(folders) > _FOLDERS_LENGTH:
+        del folders[0]
     readable = _safe(rest or "session", _READABLE_LENGTH)
     return "/".join(
         ["tests", *folders, f"{readable}-{blake3.blake3(test_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"]

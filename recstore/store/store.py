@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from recstore.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
 from recstore.model import BlobName, Entry, Manifest, Recording, Request
-from recstore.store.codec import decode_recording, decode_request, encode_recording
+from recstore.store.codec import decode_recording, decode_request, encode_checked
 from recstore.store.directory import Directory
 from recstore.store.furniture import FURNITURE
 from recstore.store.manifest_text import format_manifest, parse_manifest
@@ -48,7 +48,8 @@ class Store:
         Raises: NotInStore: there is none.
         """
         for folder in (path / FOLDER, path):
-            if (folder / "blobs").is_dir() or (folder / ".gitattributes").is_file():
+            has_mark = (folder / "blobs").is_dir() or (folder / ".gitattributes").is_file()
+            if folder.name == FOLDER and has_mark:
                 return cls(Directory(folder))
         raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
 
@@ -87,18 +88,20 @@ class Store:
         if test_id is not None:
             manifests = [Manifest(test_id, tuple(entries))]
         else:
-            manifests = [Manifest(None, (Entry(entry.blob, 1),)) for entry in entries]
+            new = (Manifest(None, (Entry(entry.blob, 1),)) for entry in entries)
+            manifests = [self.shared_manifest(manifest.entries[0].blob) or manifest for manifest in new]
         self.publish(manifests)
-        return manifests[-1]
+        return manifests[-1] if manifests else Manifest(None, ())
 
     def put_blob(self, recording: Recording) -> BlobName:
         """Write the recording's blob unless it is there, and return its name.
 
         After: durable only once `directory.flush` was called; until then nothing may name it.
 
-        Raises: DamagedBlob: a file of that name holds other bytes; it is left as it is.
+        Raises: DamagedBlob: a file of that name holds other bytes; it is left as it is. UsageError: a body
+        holds a value that is no JSON.
         """
-        data = encode_recording(recording)
+        data = encode_checked(recording)
         blob = BlobName(request_key(recording.request), digest_of(data))
         self.put_encoded(blob, data)
         return blob
@@ -114,6 +117,8 @@ class Store:
             self.directory.write(path, data)
         elif present is not None and present != data:
             raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
+        elif present is not None:
+            self.directory.flush_too([path])  # its writer may not have come to that yet
         return present is None
 
     def publish(self, manifests: Iterable[Manifest]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from recstore.canonical import request_key
 from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
 from recstore.model import BlobName, Manifest
-from recstore.store.codec import decode_recording
+from recstore.store.codec import decode_recording, encode_recording, without_placeholder
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
 from recstore.store.names import blob_path, digest_of, parse_blob_name
 from recstore.store.parallel import in_batches
@@ -97,15 +97,23 @@ def _problem_of(directory: Directory, name: str) -> RecstoreError | None:
         return DamagedBlob(subject, "has no blob's name, or is in the wrong folder")
     try:
         data = directory.read(name)
-        if data is None:
-            return None  # removed since the folder was listed: not there is not damaged
-        if digest_of(data) != blob.digest:
-            return DamagedBlob(subject, "its bytes do not fit its name")
-        if request_key(decode_recording(data, subject).request) != blob.key:
-            return DamagedBlob(subject, "the request in it is not the one its name says")
+        complaint = _complaint(data, blob, subject) if data is not None else ""  # gone meanwhile is not damaged
     except RecstoreError as error:
         return error
-    return None
+    except (ValueError, TypeError) as error:
+        complaint = f"holds what no body can: {error}"
+    return DamagedBlob(subject, complaint) if complaint else None
+
+
+def _complaint(data: bytes, blob: BlobName, subject: str) -> str:
+    if digest_of(data) != blob.digest:
+        return "its bytes do not fit its name"
+    recording = decode_recording(data, subject)
+    if request_key(recording.request) != blob.key:
+        return "the request in it is not the one its name says"
+    if encode_recording(recording) != without_placeholder(data):
+        return "is not written as a blob is: what is in it cannot be read without loss"
+    return ""
 
 
 def _blob_of(name: str) -> BlobName | None:

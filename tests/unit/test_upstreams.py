@@ -16,6 +16,7 @@ MAP = UpstreamMap(
         ("ollama", "http://127.0.0.1/v1"),
         ("vllm", "http://localhost:8000"),
         ("google", "vertexai://"),
+        ("databricks", "__databricks__/serving"),
     )
 )
 
@@ -38,6 +39,9 @@ MAP = UpstreamMap(
         ("http://127.0.0.1:9/v2/x", ("localhost", "http://127.0.0.1:9", "/v2/x", "")),
         ("https://a.example/x#part", ("a.example", "https://a.example", "/x", "")),
         ("https://a.example?x=/y", ("a.example", "https://a.example", "", "x=/y")),
+        ("vertexai:///generate", ("google", "vertexai://", "/generate", "")),
+        ("__databricks__/serving/v1", ("databricks", "__databricks__/serving", "/v1", "")),
+        ("__databricks__/other", ("__databricks__", "__databricks__", "/other", "")),
         ("", ("", "", "", "")),
     ],
 )

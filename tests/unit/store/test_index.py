@@ -72,7 +72,7 @@ def test_uses_of_a_request_name_the_test(store: Store) -> None:
 def test_an_entry_keeps_its_origin_and_its_union(store: Store) -> None:
     """What a manifest says of an entry is what the index says of it."""
     blob = store.put_blob(_recording())
-    entry = Entry(blob, 3, is_union=True, origin={"format": "vcr", "path": "a.yaml", "rate": 1e-7})
+    entry = Entry(blob, 1, is_union=True, origin={"format": "vcr", "path": "a.yaml", "rate": 1e-7})
     store.publish([Manifest(CHAT, (entry,))])
 
     [found] = store.index.entries_of(blob.key)

@@ -1,1 +1,1 @@
-"""Transcripts: one module at a time."""
+"""Unit tests of the room `transcript`."""

@@ -11,6 +11,7 @@ import pytest
 from recstore.model import JsonBody, StreamBody
 from recstore.transcript import Answer, Part
 from tests.unit.transcript.samples import (
+    PNG,
     answered,
     call_chunk,
     chat_chunk,
@@ -202,6 +203,30 @@ ANSWERS = [
         for style, call in (("snake", "function_call"), ("camel", "functionCall"))
     ),
     (
+        "sound with what it says, and a refusal",
+        [
+            responses_event("audio.delta", delta=PNG),
+            responses_event("audio.transcript.delta", delta="Hel"),
+            responses_event("audio.transcript.delta", delta="lo"),
+            responses_event("refusal.delta", content_index=1, delta="I won't."),
+        ],
+        [text("Hello"), Part("refusal", "I won't.")],
+        "",
+    ),
+    (
+        "a call that the stream tells only when it is done",
+        [
+            responses_event("output_item.added", output_index=0, item={"type": "web_search_call", "id": "w1"}),
+            responses_event(
+                "output_item.done",
+                output_index=0,
+                item={"type": "web_search_call", "id": "w1", "action": {"query": "planets"}},
+            ),
+        ],
+        [Part("call", '{"query": "planets"}', "web_search", "w1")],
+        "",
+    ),
+    (
         "an answer that is empty",
         [chat_chunk({"content": ""}), chat_chunk({}, "stop")],
         [],
@@ -230,6 +255,12 @@ WHOLE = [
     ),
     ({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}, [text("Hi")], []),
     ({"message": {"role": "assistant", "content": "Hi"}, "done": True}, [text("Hi")], []),
+    (
+        {"choices": [{"message": {"content": None, "audio": {"id": "a", "data": PNG, "transcript": "Hi"}}}]},
+        [Part("file", "audio, 300 bytes"), text("Hi")],
+        [],
+    ),
+    ({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}, [Part("refusal", "No.")], []),
     ({"object": "response", "output": [{"type": "message", "role": "a", "content": "Hi"}]}, [text("Hi")], []),
     ({"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}}}, [text("Hi")], []),
     ({"outputs": [{"type": "thought"}, {"type": "text", "text": "Hi"}], "status": "completed"}, [text("Hi")], []),
@@ -286,7 +317,7 @@ def test_several_answers_are_kept_apart() -> None:
 
 def test_tokens_are_counted_in_any_apis_words() -> None:
     """The greatest count of a stream is the whole, and has the same name whatever the API calls it."""
-    openai = {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 2}}
+    openai: Any = {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 2}}
     start, end = {"usage": {"input_tokens": 5, "output_tokens": 1}}, {"usage": {"output_tokens": 3}}
 
     chat = answered(JsonBody({"choices": [], "usage": openai, "model": "m-1"}))

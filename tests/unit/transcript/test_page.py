@@ -41,7 +41,7 @@ answer  200, m-1, stop, 2 events, tokens input 5
 
 def test_a_page_can_be_read_down() -> None:
     """The request's line, what it sets, each message below its role, and the answer with its facts."""
-    body = {
+    body: Any = {
         "model": "m",
         "temperature": 0.5,
         "tools": [{"name": "add"}],
