@@ -118,8 +118,10 @@ def python_indented(value: Json) -> bytes:
     would end in a quote: reals that orjson spells its own way are found by looking at line ends.
     """
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    text = _SMALL_REAL_AT_LINE_END.sub(_respell, text)
-    text = _EXPONENT_AT_LINE_END.sub(rb"e-0\1", text)
+    if b"0.0000" in text:
+        text = _SMALL_REAL_AT_LINE_END.sub(_respell, text)
+    if b"e-" in text:
+        text = _EXPONENT_AT_LINE_END.sub(rb"e-0\1", text)
     if text.isascii() and b"\x7f" not in text:
         return text
     return _NOT_PLAIN_ASCII.sub(_escape, text.decode()).encode()

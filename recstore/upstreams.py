@@ -40,7 +40,9 @@ class UpstreamMap:
         A base URL without a port also stands for every port of a loopback host.
         """
         url = url.partition("#")[0]
-        matches = [(*_match(url, base.rstrip("/")), label) for label, base in self.bases]
+        matches = [
+            (*_match(url, base if base.endswith("://") else base.rstrip("/")), label) for label, base in self.bases
+        ]
         length, _, label = max(matches, key=lambda match: match[:2], default=(0, False, ""))
         return _split(url, length, label) if length else _split_at_authority(url)
 
@@ -52,9 +54,11 @@ def default_base(upstream: str) -> str:
 
 def _match(url: str, base: str) -> tuple[int, bool]:
     """Return how much of `url` the base URL covers, 0 for nothing, and whether it names the very host and port."""
+    if "://" not in base:
+        return (len(base), True) if base and "://" not in url and _begins(url, base) else (0, False)
     start, scheme, host, port, rest = _parts(url)
     _, base_scheme, base_host, base_port, base_rest = _parts(base)
-    if (scheme, host) != (base_scheme, base_host) or not host or not _begins(rest, base_rest):
+    if (scheme, host) != (base_scheme, base_host) or not _begins(rest, base_rest):
         return 0, False
     is_same_port = port == base_port
     stands_for_all = not base_port and is_loopback(host)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,38 @@ class NetworkGuardError(RuntimeError):
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let sockets connect to loopback addresses alone."""
-    connect = socket.socket.connect
+    """Let sockets reach loopback addresses alone, and ask no name server."""
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+    resolve = socket.getaddrinfo
 
-    def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
-            raise NetworkGuardError(f"a test may not connect to {address[0]}")
-        connect(self, address)
+    def guarded_resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        _refuse_others(host)
+        return resolve(host, *arguments, **options)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
 
 
-def _is_loopback(host: str) -> bool:
+def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse_others(arguments[-1][0])  # the address comes last in each of these calls
+        return call(self, *arguments)
+
+    return guarded
+
+
+def _refuse_others(host: Any) -> None:
+    if not _is_loopback(host):
+        raise NetworkGuardError(f"a test may not connect to {host}")
+
+
+def _is_loopback(host: Any) -> bool:
+    host = host.decode() if isinstance(host, bytes) else host
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host is None or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host in ("localhost", "")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +68,8 @@ def _no_user_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: py
             monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    monkeypatch.setenv("GIT_ATTR_NOSYSTEM", "1")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)  # it may hold Git's ignore and attributes files
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "A Tester")

@@ -40,8 +40,18 @@ class PreparedRecording:
 def read_source(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
     """Return the recordings in the file `path` with the bytes `data`; none where it is no recorder's file.
 
-    Raises: DamagedSource: it is a recorder's file, and cannot be read as one.
+    Raises: DamagedSource: it is a recorder's file, and cannot be read as one, or names what is no text.
     """
+    prepared = _read_any(data, path, upstreams)
+    try:
+        for recording in prepared:
+            orjson.dumps((recording.test_id, recording.origin))
+    except TypeError as error:
+        raise DamagedSource(ascii(path)[1:-1], f"names what no manifest can hold: {error}") from error
+    return prepared
+
+
+def _read_any(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
     if path.endswith(_CASSETTE_SUFFIXES):
         return _read_cassette(data, path, upstreams)
     document = _load_json(data, path)
@@ -90,7 +100,10 @@ def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams
             return replace(prepared, origin={**prepared.origin, "layout": layout})
     except (ValueError, TypeError, RecursionError):
         pass  # what JSON values cannot carry goes by its bytes
-    prepared, written = _prepare_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
+    try:
+        prepared, written = _prepare_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedSource(path, f"has a request that no recorder makes: {error!s:.80}") from error
     if written != data:
         raise DamagedSource(path, "cannot be stored without loss; please report this file")
     return prepared

@@ -24,7 +24,6 @@ __all__ = [
     "decode_request",
     "encode_checked",
     "encode_recording",
-    "without_placeholder",
 ]
 
 BLOB_VERSION: Final = 1
@@ -114,11 +113,6 @@ def _document(data: bytes, subject: str) -> dict[str, Any]:
     if not all(type(document.get(part)) is dict for part in ("request", "response")):
         raise DamagedBlob(subject, "is a blob without a request or without a response")
     return document  # type: ignore[no-any-return]
-
-
-def without_placeholder(data: bytes) -> bytes:
-    """Return the blob as it would be if no id had been minted: the placeholder standing for itself."""
-    return data.replace(_RESPONSE_START + _MINTED_MEMBER, _RESPONSE_START, 1)
 
 
 def _fill_placeholder(data: bytes, minted: str) -> bytes:
