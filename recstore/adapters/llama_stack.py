@@ -103,7 +103,7 @@ def _envelope(recording: Recording, test_id: str | None, origin: dict[str, Any])
     kind, _, members = origin["form"].partition("/")
     request = predicted_request(kind, recording.request, test_id, origin)
     request.update(origin.get("extra", {}))
-    document: dict[str, Any] = {"request": request, "response": predicted_response(recording)}
+    document: dict[str, Any] = {"request": request, "response": predicted_response(recording.response)}
     if members != "0":
         document = {"test_id": test_id, **document}
     if members == "2":

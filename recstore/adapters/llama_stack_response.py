@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from recstore.bodies import body_bytes, parse_event_stream
-from recstore.model import Body, Json, JsonBody, Recording, Response, StreamBody
+from recstore.model import Body, Json, JsonBody, Response, StreamBody
 
 __all__ = ["predicted_response", "read_response", "written_body"]
+
+_LIST: Final = "list["
+"""How the type of a list begins; its elements' type and a bracket follow."""
 
 
 def read_response(response: dict[str, Any]) -> Response:
     """Return the response in the `response` member of a recording."""
-    body, type_name = _read_body(response["body"])
+    body, type_name = _read_body(response["body"], is_streaming=response.get("is_streaming") is True)
     status, error = response.get("status"), response.get("exception_data")
     return Response(
         status=status if type(status) is int else None,
@@ -22,18 +25,21 @@ def read_response(response: dict[str, Any]) -> Response:
     )
 
 
-def _read_body(body: Any) -> tuple[Body | None, str]:
+def _read_body(body: Any, *, is_streaming: bool) -> tuple[Body | None, str]:
     if body is None:
         return None, ""
     if _is_typed(body):
         return JsonBody(body["__data__"]), body["__type__"]
     if type(body) is not list or not body:
         return JsonBody(body), ""
-    if all(map(_is_typed, body)) and all(event["__type__"] == body[0]["__type__"] for event in body):
-        return StreamBody("objects", [event["__data__"] for event in body]), body[0]["__type__"]
-    if all(type(line) is str for line in body):
+    if is_streaming and all(type(line) is str for line in body):
         return _read_lines(body), ""
-    return StreamBody("objects", body), ""
+    values, type_name = body, ""
+    if all(map(_is_typed, body)) and all(item["__type__"] == body[0]["__type__"] for item in body):
+        values, type_name = [item["__data__"] for item in body], body[0]["__type__"]
+    if is_streaming:
+        return StreamBody("objects", values), type_name
+    return JsonBody(values), f"{_LIST}{type_name}]" if type_name else ""
 
 
 def _is_typed(value: Any) -> bool:
@@ -57,6 +63,8 @@ def _stream_lines(stream: StreamBody) -> list[str]:
 def written_body(response: Response) -> Json:
     """Return the `body` that the recorder writes for the response."""
     body = response.body
+    if isinstance(body, JsonBody) and isinstance(body.value, list) and response.type_name.startswith(_LIST):
+        return [_typed(value, response.type_name[len(_LIST) : -1]) for value in body.value]
     if isinstance(body, JsonBody):
         return _typed(body.value, response.type_name)
     if isinstance(body, StreamBody) and body.framing == "objects":
@@ -68,11 +76,9 @@ def _typed(value: Json, type_name: str) -> Json:
     return {"__type__": type_name, "__data__": value} if type_name else value
 
 
-def predicted_response(recording: Recording) -> dict[str, Any]:
+def predicted_response(response: Response) -> dict[str, Any]:
     """Return the `response` member as the recorder writes it, with null in place of the body."""
-    response = recording.response
-    is_streaming = isinstance(response.body, StreamBody) and not recording.request.path.endswith("/models")
-    document: dict[str, Any] = {"body": None, "is_streaming": is_streaming}
+    document: dict[str, Any] = {"body": None, "is_streaming": isinstance(response.body, StreamBody)}
     if response.status is not None:
         document = {"status": response.status, **document}
     if response.error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import pickle
 import re
@@ -111,9 +112,27 @@ def committed_texts() -> list[Path]:
 
 def test_the_repository_speaks_of_the_project_alone() -> None:
     """No absolute path of the machine it was written on is in it."""
-    places = re.compile(r"(?<![\w.])/(?:work|home|root)/\w")
+    places = re.compile(r"(?<![\w.])/(?:work|home|root|tmp)/\w")
 
     assert [] == [named(path) for path in committed_texts() if places.search(path.read_text(errors="replace"))]
+
+
+def test_the_repository_names_no_package_registry() -> None:
+    """Where a package comes from is its user's choice: an index of their own, a mirror, a folder."""
+    hosts = re.compile("|".join(("pypi" + r"\.org", "python" + r"hosted\.org", "npm" + r"js\.(?:com|org)")))
+
+    assert [] == [named(path) for path in committed_texts() if hosts.search(path.read_text(errors="replace"))]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_every_promised_name_is_there(path: Path) -> None:
+    """A module's `__all__` names what it has, once each, and nothing private."""
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
+    promised: list[str] = getattr(module, "__all__", [])
+
+    assert [] == [name for name in promised if not hasattr(module, name) or name.startswith("_") != name.endswith("__")]
+    assert len(set(promised)) == len(promised)
 
 
 def test_the_signature_of_a_call_stays_small() -> None:
