@@ -9,7 +9,7 @@ __all__ = ["FURNITURE"]
 _README: Final = """\
 # .recstore
 
-Recorded requests and responses of this project's tests, kept by [recstore](https://pypi.org/project/recstore/).
+Recorded requests and responses of this project's tests, kept by recstore (`pip install recstore`).
 The tests replay them instead of calling the real services. Commit this folder.
 
 - `blobs/` holds one recording per file: `<request key>-<content digest>.json`. Never edit one: its name is the

@@ -49,6 +49,8 @@ def test_structure_is_seen(data: bytes, body: Body | None) -> None:
         b"5",
         b'"text"',
         b"null",
+        b"5\n",
+        b"null\n",
         b' {"a":1}',
         b'{"a" : 1}',
         b'{"a":1,"a":1}',
