@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from recstore.deltas import EXPANDED_LIMIT_BYTES
 from recstore.json_text import LAYOUTS, NotExactError, detect_layout, parse_exact
 from recstore.model import Body, Framing, Json, JsonBody, RawBody, StreamBody
 
@@ -22,6 +23,8 @@ def parse_body(data: bytes) -> Body | None:
     """Return `data` as the most readable body that gives back its every byte; None for no bytes."""
     if not data:
         return None
+    if len(data) > EXPANDED_LIMIT_BYTES:
+        return _json_body(data) or RawBody(data)
     return _json_body(data) or parse_event_stream(data) or _json_lines(data) or RawBody(data)
 
 

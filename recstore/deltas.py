@@ -18,7 +18,7 @@ from recstore.model import Json
 
 __all__ = ["EXPANDED_LIMIT_BYTES", "Delta", "DeltaError", "delta_between", "expand", "shrink"]
 
-EXPANDED_LIMIT_BYTES: Final = 1 << 30
+EXPANDED_LIMIT_BYTES: Final = 1 << 28
 """A list may grow to this at most: a hostile one of 1 MB could otherwise stand for terabytes."""
 
 Delta = dict[str, Json]

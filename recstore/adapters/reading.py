@@ -12,7 +12,7 @@ import orjson
 from recstore.adapters import llama_stack
 from recstore.adapters.source import SourceRecording
 from recstore.canonical import request_key
-from recstore.errors import DamagedSource
+from recstore.errors import DamagedBlob, DamagedSource
 from recstore.json_text import LAYOUTS
 from recstore.model import BlobName, Json
 from recstore.store.codec import decode_recording, encode_recording
@@ -98,7 +98,7 @@ def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams
         layout = _layout_of(data, orjson.loads(written))
         if layout:
             return replace(prepared, origin={**prepared.origin, "layout": layout})
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, DamagedBlob):
         pass  # what JSON values cannot carry goes by its bytes
     try:
         prepared, written = _prepare_and_write(llama_stack.read_verbatim(document, data, path, upstreams))

@@ -62,10 +62,12 @@ def encode_checked(recording: Recording) -> bytes:
             if isinstance(body, JsonBody | StreamBody):
                 refuse_unsayable(body.value if isinstance(body, JsonBody) else body.events)
         refuse_unsayable(recording.response.error)
-        return encode_recording(recording)
-    except (ValueError, TypeError) as error:
+        data = encode_recording(recording)
+        decode_recording(data, "recording")
+    except (ValueError, TypeError, RecursionError, DamagedBlob) as error:
         reason = f"a body holds what JSON cannot say: {error}"
         raise UsageError("recording", reason, "Give the body's text, as a RawBody.") from error
+    return data
 
 
 def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:

@@ -49,7 +49,7 @@ class Store:
         """
         for folder in (path / FOLDER, path):
             has_mark = (folder / "blobs").is_dir() or (folder / ".gitattributes").is_file()
-            if folder.name == FOLDER and has_mark:
+            if has_mark and folder.resolve().name == FOLDER:
                 return cls(Directory(folder))
         raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
 

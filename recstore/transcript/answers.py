@@ -50,10 +50,10 @@ def _read_document(document: Any, draft: Draft) -> None:
         for element in document:
             _read_document(element, draft)
     members = table(document)
-    known = [read(members, draft) for read in _READERS]
-    if vectors or any(known):
-        draft.model = text_in(members, "model", "model_version", "modelVersion") or draft.model
-        draft.count(table_in(members, "usage", "usage_metadata", "usageMetadata") or members)
+    for read in _READERS:
+        read(members, draft)
+    draft.model = text_in(members, "model", "model_version", "modelVersion") or draft.model
+    draft.count(table_in(members, "usage", "usage_metadata", "usageMetadata") or members)
 
 
 def _is_error_alone(document: Any) -> bool:

@@ -12,8 +12,8 @@ from recstore.transcript.turns import Part
 
 __all__ = ["WHOLE_READERS", "Reader", "add_outputs", "described_error", "index_in"]
 
-Reader: TypeAlias = Callable[[dict[str, Any], Draft], bool]
-"""Adds what a document says to the draft; returns whether the document is of the shape that it knows."""
+Reader: TypeAlias = Callable[[dict[str, Any], Draft], None]
+"""Adds what a document says to the draft, if it is of the shape that the reader knows."""
 
 _FINISH: Final = ("finish_reason", "finishReason", "done_reason", "stop_reason", "stopReason")
 _UNFINISHED: Final = ("in_progress", "queued")
@@ -25,16 +25,15 @@ def index_in(holder: dict[str, Any], name: str, default: int = 0) -> int:
     return value if type(value) is int else default
 
 
-def add_outputs(holder: dict[str, Any], draft: Draft) -> bool:
-    """Add the items of OpenAI's `output` or Google's `outputs`; return whether there are any, or none yet."""
+def add_outputs(holder: dict[str, Any], draft: Draft) -> None:
+    """Add the items of OpenAI's `output` or Google's `outputs`, and why there are no more of them."""
     items = next((holder[name] for name in ("output", "outputs") if type(holder.get(name)) is list), None)
     if items is None or not all("type" in table(item) or "role" in table(item) for item in items):
-        return False
+        return
     for part in read_parts(items):
         draft.add(part)
     reason = text_in(table_in(holder, "incomplete_details"), "reason") or text_in(holder, "status")
     draft.finish(reason if reason not in _UNFINISHED else "")
-    return True
 
 
 def described_error(error: Any) -> str:
@@ -46,28 +45,25 @@ def described_error(error: Any) -> str:
     return f"{message} ({', '.join(facts)})" if facts else message
 
 
-def _read_choices(document: dict[str, Any], draft: Draft) -> bool:
+def _read_choices(document: dict[str, Any], draft: Draft) -> None:
     """Read OpenAI's chat completions, whole (`message`) or in chunks (`delta`), and its completions (`text`)."""
     if type(document.get("choices")) is not list:
-        return False
+        return
     for position, choice in enumerate(tables(document["choices"])):
         answer = index_in(choice, "index", position)
         _add_message(table_in(choice, "message", "delta"), draft, answer)
         draft.add(Part("text", text_in(choice, "text")), answer)
         draft.finish(text_in(choice, *_FINISH), answer)
-    return True
 
 
-def _read_message_member(document: dict[str, Any], draft: Draft) -> bool:
+def _read_message_member(document: dict[str, Any], draft: Draft) -> None:
     """Read Ollama's chat, whole or in chunks, and the message that begins a stream of Anthropic's."""
     message = table_in(document, "message")
-    if not message or not ("role" in message or "content" in message):
-        return False
-    _add_message(message, draft, 0)
-    draft.count(table_in(message, "usage"))
-    draft.model = text_in(message, "model") or draft.model
-    draft.finish(text_in(document, *_FINISH))
-    return True
+    if message:
+        _add_message(message, draft, 0)
+        draft.count(table_in(message, "usage"))
+        draft.model = text_in(message, "model") or draft.model
+        draft.finish(text_in(document, *_FINISH))
 
 
 def _add_message(message: dict[str, Any], draft: Draft, answer: int) -> None:
@@ -80,51 +76,48 @@ def _add_message(message: dict[str, Any], draft: Draft, answer: int) -> None:
         draft.add(read_call(call), answer, slot)
 
 
-def _read_candidates(document: dict[str, Any], draft: Draft) -> bool:
+def _read_candidates(document: dict[str, Any], draft: Draft) -> None:
     """Read Google's generated content, whole or in chunks."""
     blocked = text_in(table_in(document, "prompt_feedback", "promptFeedback"), "block_reason", "blockReason")
     if blocked:
         draft.error = f"the prompt was blocked: {blocked}"
     if type(document.get("candidates")) is not list:
-        return bool(blocked)
+        return
     for position, candidate in enumerate(tables(document["candidates"])):
         answer = index_in(candidate, "index", position)
         content = candidate.get("content")
         for part in read_parts(table(content).get("parts", content)):
             draft.add(part, answer)
         draft.finish(text_in(candidate, *_FINISH), answer)
-    return True
 
 
-def _read_generated(document: dict[str, Any], draft: Draft) -> bool:
+def _read_generated(document: dict[str, Any], draft: Draft) -> None:
     """Read what Ollama generates from a prompt, whole or in chunks."""
     if type(document.get("response")) is not str or not ("done" in document or "model" in document):
-        return False
+        return
     draft.add(Part("thinking", text_in(document, "thinking")))
     draft.add(Part("text", document["response"]))
     draft.finish(text_in(document, *_FINISH))
-    return True
 
 
-def _read_content(document: dict[str, Any], draft: Draft) -> bool:
+def _read_content(document: dict[str, Any], draft: Draft) -> None:
     """Read a message by itself, as Anthropic answers, and the content that a tool of MCP gives back."""
     content = document.get("content")
     is_message = "role" in document and type(content) in (str, list)
     if not is_message and not (elements(content) and all(text_in(element, "type") for element in elements(content))):
-        return False
+        return
     parts = read_message(document) if is_message else read_parts(content)
     for position, part in enumerate(parts):
         draft.add(part, slot=None if is_message else position)
     draft.finish(text_in(document, *_FINISH))
     if document.get("isError") is True:
         draft.error = "the tool failed"
-    return True
 
 
-def _read_tool_result(document: dict[str, Any], draft: Draft) -> bool:
+def _read_tool_result(document: dict[str, Any], draft: Draft) -> None:
     """Read what a recorder noted down of a tool's run: `content`, `error_message`, `error_code`."""
     if "content" not in document or not ("error_message" in document or "error_code" in document):
-        return False
+        return
     content = document["content"]
     if type(content) is str and content:
         draft.add(Part("result", _laid_out(content)))
@@ -132,7 +125,6 @@ def _read_tool_result(document: dict[str, Any], draft: Draft) -> bool:
     message = text_in(document, "error_message") or ("the tool failed" if code else "")
     if message:
         draft.error = f"{message} ({compact(code)})" if code else message
-    return bool(content) or bool(message)
 
 
 def _laid_out(text: str) -> str:
@@ -143,26 +135,24 @@ def _laid_out(text: str) -> str:
     return indented(value) if type(value) in (dict, list) else text
 
 
-def _read_outputs(document: dict[str, Any], draft: Draft) -> bool:
+def _read_outputs(document: dict[str, Any], draft: Draft) -> None:
     """Read OpenAI's responses, Google's interactions, and the one message of Bedrock's Converse."""
     message = table_in(table_in(document, "output"), "message")
     if message:
         _add_message(message, draft, 0)
         draft.finish(text_in(document, *_FINISH))
-    return bool(message) or add_outputs(document, draft)
+    add_outputs(document, draft)
 
 
-def _read_error(document: dict[str, Any], draft: Draft) -> bool:
+def _read_error(document: dict[str, Any], draft: Draft) -> None:
     """Read an error in place of an answer, or in the middle of a stream."""
     error: Any = document.get("error")
     if not error and (document.get("type") == "error" or document.get("object") == "error"):
         error = document
     if not error and list(document) == ["detail"]:
         error = document["detail"]
-    if not error or type(error) not in (str, dict, list):
-        return False
-    draft.error = described_error(error)
-    return True
+    if error and type(error) in (str, dict, list):
+        draft.error = described_error(error)
 
 
 WHOLE_READERS: Final[tuple[Reader, ...]] = (

@@ -120,6 +120,16 @@ def test_a_listing_is_a_get(path: str) -> None:
     assert as_recorded(document) == llama_stack.write_file(source.recording, source.test_id, source.origin)
 
 
+@pytest.mark.parametrize(("method", "body"), [("DELETE", {}), ("POST", {"id": "m"}), ("POST", None)])
+def test_what_is_no_listing_stays_what_it_was(method: str, body: Any) -> None:
+    """Only an empty POST stands for a GET."""
+    document = with_request(method=method, body=body, url="https://x.example/v1/v1/models", endpoint="/v1/models")
+
+    request = read(document).recording.request
+
+    assert (method, None if body is None else JsonBody(body)) == (request.method, request.body)
+
+
 def test_a_tool_invocation_is_a_call_of_its_provider() -> None:
     """It never was HTTP: the provider is the upstream, the tool the path."""
     request = read(DOCUMENTS["web search"][1]).recording.request

@@ -137,13 +137,15 @@ def test_the_same_request_has_another_answer_in_another_test(store: Store) -> No
 
 
 def test_putting_the_same_again_changes_no_byte(store: Store) -> None:
-    """No time stamp, no random name."""
+    """No time stamp, no random name; and no file is written anew, so Git need not look."""
     store.put(TEST, [recording(), recording(2)])
     before = files_of(store)
+    nodes = {name: (store.directory.root / name).stat().st_ino for name in before}
 
     store.put(TEST, [recording(2), recording()])
 
     assert before == files_of(store)
+    assert nodes == {name: (store.directory.root / name).stat().st_ino for name in before}
 
 
 def test_a_test_that_records_nothing_has_no_recordings(store: Store) -> None:

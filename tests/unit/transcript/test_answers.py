@@ -65,6 +65,18 @@ ANSWERS = [
         "",
     ),
     (
+        "calls that only their names or their ids tell apart",
+        [
+            call_chunk("1", name="add"),
+            call_chunk("2", name="add"),
+            call_chunk("3", name="now"),
+            call_chunk("4", id="c1", name="now"),
+            call_chunk("5", id="c2", name="now"),
+        ],
+        [Part("call", "12", "add"), Part("call", "34", "now", "c1"), Part("call", "5", "now", "c2")],
+        "",
+    ),
+    (
         "a refusal in pieces",
         [chat_chunk({"refusal": "I "}), chat_chunk({"refusal": "won't."})],
         [Part("refusal", "I won't.")],
@@ -284,6 +296,11 @@ WHOLE = [
     ({"models": [{"name": "a:1"}, {"name": "b"}]}, [Part("names", "a:1\nb")], []),
     ({"id": "a", "object": "model"}, [Part("names", "a")], []),
     ({"data": [{"id": "file-1", "object": "file"}]}, [Part("json", json.dumps({"data": [{"id": "file-1", "object": "file"}]}, indent=2))], []),
+    ({"content": [{"type": "text", "text": "a"}], "error_message": None}, [text("a")], []),
+    ({"data": [{"embedding": [1]}, {"b": 1}]}, [Part("json", json.dumps({"data": [{"embedding": [1]}, {"b": 1}]}, indent=2))], []),
+    ({"embedding": [1, "a"]}, [Part("json", json.dumps({"embedding": [1, "a"]}, indent=2))], []),
+    ({"content": "a"}, [Part("json", '{\n  "content": "a"\n}')], []),
+    ({"error": True}, [Part("json", '{\n  "error": true\n}')], []),
     ({"response": {"x": 1}}, [Part("json", '{\n  "response": {\n    "x": 1\n  }\n}')], []),
     (None, [Part("json", "null")], []),
 ]  # fmt: skip
@@ -324,6 +341,14 @@ def test_tokens_are_counted_in_any_apis_words() -> None:
     assert ("m-1", {"input": 5, "output": 3, "reasoning": 2}) == (chat.answer_model, dict(chat.usage))
     anthropic = streamed({"type": "message_start", "message": {"role": "a", **start}}, {"type": "message_delta", "delta": {"stop_reason": "x"}, **end})  # fmt: skip
     assert {"input": 5, "output": 3} == dict(anthropic.usage)
+    responses = answered(JsonBody({"output": [], "model": "m-1", "usage": {"input_tokens": 5, "input_tokens_details": {"cached_tokens": 4}}}))  # fmt: skip
+    assert ("m-1", {"input": 5, "cached": 4}) == (responses.answer_model, dict(responses.usage))
+    wrapped = streamed(responses_event("completed", response={"model": "m-1", "usage": {"output_tokens": 2}}))
+    assert ("m-1", {"output": 2}) == (wrapped.answer_model, dict(wrapped.usage))
+    ollama = answered(
+        JsonBody({"response": "a", "done": True, "prompt_eval_count": 5, "eval_count": 3, "model": "m-1"})
+    )
+    assert ("m-1", {"input": 5, "output": 3}) == (ollama.answer_model, dict(ollama.usage))
     google = streamed(google_chunk("snake", []), google_chunk("camel", []))
     assert {"input": 7} == dict(google.usage)
 
@@ -360,3 +385,4 @@ def test_an_error_hides_nothing_that_came_with_it() -> None:
     more = answered(JsonBody({"error": "no", "rows": [1]}))
     assert '"rows"' in more.answers[0].parts[0].text
     assert () == answered(JsonBody({"error": "no"})).answers
+    assert '"rows"' in streamed({"error": "no"}, {"rows": [1]}).answers[0].parts[0].text

@@ -26,6 +26,7 @@ BODIES = [
     (b'data:{"choices": [{"text":"a"}]}\n\ndata:{"choices":[{"text":"b"}]}\n\ndata: [DONE]', (), text("ab")),
     (b': hello\r\n\r\ndata: {"choices":\r\ndata: [{"text":"a"}]}\r\n\r\n', (), text("a")),
     (b"event: x\ndata: hello\n\ndata: world\n\n", (), text("hello\nworld")),
+    (b"data: hello\n\nnot an event\n", (), text("data: hello\n\nnot an event\n")),
     (gzip.compress(b"packed"), (("Content-Encoding", "gzip"),), text("packed")),
     (b"not packed", (("content-encoding", "gzip"),), text("not packed")),
     (b"{not json", (), text("{not json")),
@@ -60,6 +61,7 @@ def test_lines_of_a_stream_that_a_recorder_kept_are_read() -> None:
     transcript = streamed('data: {"choices":[{"text":"a"}]}', "", "data: [DONE]", "")
 
     assert (Answer((text("a"),)),) == transcript.answers
+    assert (Answer((Part("json", 'x\n{"a": 1}'),)),) == streamed("x", {"a": 1}).answers
 
 
 def test_events_of_unknown_shape_are_shown_a_line_each() -> None:

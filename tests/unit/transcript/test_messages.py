@@ -98,6 +98,19 @@ MESSAGES = [
         "tool",
         [Part("result", "1\n2", call_id="c1")],
     ),
+    ("a result without an id", {"role": "tool", "content": "1"}, "tool", [Part("result", "1")]),
+    (
+        "a result of a function with an image",
+        {"role": "function", "name": "f", "content": ["1", {"type": "image", "data": PNG, "mimeType": "image/png"}]},
+        "function",
+        [Part("result", "1", "f"), Part("file", "image/png, 300 bytes")],
+    ),
+    (
+        "what has the name of a call or a result, but nothing of it",
+        {"role": "user", "content": [{"name": "x", "colour": 1}, {"type": "tool_result"}]},
+        "user",
+        [Part("json", '{\n  "name": "x",\n  "colour": 1\n}'), Part("json", '{\n  "type": "tool_result"\n}')],
+    ),
     (
         "thinking beside the content",
         {
@@ -268,7 +281,7 @@ def test_a_body_of_unknown_shape_is_shown_as_it_is() -> None:
     """JSON down the page, text as text, bytes by number and type; vectors and base64 are counted."""
     request = Request("PUT", "x", "/", body=RawBody(b"a=1&b=2"))
     binary = Request("PUT", "x", "/", headers=(("Content-Type", "image/webp; q=1"),), body=RawBody(b"\0\xff"))
-    odd = {"ids": ["a"], "vector": [0.5] * 9, "few": [1, 2], "pdf": "A" * 400}
+    odd: dict[str, Any] = {"model": "m", "vector": [0.5] * 9, "few": [1, 2], "mixed": ["a"] + [1] * 9, "pdf": "A" * 400}
 
     assert (Message("body", (text("a=1&b=2"),)),) == transcript_of(Recording(request, Response())).messages
     assert (Message("body", (Part("file", "2 bytes of image/webp"),)),) == transcript_of(
@@ -276,9 +289,11 @@ def test_a_body_of_unknown_shape_is_shown_as_it_is() -> None:
     ).messages
     [message] = asked(odd).messages
     assert {
-        "ids": ["a"],
+        **odd,
         "vector": "(9 numbers)",
-        "few": [1, 2],
         "pdf": "(400 characters of base64)",
     } == json.loads(message.parts[0].text)
-    assert () == asked({}).messages[1:]
+    assert ((), (("keep_alive", "5"),)) == (
+        asked({"model": "m", "keep_alive": 5}).messages,
+        asked({"model": "m", "keep_alive": 5}).parameters,
+    )
