@@ -112,8 +112,10 @@ def _is_token_list(value: Any) -> bool:
 def _turn(turn: Any) -> Message:
     if type(turn) is not dict:
         return Message("user", tuple(read_parts(turn) if type(turn) is str else [Part("json", indented(turn))]))
-    is_item = text_in(turn, "type").endswith(("_output", "_result")) or not _CONTENT.intersection(turn)
+    is_item = "role" not in turn and text_in(turn, "type") not in ("", "message")
     parts = read_parts(turn) if is_item else read_message(turn)
+    if not parts and not _CONTENT.intersection(turn):
+        parts = read_parts(turn)
     role, call_id = text_in(turn, "role"), text_in(turn, "tool_call_id")
     if call_id or role in ("tool", "function"):
         said = [part for part in parts if part.kind in ("text", "json")]

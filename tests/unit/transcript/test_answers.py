@@ -193,11 +193,17 @@ ANSWERS = [
             {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "1, "}},
             {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "2"}},
             {
+                "event_type": "content.start",
+                "index": 2,
+                "content": {"type": "function_call", "name": "add", "id": "c1"},
+            },
+            {"event_type": "content.delta", "index": 2, "delta": {"type": "arguments", "partial_json": '{"a": 1}'}},
+            {
                 "event_type": "interaction.complete",
                 "interaction": {"status": "completed", "usage": {"total_tokens": 9}},
             },
         ],
-        [text("1, 2")],
+        [text("1, 2"), Part("call", '{"a": 1}', "add", "c1")],
         "completed",
     ),
     *(
@@ -301,6 +307,9 @@ WHOLE = [
     ({"embedding": [1, "a"]}, [Part("json", json.dumps({"embedding": [1, "a"]}, indent=2))], []),
     ({"content": "a"}, [Part("json", '{\n  "content": "a"\n}')], []),
     ({"error": True}, [Part("json", '{\n  "error": true\n}')], []),
+    ({"delta": {"text": "é"}}, [Part("json", '{\n  "delta": {\n    "text": "é"\n  }\n}')], []),
+    ({"models": [{"name": "a"}, {"x": 1}]}, [Part("json", json.dumps({"models": [{"name": "a"}, {"x": 1}]}, indent=2))], []),
+    ({"models": [{"model": "a"}, {"id": "b"}]}, [Part("names", "a\nb")], []),
     ({"response": {"x": 1}}, [Part("json", '{\n  "response": {\n    "x": 1\n  }\n}')], []),
     (None, [Part("json", "null")], []),
 ]  # fmt: skip
@@ -351,6 +360,37 @@ def test_tokens_are_counted_in_any_apis_words() -> None:
     assert ("m-1", {"input": 5, "output": 3}) == (ollama.answer_model, dict(ollama.usage))
     google = streamed(google_chunk("snake", []), google_chunk("camel", []))
     assert {"input": 7} == dict(google.usage)
+
+
+USAGE_NAMES = {
+    "input": {"input_tokens", "prompt_tokens", "prompt_token_count", "promptTokenCount", "total_input_tokens"}
+    | {"inputTokens", "prompt_eval_count"},
+    "output": {"output_tokens", "completion_tokens", "candidates_token_count", "candidatesTokenCount"}
+    | {"total_output_tokens", "outputTokens", "eval_count"},
+    "reasoning": {"reasoning_tokens", "thoughts_token_count", "thoughtsTokenCount", "total_thought_tokens"},
+    "cached": {"cached_tokens", "cache_read_input_tokens", "cached_content_token_count", "cachedContentTokenCount"}
+    | {"total_cached_tokens"},
+    "total": {"total_tokens", "total_token_count", "totalTokenCount", "totalTokens"},
+}
+
+
+@pytest.mark.parametrize("holder", ["usage", "usage_metadata", "usageMetadata"])
+@pytest.mark.parametrize(
+    ("name", "wire_name"), [(name, wire) for name in USAGE_NAMES for wire in sorted(USAGE_NAMES[name])]
+)
+def test_a_count_of_tokens_has_one_name(holder: str, name: str, wire_name: str) -> None:
+    """What APIs call differently has one name here; what is no number, or nothing, is not counted."""
+    assert ((name, 7),) == answered(JsonBody({"choices": [], holder: {wire_name: 7}})).usage
+    assert () == answered(JsonBody({"choices": [], holder: {wire_name: 0, "x": 7}})).usage
+    assert () == answered(JsonBody({"choices": [], holder: {wire_name: "7"}})).usage
+
+
+@pytest.mark.parametrize("name", ["finish_reason", "finishReason", "done_reason", "stop_reason", "stopReason"])
+def test_why_an_answer_ended_has_one_name(name: str) -> None:
+    """The reason is read in any API's word for it; an answer that has only begun has none."""
+    assert "stop" == answered(JsonBody({"role": "assistant", "content": "a", name: "stop"})).answers[0].finish
+    for status in ("in_progress", "queued"):
+        assert "" == answered(JsonBody({"output": [{"type": "x"}], "status": status})).answers[0].finish
 
 
 ERRORS = [

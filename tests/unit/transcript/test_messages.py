@@ -106,6 +106,14 @@ MESSAGES = [
         [Part("result", "1", "f"), Part("file", "image/png, 300 bytes")],
     ),
     (
+        "reasoning that is not summed up",
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]},
+        "assistant",
+        [Part("thinking", "Hm.")],
+    ),
+    ("an item that is a message", {"type": "message", "content": "Hi"}, "user", [text("Hi")]),
+    ("a role and nothing known", {"role": "user", "a": 1}, "user", [Part("json", '{\n  "role": "user",\n  "a": 1\n}')]),
+    (
         "what has the name of a call or a result, but nothing of it",
         {"role": "user", "content": [{"name": "x", "colour": 1}, {"type": "tool_result"}]},
         "user",
@@ -150,6 +158,12 @@ MESSAGES = [
     (
         "a result of OpenAI's responses",
         {"type": "function_call_output", "call_id": "c1", "output": "2"},
+        "tool",
+        [Part("result", "2", call_id="c1")],
+    ),
+    (
+        "a result that has content and no role",
+        {"type": "function_result", "call_id": "c1", "content": "2"},
         "tool",
         [Part("result", "2", call_id="c1")],
     ),
@@ -200,6 +214,65 @@ MESSAGES = [
 def test_a_message_is_read_in_any_apis_words(member: str, message: Any, role: str, parts: list[Part]) -> None:
     """Text as text, files by kind and size, calls and results as such, whichever member holds the conversation."""
     assert (Message(role, tuple(parts)),) == asked({member: [message]}).messages
+
+
+ATTACHED: list[tuple[dict[str, Any], str, str]] = [
+    ({"type": "image", "data": PNG, "mimeType": "image/png"}, "image/png, 300 bytes", ""),
+    ({"image": {"format": "png", "source": {"bytes": PNG}}}, "image png, 300 bytes", ""),
+    ({"video": {"format": "mp4", "source": {"bytes": PNG}}}, "video mp4, 300 bytes", ""),
+    ({"document": {"format": "pdf", "name": "a.pdf", "source": {"bytes": PNG}}}, "document pdf, 300 bytes", "a.pdf"),
+    (
+        {"type": "document", "title": "A", "source": {"type": "url", "url": "https://x/a"}},
+        "document at https://x/a",
+        "A",
+    ),
+    ({"type": "video_url", "video_url": {"url": "https://x/a.mp4"}}, "video at https://x/a.mp4", ""),
+    ({"video_url": {"url": "https://x/a.mp4"}}, "video at https://x/a.mp4", ""),
+    ({"image_url": {"url": "https://x/a.png"}}, "image at https://x/a.png", ""),
+    ({"input_audio": {"data": PNG, "format": "wav"}}, "audio wav, 300 bytes", ""),
+    ({"audio": {"id": "audio-1"}}, "audio at audio-1", ""),
+    ({"file": {"filename": "a", "file_data": PNG}}, "file, 300 bytes", "a"),
+    ({"file": {"file_id": "f-1"}}, "file at f-1", ""),
+    ({"inline_data": {"mime_type": "a/b", "data": PNG, "display_name": "A"}}, "a/b, 300 bytes", "A"),
+    ({"inlineData": {"data": PNG, "displayName": "A"}}, "file, 300 bytes", "A"),
+    ({"fileData": {"fileUri": "gs://x"}}, "file at gs://x", ""),
+    ({"file_data": {"file_uri": "gs://x"}}, "file at gs://x", ""),
+    ({"type": "resource", "resource": {"uri": "file:///x", "blob": PNG}}, "file, 300 bytes", ""),
+    ({"type": "resource", "resource": {"uri": "file:///x"}}, "file at file:///x", ""),
+    ({"source": {"type": "base64", "media_type": "image/png", "data": PNG}}, "image/png, 300 bytes", ""),
+]
+
+
+@pytest.mark.parametrize(("attachment", "described", "name"), ATTACHED)
+def test_an_attachment_is_named_by_its_kind_and_size(attachment: dict[str, Any], described: str, name: str) -> None:
+    """Whatever an API calls it and wherever it keeps the bytes, none of them are shown."""
+    [message] = asked({"messages": [{"role": "user", "content": [attachment]}]}).messages
+
+    assert (Part("file", described, name),) == message.parts
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking"])
+def test_what_was_thought_has_one_name(name: str) -> None:
+    """A message's thinking is read in any API's word for it."""
+    [message] = asked({"messages": [{"role": "assistant", name: "Hm."}, {"role": "assistant", "content": ""}]}).messages
+
+    assert (Part("thinking", "Hm."),) == message.parts
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ({"type": "file_search_call", "queries": ["a"]}, '["a"]'),
+        ({"type": "code_interpreter_call", "code": "1 + 1"}, "1 + 1"),
+        ({"toolUse": {"toolUseId": "t", "name": "f", "input": {"a": 1}}}, '{"a": 1}'),
+        ({"name": "f", "args": {"a": 1}}, '{"a": 1}'),
+    ],
+)
+def test_what_was_called_has_arguments_in_any_apis_words(call: dict[str, Any], arguments: str) -> None:
+    """A query, a code or an input is what was handed over."""
+    [message] = asked({"input": [{"role": "assistant", "content": [call]}]}).messages
+
+    assert [("call", arguments)] == [(part.kind, part.text) for part in message.parts]
 
 
 def test_what_the_system_says_comes_first() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
-from recstore.transcript import page_text, transcript_of
+from recstore.transcript import page_lines, page_text, transcript_of
 from tests.unit.transcript.samples import (
     PNG,
     answered,
@@ -69,3 +69,49 @@ def test_errors_and_empty_answers_have_a_place_on_the_page() -> None:
     assert "GET openai/\n\nanswer\n  (empty)\n" == page_text(answered(None))
     several = answered(JsonBody({"choices": [{"text": "a"}, {"message": {"refusal": "no"}}]}))
     assert "GET openai/\n\nanswer 1\n  a\n\nanswer 2\n  refused: no\n" == page_text(several)
+
+
+def test_a_model_is_named_once() -> None:
+    """The model that answered is told where it is another than the one that was asked."""
+    request = Request("POST", "openai", "/", body=JsonBody({"model": "m"}))
+    chat: Any = {"choices": [{"text": "a", "finish_reason": "stop"}], "model": "m"}
+
+    assert "answer  stop\n" in page_text(transcript_of(Recording(request, Response(body=JsonBody(chat)))))
+    assert "answer  m-1, stop\n" in page_text(
+        transcript_of(Recording(request, Response(body=JsonBody({**chat, "model": "m-1"}))))
+    )
+
+
+def test_every_line_has_the_style_of_what_it_says() -> None:
+    """Whoever paints the page needs to know what a line is."""
+    message: Any = {
+        "role": "assistant",
+        "reasoning": "a",
+        "content": [
+            "b",
+            {"image": {"url": "c"}},
+            {"type": "refusal", "refusal": "d"},
+            {"functionResponse": {"output": "e"}},
+        ],
+        "tool_calls": [{"function": {"name": "f"}}],
+    }
+    request = Request("POST", "openai", "/", body=JsonBody({"messages": [message], "n": 1}))
+
+    lines = page_lines(transcript_of(Recording(request, Response(status=500))))
+
+    words = [(line.style, line.text.strip()) for line in lines if line.text]
+    assert [
+        ("request", "POST openai/"),
+        ("detail", "n: 1"),
+        ("role", "assistant"),
+        ("thinking", "~ a"),
+        ("text", "b"),
+        ("file", "[image at c]"),
+        ("error", "refused: d"),
+        ("result", "<-"),
+        ("text", "e"),
+        ("call", "-> f()"),
+        ("role", "answer  500"),
+        ("error", "error: HTTP 500"),
+    ] == words
+    assert {"text"} == {line.style for line in lines if not line.text}
