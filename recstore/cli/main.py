@@ -23,6 +23,9 @@ COMMANDS: Final = {
     "stats": "Count and measure what is in the store.",
     "status": "Say what state the store is in.",
     "verify": "Check every byte of the store.",
+    "gc": "Remove recordings that nothing needs any more.",
+    "restore": "Bring back what gc, a merge or a hand has removed.",
+    "mv": "Give a test's recordings to the test under its new name.",
     "rekey": "Rename blobs after the upstream map has changed.",
     "demo": "See the whole thing work in a scratch repository.",
 }

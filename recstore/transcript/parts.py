@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from recstore.transcript.attachments import read_attachment, read_image
-from recstore.transcript.shapes import TOO_DEEP, compact, elements, indented, table, table_in, tables, text_in
+from recstore.transcript.shapes import TOO_DEEP, compact, elements, indented, table_in, tables, text_in
 from recstore.transcript.turns import Part
 
 __all__ = ["joined_text", "read_call", "read_message", "read_parts"]
 
 _THINKING: Final = ("reasoning_content", "reasoning", "thinking")
+_THOUGHT: Final = ("reasoning", "thought", "thought_summary", "thinking")
 _CALL_ID: Final = ("call_id", "tool_call_id", "tool_use_id", "toolUseId", "id")
 _ARGUMENTS: Final = ("arguments", "input", "args", "action", "queries", "code")
 
@@ -102,16 +103,24 @@ def _read_direct_call(part: dict[str, Any]) -> list[Part] | None:
 
 
 def _read_thinking(part: dict[str, Any]) -> list[Part] | None:
-    kind, text = text_in(part, "type"), text_in(part, "thinking")
-    if not text and part.get("thought") is True:
-        text = text_in(part, "text")
-    if not text and kind in ("reasoning", "thought", "thought_summary", "thinking"):
-        pieces = [table(part.get("reasoningText")), *tables(part.get("summary")), *tables(part.get("content"))]
-        text = text_in(part, "text", "reasoning") or "\n\n".join(filter(None, (text_in(p, "text") for p in pieces)))
-        return [Part("thinking", text)] if text else []
+    kind = text_in(part, "type")
     if kind == "redacted_thinking":
         return [Part("thinking", "(redacted)")]
-    return [Part("thinking", text)] if text else None
+    if not (text_in(part, "thinking") or part.get("thought") is True or kind in _THOUGHT or "reasoningContent" in part):
+        return None
+    text = _thought(part)
+    return [Part("thinking", text)] if text else []
+
+
+def _thought(part: dict[str, Any]) -> str:
+    pieces = [
+        table_in(table_in(part, "reasoningContent"), "reasoningText"),
+        table_in(part, "content"),
+        *tables(part.get("summary")),
+        *tables(part.get("content")),
+    ]
+    joined = "\n\n".join(filter(None, (text_in(piece, "text") for piece in pieces)))
+    return text_in(part, "thinking", "text", "reasoning") or joined
 
 
 def _read_text(part: dict[str, Any]) -> list[Part] | None:

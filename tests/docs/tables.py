@@ -31,7 +31,7 @@ def _usage(command: click.Command) -> str:
     words = []
     for parameter in command.params:
         if isinstance(parameter, click.Argument):
-            name = parameter.human_readable_name.rstrip(".").upper()
+            name = parameter.human_readable_name.strip("[].").upper().replace("|", "\\|")
             words.append(name if parameter.required else f"[{name}]")
         elif parameter.opts != ["--json"]:
             words.append(f"[{parameter.opts[-1]}]")

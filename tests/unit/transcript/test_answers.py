@@ -189,6 +189,11 @@ ANSWERS = [
             {"event_type": "interaction.start", "interaction": {"status": "in_progress", "model": "m"}},
             {"event_type": "content.start", "index": 0, "content": {"type": "thought"}},
             {"event_type": "content.delta", "index": 0, "delta": {"type": "thought_signature", "signature": "x"}},
+            {
+                "event_type": "content.delta",
+                "index": 0,
+                "delta": {"type": "thought_summary", "content": {"text": "Hm"}},
+            },
             {"event_type": "content.start", "index": 1, "content": {"type": "text"}},
             {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "1, "}},
             {"event_type": "content.delta", "index": 1, "delta": {"type": "text", "text": "2"}},
@@ -203,7 +208,7 @@ ANSWERS = [
                 "interaction": {"status": "completed", "usage": {"total_tokens": 9}},
             },
         ],
-        [text("1, 2"), Part("call", '{"a": 1}', "add", "c1")],
+        [Part("thinking", "Hm"), text("1, 2"), Part("call", '{"a": 1}', "add", "c1")],
         "completed",
     ),
     *(
@@ -309,6 +314,10 @@ WHOLE = [
     ({"error": True}, [Part("json", '{\n  "error": true\n}')], []),
     ({"delta": {"text": "é"}}, [Part("json", '{\n  "delta": {\n    "text": "é"\n  }\n}')], []),
     ({"models": [{"name": "a"}, {"x": 1}]}, [Part("json", json.dumps({"models": [{"name": "a"}, {"x": 1}]}, indent=2))], []),
+    ({"data": [{"id": "a", "object": "model"}, {"id": "b"}]}, [Part("json", json.dumps({"data": [{"id": "a", "object": "model"}, {"id": "b"}]}, indent=2))], []),
+    ({"item": {"type": "a_call"}}, [Part("json", json.dumps({"item": {"type": "a_call"}}, indent=2))], []),
+    ([["a"] * 16, ["b"]], [Part("json", json.dumps([["a"] * 16, ["b"]], indent=2))], []),
+    ([[0.5] * 16, [1]], [Part("json", json.dumps(["(16 numbers)", [1]], indent=2))], []),
     ({"models": [{"model": "a"}, {"id": "b"}]}, [Part("names", "a\nb")], []),
     ({"response": {"x": 1}}, [Part("json", '{\n  "response": {\n    "x": 1\n  }\n}')], []),
     (None, [Part("json", "null")], []),
@@ -339,6 +348,8 @@ def test_several_answers_are_kept_apart() -> None:
     )
 
     assert (Answer((text("a"),)), Answer((text("b!"),), "stop")) == transcript.answers
+    candidates: Any = [{"index": index, "content": {"parts": [{"text": str(index)}]}} for index in (1, 0)]
+    assert (Answer((text("0"),)), Answer((text("1"),))) == answered(JsonBody({"candidates": candidates})).answers
 
 
 def test_tokens_are_counted_in_any_apis_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 
 import pytest
 
@@ -28,6 +29,7 @@ BODIES = [
     (b"event: x\ndata: hello\n\ndata: world\n\n", (), text("hello\nworld")),
     (b"data: hello\n\nnot an event\n", (), text("data: hello\n\nnot an event\n")),
     (gzip.compress(b"packed"), (("Content-Encoding", "gzip"),), text("packed")),
+    (zlib.compress(b"packed"), (("content-encoding", "deflate"),), text("packed")),
     (b"not packed", (("content-encoding", "gzip"),), text("not packed")),
     (b"{not json", (), text("{not json")),
     (b"[" * 5000, (), text("[" * 5000)),

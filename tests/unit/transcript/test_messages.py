@@ -199,6 +199,18 @@ MESSAGES = [
         ],
     ),
     (
+        "blocks of Bedrock's",
+        {
+            "role": "user",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "Hm."}}},
+                {"toolResult": {"toolUseId": "t1", "content": [{"text": "2"}]}},
+            ],
+        },
+        "user",
+        [Part("thinking", "Hm."), Part("result", "2", call_id="t1")],
+    ),
+    (
         "what no API sends",
         {"role": "user", "content": [{"colour": "red"}, 7]},
         "user",
@@ -296,6 +308,9 @@ def test_texts_to_embed_and_tokens_are_messages_too() -> None:
     """Each text to embed is a message; token numbers are counted."""
     assert (Message("user", (text("a"),)), Message("user", (text("b"),))) == asked({"input": ["a", "b"]}).messages
     assert (Message("user", (text("(3 tokens)"),)),) == asked({"input": [5, 6, 7]}).messages
+    assert (Message("user", (text("a"),)), Message("user", (Part("file", "image, 300 bytes"),))) == asked(
+        {"prompt": "a", "images": [PNG]}
+    ).messages
     assert (Message("user", (Part("json", "[\n  5\n]"),)),) == asked({"input": [[5]]}).messages
 
 

@@ -1,0 +1,117 @@
+"""`recstore gc`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now
+from recstore.cli.terminal import counted, printable, say, show_json, size
+from recstore.git.execute import Expiry, Outcome, execute_plan
+from recstore.git.plan import GcOptions, Plan, Removal
+from recstore.git.planning import plan_gc
+from recstore.git.repository import Repository
+from recstore.git.trash import EXPIRY_DAYS
+from recstore.store import FOLDER
+
+__all__ = ["command"]
+
+_DAY_S: Final = 86_400
+
+
+@click.command("gc")
+@click.option("--staged", is_flag=True, help="Judge by what Git is about to commit, and stage what is removed.")
+@click.option("--unserved", is_flag=True, help="Also remove entries that the last complete passing run did not use.")
+@click.option("--force", is_flag=True, help="Even during a merge, rebase, cherry-pick or bisection.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@json_option
+def command(*, staged: bool, unserved: bool, force: bool, dry_run: bool, as_json: bool) -> None:
+    """Remove recordings that nothing needs: not the tests, Git's index, a branch, a stash or another work tree.
+
+    Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back.
+    """
+    store, _ = open_project()
+    with open_repository(store) as repository:
+        options = GcOptions(staged, unserved, force, _tips_since_s(repository))
+        plan = plan_gc(store, repository, options)
+        days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
+        outcome = None if dry_run else execute_plan(store, repository, plan, Expiry(seconds_now(), days))
+    if as_json:
+        show_json(_as_json(plan, outcome))
+    else:
+        _show(plan, outcome, days)
+
+
+def _tips_since_s(repository: Repository) -> int:
+    days = days_of(repository, TIP_DAYS)
+    return seconds_now() - days * _DAY_S if days is not None else 0
+
+
+def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
+    for note in plan.notes:
+        say(f"note: {note}")
+    for row in plan.removals:
+        click.echo(printable(_line(row, "remove" if outcome is None else "removed")))
+    if outcome is None:
+        for kept in plan.kept:
+            click.echo(printable(f"keep     {size(kept.size_bytes):>8}  {kept.path}  needed by {kept.protector}"))
+    for old, new in plan.offers:
+        say(f"Renamed? Then: recstore mv '{old}' '{new}'")
+    for test in [] if plan.options.removes_unserved else plan.unserved:
+        say(f"unserved: {test.unserved} of {counted(test.entries, 'entry', 'entries')} of {test.test_id} (--unserved)")
+    for path in outcome.left if outcome is not None else ():
+        say(f"{FOLDER}/{path} has changed meanwhile and stays.")
+    click.echo(_summary(plan, outcome, days))
+
+
+def _line(row: Removal, verb: str) -> str:
+    where = "" if row.oid else "  (index alone)"
+    return f"{verb:<7}  {size(row.size_bytes):>8}  {row.path}  {row.reason}; in {row.keeper}{where}"
+
+
+def _summary(plan: Plan, outcome: Outcome | None, days: int) -> str:
+    result = outcome if outcome is not None else Outcome(plan.removals, ())
+    blobs = sum(row.path.startswith("blobs/") for row in result.removals)
+    here = sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
+    manifests = len(result.removals) - blobs
+    verb = "Would remove" if outcome is None else "Removed"
+    text = (
+        f"{verb} {counted(blobs, 'blob')} and {counted(manifests, 'manifest')}; kept {counted(plan.blobs - here, 'blob')}. "
+        f"Freed in the checkout: {size(result.freed_bytes)}; .git does not shrink."
+    )
+    if result.anchored:
+        text += f"\n{counted(result.anchored, 'file')} that no commit has: in the trash for {days} days (`recstore restore`)."
+    return text
+
+
+def _as_json(plan: Plan, outcome: Outcome | None) -> dict[str, object]:
+    result = outcome if outcome is not None else Outcome(plan.removals, ())
+    return {
+        "dry_run": outcome is None,
+        "staged": plan.options.is_staged,
+        "removed": [_row_as_json(row) for row in result.removals],
+        "changed_meanwhile": result.left,
+        "kept": [{"path": row.path, "size_bytes": row.size_bytes, "needed_by": row.protector} for row in plan.kept],
+        "kept_blobs": plan.blobs - sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals),
+        "anchored": result.anchored,
+        "freed_bytes": result.freed_bytes,
+        "renamed": [{"old": old, "new": new} for old, new in plan.offers],
+        "unserved": [
+            {"test": test.test_id, "unserved": test.unserved, "entries": test.entries} for test in plan.unserved
+        ],
+        "notes": plan.notes,
+    }
+
+
+def _row_as_json(row: Removal) -> dict[str, object]:
+    return {
+        "path": row.path,
+        "size_bytes": row.size_bytes,
+        "reason": row.reason,
+        "kept_in": row.keeper,
+        "work_tree": bool(row.oid),
+        "index": bool(row.staged_oid),
+        "entries_left": None if row.left is None else len(row.left.entries),
+    }

@@ -1,0 +1,38 @@
+"""`recstore mv`."""
+
+from __future__ import annotations
+
+import click
+
+from recstore.cli.project import json_option, open_project
+from recstore.cli.terminal import counted, printable, show_json
+from recstore.store.moving import Move, execute_moves, plan_moves
+
+__all__ = ["command"]
+
+
+@click.command("mv")
+@click.argument("old")
+@click.argument("new")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be renamed, and rename nothing.")
+@json_option
+def command(old: str, new: str, *, dry_run: bool, as_json: bool) -> None:
+    """Give the recordings of the test OLD to the test NEW, without recording again.
+
+    OLD is a test (with its parameters or for all of them), a class, a file or a folder; a `*` in it stands for any
+    characters, and NEW has as many. Only manifests are rewritten; no blob changes.
+    """
+    store, _ = open_project()
+    moves = plan_moves(store, old, new)
+    if not dry_run:
+        execute_moves(store, moves)
+    if as_json:
+        show_json({"dry_run": dry_run, "moved": [{"old": move.old_id, "new": move.new_id} for move in moves]})
+    else:
+        _show(moves, dry_run=dry_run)
+
+
+def _show(moves: tuple[Move, ...], *, dry_run: bool) -> None:
+    for move in moves:
+        click.echo(printable(f"{move.old_id} -> {move.new_id}"))
+    click.echo(f"{'Would rename' if dry_run else 'Renamed'} {counted(len(moves), 'manifest')}; no blob changes.")

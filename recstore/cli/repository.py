@@ -1,0 +1,49 @@
+"""The Git repository that a command works in."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+from recstore.errors import UsageError
+from recstore.store import Store
+
+if TYPE_CHECKING:
+    from recstore.git import Repository
+
+__all__ = ["TIP_DAYS", "TRASH_DAYS", "days_of", "open_repository", "seconds_now"]
+
+TRASH_DAYS: Final = "recstore.trashDays"
+"""Git configuration: after how many days the trash forgets."""
+
+TIP_DAYS: Final = "recstore.tipDays"
+"""Git configuration: branches whose last commit is older protect nothing; unless set, all do."""
+
+
+def open_repository(store: Store) -> Repository:
+    """Return the repository around the store, seen from this process; use it in a `with` block.
+
+    Raises: GitError: there is no Git, or no repository.
+    """
+    from recstore.git import Repository
+
+    return Repository.open(store.directory.root, os.environ)
+
+
+def days_of(repository: Repository, setting: str, default: int | None = None) -> int | None:
+    """Return the days that Git's configuration sets, `default` where it does not.
+
+    Raises: UsageError: it sets something else.
+    """
+    values = repository.git.configured(setting)
+    if not values:
+        return default
+    if not values[-1].isdecimal():
+        raise UsageError(setting, f"{values[-1]!r} is no number of days", f"git config {setting} 14")
+    return int(values[-1])
+
+
+def seconds_now() -> int:
+    """Return the time, in seconds since the epoch."""
+    return int(time.time())

@@ -1,0 +1,102 @@
+"""`recstore restore`."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import click
+
+from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import open_repository
+from recstore.cli.terminal import counted, printable, say, show_json, size
+from recstore.errors import NotInStore, UsageError
+from recstore.git.repository import Repository
+from recstore.git.restore import (
+    EVERYTHING,
+    RestoreOptions,
+    RestorePlan,
+    execute_restore,
+    plan_restore,
+    thrown_away,
+)
+from recstore.store import FOLDER
+from recstore.store.names import blob_path
+
+__all__ = ["command"]
+
+
+@click.command("restore")
+@click.argument("what", metavar="[KEY|TEST]", default="")
+@click.option("--all", "everything", is_flag=True, help="All that the trash has, or with --from that commit.")
+@click.option("--list", "is_listing", is_flag=True, help="List what is in the trash.")
+@click.option("--from", "revision", default="", metavar="REV", help="Take it from this commit alone.")
+@click.option("--force", is_flag=True, help="Replace a manifest that is there and says something else.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be brought back, and write nothing.")
+@json_option
+def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **options: str | bool) -> None:
+    """Bring back what gc, a merge or a hand has removed: a test, a recording, or what the tests here miss.
+
+    Looks in Git's index, the trash, HEAD's history, every ref, and what reflogs remember. Without KEY or TEST it
+    brings back every recording that a test here names and that is missing.
+    """
+    if what and everything:
+        raise UsageError(what, "does not go with --all", "Name what is wanted, or say --all.")
+    store, _ = open_project()
+    with open_repository(store) as repository:
+        if is_listing:
+            _list(repository, as_json=as_json)
+            return
+        wanted = RestoreOptions(str(options["revision"]), bool(options["force"]))
+        plan = plan_restore(store, repository, EVERYTHING if everything else what, wanted)
+    if not options["dry_run"]:
+        execute_restore(store, plan)
+    if as_json:
+        show_json(_as_json(plan, dry_run=bool(options["dry_run"])))
+    else:
+        _show(plan, dry_run=bool(options["dry_run"]))
+    if plan.missing:
+        raise click.exceptions.Exit(NotInStore.exit_code)
+
+
+def _show(plan: RestorePlan, *, dry_run: bool) -> None:
+    for file in plan.files:
+        click.echo(printable(f"{size(len(file.data)):>8}  {file.path}  from {file.place}"))
+    for blob in plan.missing:
+        say(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that is here")
+    verb = "Would bring back" if dry_run else "Brought back"
+    click.echo(f"{verb} {counted(len(plan.files), 'file')}; {len(plan.present):,} there already.")
+    if plan.missing:
+        say(
+            f"{counted(len(plan.missing), 'blob is', 'blobs are')} nowhere: `git fetch` what has them, or record again."
+        )
+    elif plan.files and not dry_run:
+        say(f"Commit them with `git add {FOLDER}`.")
+
+
+def _list(repository: Repository, *, as_json: bool) -> None:
+    runs = list(thrown_away(repository))
+    if as_json:
+        for run in runs:
+            show_json({"time": _time(run.time_s), "tests": run.tests, "blobs": [str(blob) for blob in run.blobs]})
+        return
+    for run in runs:
+        click.echo(f"{_time(run.time_s)}  {counted(len(run.blobs), 'blob')}, {counted(len(run.tests), 'manifest')}")
+        for test_id in run.tests:
+            click.echo(printable(f"  {test_id}"))
+        for blob in run.blobs:
+            click.echo(f"  {blob.key[:12]}-{blob.digest[:12]}")
+    if not runs:
+        say("The trash is empty.")
+
+
+def _time(time_s: int) -> str:
+    return dt.datetime.fromtimestamp(time_s, dt.UTC).isoformat()
+
+
+def _as_json(plan: RestorePlan, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "restored": [{"path": file.path, "size_bytes": len(file.data), "from": file.place} for file in plan.files],
+        "present": plan.present,
+        "missing": [str(blob) for blob in plan.missing],
+    }

@@ -1,0 +1,179 @@
+"""Objects of a repository, read with dulwich: no work tree, no checkout, no process, never the network.
+
+An `Objects` belongs to one thread. What is asked for and is not here is an error, or `has` says no: in a
+shallow or a partial clone nothing is fetched behind the caller's back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from recstore.errors import GitError
+from recstore.git.program import decode_path
+
+__all__ = ["EMPTY_BLOBS", "Objects", "Tree", "blob_id"]
+
+Tree: TypeAlias = dict[str, tuple[int, str]]
+"""Name -> (mode, object id), of one level."""
+
+EMPTY_BLOBS: Final = frozenset(
+    {
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+    }
+)
+"""What a path that was added with `git add --intent-to-add` holds in the index."""
+
+_BLOB, _TREE, _COMMIT, _TAG = 3, 2, 1, 4
+_TYPES: Final = {_BLOB: "blob", _TREE: "tree", _COMMIT: "commit", _TAG: "tag"}
+_SHA256_LENGTH: Final = 64
+
+
+def blob_id(data: bytes, length: int = 40) -> str:
+    """Return the object id that Git gives a blob of these bytes; `length` is that of the repository's ids."""
+    digest = hashlib.sha256() if length == _SHA256_LENGTH else hashlib.sha1(usedforsecurity=False)
+    digest.update(b"blob %d\0" % len(data))
+    digest.update(data)
+    return digest.hexdigest()
+
+
+class Objects:
+    """The objects in the folder `directory`, and in those that it borrows from."""
+
+    def __init__(self, directory: Path, format_name: str = "sha1") -> None:
+        from dulwich.object_format import get_object_format
+        from dulwich.object_store import DiskObjectStore
+        from dulwich.objects import ObjectID, parse_tree
+
+        object_format = get_object_format(format_name)
+        self.id_length: int = object_format.hex_length
+        self._binary_length: int = object_format.oid_length
+        self._store = DiskObjectStore(str(directory), object_format=object_format)
+        self._parse = parse_tree
+        self._name = ObjectID
+        self._trees: dict[str, Tree] = {}
+
+    def close(self) -> None:
+        """Let go of the pack files."""
+        self._store.close()
+
+    def has(self, oid: str) -> bool:
+        """Return whether the object is here."""
+        return self._name(oid.encode()) in self._store
+
+    def read(self, oid: str) -> bytes:
+        """Return a blob's bytes.
+
+        Raises: GitError: it is not here, damaged, or no blob.
+        """
+        return self._raw(oid, _BLOB)
+
+    def tree_of(self, oid: str) -> str:
+        """Return the id of the tree of a commit.
+
+        Raises: GitError: the commit is not here, damaged, or no commit.
+        """
+        return next(_header(self._raw(oid, _COMMIT), "tree"))
+
+    def parents_of(self, oid: str) -> tuple[str, ...]:
+        """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here.
+
+        Raises: GitError: as `tree_of`.
+        """
+        return tuple(_header(self._raw(oid, _COMMIT), "parent"))
+
+    def tree(self, oid: str) -> Tree:
+        """Return one level of a tree. It is kept: do not change it.
+
+        Raises: GitError: it is not here, damaged, or no tree.
+        """
+        if oid not in self._trees:
+            data = self._raw(oid, _TREE)
+            try:
+                parsed = self._parse(data, self._binary_length)
+                self._trees[oid] = {decode_path(name): (mode, entry.decode()) for name, mode, entry in parsed}
+            except ValueError as error:
+                raise _unreadable(oid, f"is a damaged tree: {error}") from error
+        return self._trees[oid]
+
+    def lookup(self, commit: str, path: str) -> tuple[int, str] | None:
+        """Return the mode and id of what a commit has at `path`, None if nothing.
+
+        Raises: GitError: a commit or a tree on the way is not here or damaged.
+        """
+        found = (stat.S_IFDIR, self.tree_of(commit))
+        for name in filter(None, path.split("/")):
+            below = self.tree(found[1]).get(name) if stat.S_ISDIR(found[0]) else None
+            if below is None:
+                return None
+            found = below
+        return found
+
+    def files(self, commit: str, folders: Iterable[str]) -> dict[str, str]:
+        """Return path -> blob id of every file of a commit below `folders`: no links, no submodules.
+
+        Raises: GitError: as `lookup`.
+        """
+        return self.changed_files((), commit, folders)
+
+    def changed_files(self, before: Iterable[str], after: str, folders: Iterable[str]) -> dict[str, str]:
+        """Return path -> blob id of the files of `after` that one of the commits `before` has otherwise or not.
+
+        Trees that are equal are not entered: the cost is that of the difference.
+
+        Raises: GitError: as `lookup`.
+        """
+        befores = list(before)
+        found: dict[str, str] = {}
+        for folder in folders:
+            there = self.lookup(after, folder)
+            if there is None or not stat.S_ISDIR(there[0]):
+                continue
+            for known in [self.lookup(commit, folder) for commit in befores] or [None]:
+                found.update(self._differences(folder.strip("/"), known, there[1]))
+        return found
+
+    def _differences(self, folder: str, known: tuple[int, str] | None, tree: str) -> Iterator[tuple[str, str]]:
+        if known is not None and known[1] == tree:
+            return
+        level = self.tree(known[1]) if known is not None and stat.S_ISDIR(known[0]) else {}
+        for name, (mode, oid) in self.tree(tree).items():
+            path = f"{folder}/{name}" if folder else name
+            if stat.S_ISDIR(mode):
+                yield from self._differences(path, level.get(name), oid)
+            elif stat.S_ISREG(mode) and level.get(name, (0, ""))[1] != oid:
+                yield path, oid
+
+    def _raw(self, oid: str, wanted: int) -> bytes:
+        import zlib
+
+        from dulwich.errors import ChecksumMismatch, FileFormatException
+
+        try:
+            number, data = self._store.get_raw(self._name(oid.encode()))
+        except KeyError as error:
+            raise _unreadable(oid, f"the {_TYPES[wanted]} is not in this repository") from error
+        except (OSError, ValueError, zlib.error, AssertionError, ChecksumMismatch, FileFormatException) as error:
+            raise _unreadable(oid, f"cannot be read: {error}") from error
+        if number != wanted:
+            raise _unreadable(oid, f"is a {_TYPES.get(number, 'thing')} where a {_TYPES[wanted]} belongs")
+        return data
+
+
+def _header(commit: bytes, name: str) -> Iterator[str]:
+    for line in commit.partition(b"\n\n")[0].split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key == name.encode():
+            yield value.decode()
+
+
+def _unreadable(oid: str, reason: str) -> GitError:
+    return GitError(
+        f"Git object {oid[:12]}",
+        reason,
+        "`git fsck` tells what is missing; `git fetch` (in a shallow clone `git fetch --unshallow`) may bring it.",
+    )

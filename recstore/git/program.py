@@ -1,0 +1,181 @@
+"""The one seam to the `git` program: every call of it is made here, the same on every machine.
+
+Hooks run with variables of the command that called them, users have pagers, hooks, monitors and prompts of
+their own: none of them may change what is read or what else happens.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from recstore.errors import GitError
+
+__all__ = ["Git", "decode_path", "encode_path"]
+
+_KEPT: Final = frozenset(
+    {
+        "GIT_ALLOW_PROTOCOL",
+        "GIT_ASKPASS",
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+        "GIT_EXEC_PATH",
+        "GIT_HTTP_PROXY_AUTHMETHOD",
+        "GIT_PROXY_SSL_CAINFO",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSL_CAINFO",
+        "GIT_SSL_NO_VERIFY",
+    }
+)
+"""How to reach things. Everything else that begins with `GIT_` says what another command is about."""
+
+_KEPT_PREFIXES: Final = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+
+_FIXED: Final[Mapping[str, str]] = {
+    "LC_ALL": "C",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_LAZY_FETCH": "1",  # reading never goes to the network; `fetch` below says when it may
+    "GIT_NO_REPLACE_OBJECTS": "1",  # dulwich does not replace objects either
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+_OPTIONS: Final = (
+    "--no-pager",
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.quotePath=false"),
+    *("-c", "color.ui=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+    *("-c", "log.follow=false"),
+    *("-c", "log.showRoot=true"),
+    *("-c", "log.showSignature=false"),
+)
+
+
+class Git:
+    """Runs `git` in one folder.
+
+    `environment` is the caller's; of its `GIT_` variables only those that say how to reach things are handed on.
+    `variables` are set on top: a repository, a work tree or an index that is not the one Git would find itself.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], variables: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = folder
+        self.variables = dict(variables or {})
+        self._environment = dict(environment)
+
+    def varied(self, **variables: str) -> Git:
+        """Return the same with `variables` set, such as `GIT_INDEX_FILE`."""
+        return Git(self.folder, self._environment, {**self.variables, **variables})
+
+    def within(self, folder: Path) -> Git:
+        """Return the same in another folder."""
+        return Git(folder, self._environment, self.variables)
+
+    def run(self, *arguments: str, data: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
+        """Return what `git` with these arguments prints; `data` is its standard input.
+
+        Raises: GitError: there is no `git`, or it ends with an exit code other than those to `accept`.
+        """
+        return self._finish(arguments, data, accept).stdout
+
+    def says_yes(self, *arguments: str) -> bool:
+        """Return whether a command that answers by its exit code, 0 or 1, says 0.
+
+        Raises: GitError: as `run`.
+        """
+        return self._finish(arguments, b"", (0, 1)).returncode == 0
+
+    def configured(self, name: str) -> tuple[str, ...]:
+        """Return the values that Git's configuration gives `name`, the one that counts last.
+
+        Raises: GitError: as `run`.
+        """
+        done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=())  # not what `_OPTIONS` says
+        return tuple(decode_path(done.stdout).split("\0")[:-1])
+
+    def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
+        """Return what is printed, as text without white space at its ends.
+
+        Raises: GitError: as `run`.
+        """
+        return decode_path(self.run(*arguments, accept=accept)).strip()
+
+    def lines(self, *arguments: str, data: bytes = b"") -> list[str]:
+        """Return the lines that are printed, which end in line feeds and nothing else.
+
+        Raises: GitError: as `run`.
+        """
+        printed = self.run(*arguments, data=data)
+        return decode_path(printed.removesuffix(b"\n")).split("\n") if printed else []
+
+    def fields(self, *arguments: str, data: bytes = b"") -> list[str]:
+        """Return what a command prints that ends (or parts) its fields with NUL, mostly for an option `-z`.
+
+        Raises: GitError: as `run`.
+        """
+        printed = self.run(*arguments, data=data)
+        return decode_path(printed.removesuffix(b"\0")).split("\0") if printed else []
+
+    def _finish(
+        self, arguments: tuple[str, ...], data: bytes, accept: Collection[int], options: tuple[str, ...] = _OPTIONS
+    ) -> subprocess.CompletedProcess[bytes]:
+        command = ["git", *options, *arguments]
+        try:
+            done = subprocess.run(  # noqa: S603 - a list of words, no shell; paths and revisions are checked by Git
+                command, cwd=self.folder, env=self._scrubbed(), input=data, capture_output=True, check=False
+            )
+        except FileNotFoundError as error:
+            if not self.folder.is_dir():
+                raise GitError(str(self.folder), "is no folder") from error
+            raise GitError("git", "is not on the PATH", "Install Git (2.39 or later), then try again.") from error
+        except OSError as error:
+            raise GitError("git", f"cannot be run: {error.strerror or error}") from error
+        if done.returncode not in accept:
+            raise _failure(arguments, done, self.folder)
+        return done
+
+    def _scrubbed(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in self._environment.items()
+            if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
+        }
+        return {**kept, **_FIXED, **self.variables}
+
+
+def decode_path(data: bytes) -> str:
+    """Return a path that Git printed as text; bytes that are no UTF-8 stay what they are."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode_path(path: str) -> bytes:
+    """Return the bytes that `decode_path` made a path of."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _failure(arguments: tuple[str, ...], done: subprocess.CompletedProcess[bytes], folder: Path) -> GitError:
+    said = decode_path(done.stderr).strip()
+    subject = " ".join(("git", *arguments[:2]))
+    remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in said), f"Seen in {folder}.")
+    return GitError(subject, said or f"ended with exit code {done.returncode}", remedy)
+
+
+_REMEDIES: Final[Mapping[str, str]] = {
+    "not a git repository": "Run `git init` first: this command works through Git.",
+    "dubious ownership": "Run the `git config` command that Git names above, if you trust this folder.",
+    ".lock': File exists": "Another Git process is at work in this repository; try again when it has ended.",
+    "bad object": "`git fsck` lists what is missing in the repository; `git fetch --refetch` brings it back.",
+}

@@ -1,0 +1,143 @@
+"""Real Git repositories with a store in them, for tests: made quickly, with nobody's own configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recstore.git import Repository
+from recstore.git.execute import Expiry, Outcome, execute_plan
+from recstore.git.plan import GcOptions, Plan
+from recstore.git.planning import plan_gc
+from recstore.model import BlobName, JsonBody, Recording, Request, Response
+from recstore.store import Store
+from recstore.store.names import blob_path, manifest_path
+
+__all__ = ["NOW_S", "GitRepository", "recording"]
+
+NOW_S = 1_800_000_000
+_CONFIGURATION = """\
+[init]
+	defaultBranch = main
+[user]
+	name = A Tester
+	email = tester@localhost
+[protocol "file"]
+	allow = always
+[advice]
+	detachedHead = false
+"""
+
+
+def recording(answer: str, question: str = "") -> Recording:
+    """Return a recording; each answer is to a question of its own unless one is given."""
+    return Recording(
+        Request("POST", "api.example.com", "/v1", body=JsonBody({"question": question or answer})),
+        Response(status=200, body=JsonBody({"answer": answer})),
+    )
+
+
+@dataclass(frozen=True)
+class GitRepository:
+    """A work tree in `folder`, with the project (and its store) in `folder / project`."""
+
+    folder: Path
+    project: str = "."
+
+    @classmethod
+    def create(cls, folder: Path, project: str = ".") -> GitRepository:
+        """Make a repository with an empty store and one commit."""
+        (folder / project).mkdir(parents=True)
+        made = cls(folder, project)
+        made.git("init", "--quiet")
+        Store.create(made.home)
+        made.commit("An empty store")
+        return made
+
+    @property
+    def home(self) -> Path:
+        """The folder that the store's folder is in."""
+        return self.folder / self.project
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return Store.open(self.home)
+
+    def at(self, folder: Path) -> GitRepository:
+        """Return another work tree, with the project at the same place in it."""
+        return replace(self, folder=folder)
+
+    def environment(self) -> dict[str, str]:
+        """Return an environment in which Git sees no configuration but that of the tests."""
+        configuration = self.folder.parent / "gitconfig"
+        if not configuration.exists():
+            configuration.write_text(_CONFIGURATION)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        return {**kept, "GIT_CONFIG_GLOBAL": str(configuration), "GIT_CONFIG_NOSYSTEM": "1", "GIT_EDITOR": "true"}
+
+    def git(self, *arguments: str, ok: bool = True, **variables: str) -> str:
+        """Run Git and return what it prints; `ok=False` for a command that is expected to stop half way."""
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.folder,
+            env={**self.environment(), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not ok or done.returncode == 0, done.stderr + done.stdout
+        return done.stdout.strip()
+
+    def commit(self, message: str = "Something") -> str:
+        """Commit everything, and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the project."""
+        (self.home / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.home / path).write_text(text)
+
+    def test_file(self, path: str, *functions: str) -> None:
+        """Write a test file with these functions, each with a body of its own."""
+        self.write(path, "".join(f"def {name}():\n    assert ask({name!r})\n\n\n" for name in functions))
+
+    def record(self, test_id: str | None, *answers: str) -> BlobName:
+        """Record these answers for the test; return the blob of the last one."""
+        manifest = self.store.put(test_id, [recording(answer) for answer in answers])
+        last = recording(answers[-1])
+        return next(entry.blob for entry in manifest.entries if self.store.get(entry) == last)
+
+    def forget(self, test_id: str) -> None:
+        """Remove the test's manifest; its blobs stay."""
+        self.store.directory.remove(manifest_path(test_id))
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob is in the work tree."""
+        return (self.home / ".recstore" / blob_path(blob)).exists()
+
+    def has_manifest(self, test_id: str) -> bool:
+        """Return whether the test's manifest is in the work tree."""
+        return (self.home / ".recstore" / manifest_path(test_id)).exists()
+
+    @contextmanager
+    def opened(self, **variables: str) -> Iterator[Repository]:
+        """Open the repository as a command would, with `variables` set."""
+        with Repository.open(self.store.directory.root, {**self.environment(), **variables}) as repository:
+            yield repository
+
+    def plan(self, options: GcOptions | None = None) -> Plan:
+        """Return what gc would do."""
+        with self.opened() as repository:
+            return plan_gc(self.store, repository, options)
+
+    def gc(self, options: GcOptions | None = None, now_s: int = NOW_S) -> Outcome:
+        """Run gc."""
+        with self.opened() as repository:
+            return execute_plan(self.store, repository, plan_gc(self.store, repository, options), Expiry(now_s))

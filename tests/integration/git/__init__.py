@@ -1,0 +1,1 @@
+"""Garbage collection, the trash and restoring, in real Git repositories."""

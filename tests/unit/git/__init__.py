@@ -1,0 +1,1 @@
+"""Decisions of the Git room that need no Git."""
