@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from recstore.cli.project import json_option, open_project
-from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now
+from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
 from recstore.cli.terminal import counted, printable, say, show_json, size
 from recstore.git.execute import Expiry, Outcome, execute_plan
 from recstore.git.plan import GcOptions, Plan, Removal
@@ -33,7 +33,7 @@ def command(*, staged: bool, unserved: bool, force: bool, dry_run: bool, as_json
     Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back.
     """
     store, _ = open_project()
-    with open_repository(store) as repository:
+    with without_collector(), open_repository(store) as repository:
         options = GcOptions(staged, unserved, force, _tips_since_s(repository))
         plan = plan_gc(store, repository, options)
         days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0

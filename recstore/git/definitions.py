@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -35,15 +35,15 @@ class Definitions:
     """A parsed module."""
 
     module: ast.Module
+    _bound: dict[_Scope, dict[str, ast.stmt]] = field(default_factory=dict, compare=False)
 
     def find(self, names: tuple[str, ...]) -> Presence:
         """Return whether the module may define what `names` lead to: classes, then a function."""
         scope: _Scope = self.module
         for name in names:
-            bound = _bindings(scope, name)
-            if not bound:
+            inner = self._bindings(scope).get(name)
+            if inner is None:
                 return Presence.UNKNOWN if self._is_open(scope, name) else Presence.GONE
-            inner = bound[-1]
             if not isinstance(inner, ast.ClassDef):
                 return Presence.PRESENT  # a function, or what was imported or assigned: as far as a parser sees
             scope = inner
@@ -56,6 +56,12 @@ class Definitions:
     def functions(self) -> Iterator[tuple[tuple[str, ...], Function]]:
         """Yield every function of the module and of its classes, with the names that lead to it."""
         yield from _functions(self.module, ())
+
+    def _bindings(self, scope: _Scope) -> dict[str, ast.stmt]:
+        """Return name -> the last statement of the scope that binds it."""
+        if scope not in self._bound:
+            self._bound[scope] = {name: node for node in _statements(scope) for name in _names_bound(node)}
+        return self._bound[scope]
 
     def _is_open(self, scope: _Scope, name: str) -> bool:
         """Return whether `scope` may have a name that is not written in it."""
@@ -97,10 +103,6 @@ def _statements(scope: _Scope) -> Iterator[ast.stmt]:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             children = (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
             waiting += reversed(list(children))
-
-
-def _bindings(scope: _Scope, name: str) -> list[ast.stmt]:
-    return [node for node in _statements(scope) if name in _names_bound(node)]
 
 
 def _names_bound(node: ast.stmt) -> set[str]:

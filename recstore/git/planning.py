@@ -64,9 +64,8 @@ class _Planning:
         removals = {**self._gone_manifests(), **self._shrinking_manifests(), **unneeded}
         copies = find_protected(self.repository, {row.path: row.objects for row in removals.values()})
         kept = [
-            Kept(blob_path(blob), size_bytes, protectors[blob])
-            for blob, size_bytes in self.seen.blobs.items()
-            if blob not in own and blob in protectors
+            Kept(blob_path(blob), len(self.store.directory.read(blob_path(blob)) or b""), protectors[blob])
+            for blob in self.seen.blobs & protectors.keys()
         ]
         return Plan(
             options=self.options,

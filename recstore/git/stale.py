@@ -66,6 +66,7 @@ class TestFiles:
     paths: frozenset[str]
     is_staged: bool
     _entries: dict[str, list[IndexEntry]] | None = None
+    _present: dict[str, bool] = field(default_factory=dict)
     _parsed: dict[str, Definitions | None] = field(default_factory=dict)
 
     def has(self, path: str) -> bool:
@@ -99,7 +100,9 @@ class TestFiles:
         return self._on_disk(path) or not any(entry.is_skipped for entry in self._listed.get(path, ()))
 
     def _on_disk(self, path: str) -> bool:
-        return (self.repository.project.folder / path).is_file()
+        if path not in self._present:
+            self._present[path] = (self.repository.project.folder / path).is_file()
+        return self._present[path]
 
     def _read(self, path: str) -> bytes | None:
         if self._is_read_from_disk(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from recstore.git.manifests import ManifestFacts, ManifestReader
@@ -12,7 +11,6 @@ from recstore.git.repository import IndexEntry, Repository
 from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
-from recstore.store.names import blob_path, parse_blob_name
 from recstore.store.sessions import session_manifests
 
 __all__ = ["ManifestFile", "Survey", "survey"]
@@ -29,11 +27,11 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Paths are below the store's folder. `blobs` is blob -> size of its file, in bytes."""
+    """Paths are below the store's folder; `blobs` are those of the work tree."""
 
     manifests: Mapping[str, ManifestFile]
     sessions: Mapping[str, ManifestFacts]
-    blobs: Mapping[BlobName, int]
+    blobs: frozenset[BlobName]
     index: tuple[IndexEntry, ...]
 
     def staged(self) -> dict[str, str]:
@@ -47,7 +45,7 @@ def survey(store: Store, repository: Repository, reader: ManifestReader) -> Surv
     Raises: ManifestConflict, NewerVersion, DamagedManifest: a manifest of the work tree, or of a recording in
     progress, cannot be relied on. GitError: the index cannot be read.
     """
-    blobs = _blobs(store)
+    blobs = frozenset(store.blobs())
     sessions = {path: reader.of_file(data, f"{FOLDER}/{path}")[1] for path, data in session_manifests(store.directory)}
     return Survey(_manifests(store, reader), sessions, blobs, repository.index())
 
@@ -60,14 +58,4 @@ def _manifests(store: Store, reader: ManifestReader) -> dict[str, ManifestFile]:
             data = store.directory.read(path)
             if data is not None:  # removed since the folder was listed
                 found[path] = ManifestFile(data, *reader.of_file(data, f"{FOLDER}/{path}"))
-    return found
-
-
-def _blobs(store: Store) -> dict[BlobName, int]:
-    found = {}
-    for file in store.directory.walk("blobs"):
-        name = parse_blob_name(file.name.removesuffix(".json"))
-        if name is not None and store.directory.name_of(file) == blob_path(name):
-            with suppress(FileNotFoundError):  # removed since the folder was listed
-                found[name] = file.stat(follow_symlinks=False).st_size
     return found

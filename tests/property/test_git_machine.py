@@ -233,5 +233,6 @@ class GitMachine(RuleBasedStateMachine):
         return {blob for blob in self.named_here() if not self.here.has(blob)}
 
 
-GitMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=18, deadline=None)
+_EXAMPLES = max(12, settings().max_examples // 5)  # each takes about a second
+GitMachine.TestCase.settings = settings(max_examples=_EXAMPLES, stateful_step_count=18, deadline=None)
 TestGit = GitMachine.TestCase
