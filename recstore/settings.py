@@ -1,6 +1,7 @@
 """What a project sets: in `recstore.toml` or `[tool.recstore]` of `pyproject.toml`, and in the environment above it.
 
     sources = ["tests/recordings"]                  folders of loose recordings that another recorder writes
+    tests = ["tests/integration"]                   tests that use recordings: folders, files, ids; `*` allowed
 
     [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
     ollama = ["http://localhost:11434", "http://ollama:11434"]
@@ -47,6 +48,7 @@ class Settings:
     upstreams: UpstreamMap = field(default_factory=UpstreamMap)
     rules: RuleSet = field(default_factory=RuleSet)
     sources: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
@@ -167,6 +169,10 @@ def _parse_sources(value: Any, subject: str) -> tuple[str, ...]:
     return _texts(value, "sources", subject)
 
 
+def _parse_tests(value: Any, subject: str) -> tuple[str, ...]:
+    return _texts(value, "tests", subject)
+
+
 def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
@@ -177,6 +183,6 @@ def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
 
 
 _PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
-    {"upstreams": _parse_upstreams, "rules": parse_rules, "sources": _parse_sources}
+    {"upstreams": _parse_upstreams, "rules": parse_rules, "sources": _parse_sources, "tests": _parse_tests}
 )
 """What makes the value of each field of `Settings`."""

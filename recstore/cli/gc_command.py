@@ -76,6 +76,8 @@ def _summary(plan: Plan, outcome: Outcome | None, days: int) -> str:
     blobs = sum(row.path.startswith("blobs/") for row in result.removals)
     here = sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
     manifests = len(result.removals) - blobs
+    if not result.removals:
+        return f"Nothing to remove; kept {counted(plan.blobs, 'blob')}."
     verb = "Would remove" if outcome is None else "Removed"
     text = (
         f"{verb} {counted(blobs, 'blob')} and {counted(manifests, 'manifest')}; kept {counted(plan.blobs - here, 'blob')}. "

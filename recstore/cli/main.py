@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "stats": "Count and measure what is in the store.",
     "status": "Say what state the store is in.",
     "verify": "Check every byte of the store.",
+    "check": "Find what is missing: here, in a commit, or in a push.",
     "gc": "Remove recordings that nothing needs any more.",
     "restore": "Bring back what gc, a merge or a hand has removed.",
     "mv": "Give a test's recordings to the test under its new name.",

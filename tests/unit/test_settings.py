@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('source = "a"', ("`source`", "Did you mean `sources`?")),
-        ("x = 1", ("`x`", "Known are: upstreams, rules, sources.")),
+        ("x = 1", ("`x`", "Known are: upstreams, rules, sources, tests.")),
         ("sources = 1", ("sources = 1", "neither a string nor an array of strings")),
         ('sources = ["a", 2]', ("sources = ['a', 2]",)),
         ('sources = ["a", ""]', ("sources = ['a', '']",)),

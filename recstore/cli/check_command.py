@@ -1,0 +1,173 @@
+"""`recstore check`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import click
+
+from recstore.cli.annotations import annotation
+from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import open_repository
+from recstore.cli.terminal import counted, printable, say, show_json
+from recstore.errors import UsageError
+from recstore.git.checking import Checked, check_span, check_view, commit_view
+from recstore.git.findings import Finding, exit_code_of
+from recstore.git.mending import mend, with_remedies
+from recstore.git.pushes import Span, pushed_spans, range_span
+from recstore.git.repository import Repository
+from recstore.git.views import IndexView, WorkTreeView
+from recstore.settings import Settings
+from recstore.store import Store
+
+__all__ = ["command"]
+
+SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
+SKIP_SETTING: Final = "recstore.allowIncompletePush"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    store: Store
+    settings: Settings
+    repository: Repository
+
+
+@click.command("check")
+@click.argument("remote", nargs=-1, metavar="[REMOTE [URL]]")
+@click.option("--staged", is_flag=True, help="Look at what Git is about to commit.")
+@click.option("--commit", "revision", default="", metavar="REV", help="Look at this commit.")
+@click.option("--range", "span", default="", metavar="A..B", help="Look at what B has and A has not.")
+@click.option("--pre-push", is_flag=True, help="Look at what a push would send: its hook's standard input says what.")
+@click.option("--fix", is_flag=True, help="Put back what is missing here and Git has somewhere.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is wrong.")
+@click.option(
+    "--format", "layout", type=click.Choice(["text", "github"]), default="text", help="How to print findings."
+)
+@json_option
+def command(*, as_json: bool, **options: object) -> None:
+    """Find what is missing: recordings that tests name or ask for, in the work tree, a commit or a push.
+
+    Without options it looks at the work tree. It reads test files and commits; it runs no test and checks nothing out.
+    """
+    _refuse_contradictions(options)
+    store, settings = open_project()
+    with open_repository(store) as repository:
+        job = _Job(store, settings, repository)
+        looked = list(_looked_at(job, options))
+        healed = mend(store, repository, looked, is_staged=bool(options["staged"])) if options["fix"] else ()
+        if healed:
+            looked = list(_looked_at(job, options))
+        findings = with_remedies(store, repository, sorted({one for each in looked for one in each.findings}))
+        is_let_through = bool(options["pre_push"] and findings) and _is_let_through(repository)
+    summary = _Summary(looked, findings, healed, is_let_through)
+    if as_json:
+        show_json(summary.as_json())
+    else:
+        summary.show(str(options["layout"]), is_quiet=bool(options["quiet"]))
+    if findings and not is_let_through:
+        raise click.exceptions.Exit(exit_code_of(findings))
+
+
+def _refuse_contradictions(options: dict[str, object]) -> None:
+    places = [name for name in ("staged", "revision", "span", "pre_push") if options[name]]
+    if len(places) > 1:
+        raise UsageError(
+            "check", "looks at one place at a time", "Give one of --staged, --commit, --range, --pre-push."
+        )
+    if options["remote"] and not options["pre_push"]:
+        raise UsageError(
+            str(options["remote"]), "goes with --pre-push only", "`recstore check --help` lists the places."
+        )
+    if options["fix"] and set(places) - {"staged"}:
+        raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
+
+
+def _looked_at(job: _Job, options: dict[str, object]) -> Iterator[Checked]:
+    store, repository, patterns = job.store, job.repository, job.settings.tests
+    spans = list(_spans(repository, options))
+    for span in spans:
+        yield check_span(store, repository, span, patterns)
+    if options["revision"]:
+        yield check_view(commit_view(repository, str(options["revision"])), patterns)
+    elif options["staged"]:
+        yield check_view(IndexView(repository), patterns)
+    elif not (options["span"] or options["pre_push"]):
+        yield check_view(WorkTreeView(store, repository), patterns)
+    if spans or not any(options[name] for name in ("span", "pre_push", "revision", "staged")):
+        yield Checked(findings=set(_loose(job)))
+
+
+def _spans(repository: Repository, options: dict[str, object]) -> Iterator[Span]:
+    if options["span"]:
+        yield range_span(repository, str(options["span"]))
+    elif options["pre_push"]:
+        remote = options["remote"]
+        name = str(remote[0]) if isinstance(remote, tuple) and remote else ""
+        yield from pushed_spans(repository, sys.stdin.read(), name)
+
+
+def _loose(job: _Job) -> Iterator[Finding]:
+    """Yield the recordings in configured sources that no manifest came from."""
+    if not job.settings.sources:
+        return
+    from recstore.adapters.discovery import source_files
+    from recstore.store.origins import origin_path
+
+    project = job.store.directory.root.parent
+    folders = tuple(found for source in job.settings.sources for found in sorted(Path(project).glob(source)))
+    known = {origin_path(entry.origin) for manifest in job.store.manifests() for entry in manifest.entries}
+    for file in source_files(folders, project):
+        if file.name not in known:
+            yield Finding("loose", "", file.name, f"recstore import {file.name}", file.name)
+
+
+def _is_let_through(repository: Repository) -> bool:
+    if os.environ.get(SKIP_VARIABLE, "") not in ("", "0"):
+        return True
+    return repository.git.configured(SKIP_SETTING)[-1:] in (("true",), ("1",), ("yes",), ("on",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    looked: list[Checked]
+    findings: list[Finding]
+    healed: tuple[str, ...]
+    is_let_through: bool
+
+    def show(self, layout: str, *, is_quiet: bool) -> None:
+        """Print the findings, then what mends them."""
+        for path in self.healed:
+            click.echo(printable(f"(healed) {path}"))
+        for finding in self.findings:
+            click.echo(annotation(finding) if layout == "github" else printable(str(finding)))
+        for remedy, group in groupby(sorted(self.findings, key=lambda one: (one.remedy, one)), lambda one: one.remedy):
+            say(f"  {counted(len(list(group)), 'finding')}: {remedy}")
+        if self.is_let_through:
+            say(f"warning: the push goes on, incomplete, because {SKIP_VARIABLE} or {SKIP_SETTING} says so.")
+        elif not self.findings and not is_quiet:
+            click.echo(self._sound())
+
+    def _sound(self) -> str:
+        tests, blobs = sum(each.tests for each in self.looked), sum(each.blobs for each in self.looked)
+        places = ", ".join(place for each in self.looked for place in each.places) or "nothing that is new"
+        return printable(
+            f"Nothing is missing: {counted(tests, 'test')}, {counted(blobs, 'blob')} looked at in {places}."
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it."""
+        return {
+            "places": [place for each in self.looked for place in each.places],
+            "tests": sum(each.tests for each in self.looked),
+            "blobs": sum(each.blobs for each in self.looked),
+            "findings": [asdict(finding) for finding in self.findings],
+            "healed": self.healed,
+            "let_through": self.is_let_through,
+        }

@@ -1,0 +1,225 @@
+"""What is missing: of the whole project at one place, or of what a push is about to send.
+
+For a push only what it changes is read: manifests that are new or other, manifests that name a blob which the push
+takes away, test files that are new or other. The cost is that of the difference, not of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError
+from recstore.git.asking import is_test_file, tests_that_ask
+from recstore.git.findings import Finding
+from recstore.git.manifests import ManifestFacts, facts_of
+from recstore.git.program import decode_path
+from recstore.git.pushes import Span
+from recstore.git.repository import Repository
+from recstore.git.roots import MANIFEST_FOLDERS
+from recstore.git.views import CommitView, View
+from recstore.model import BlobName
+from recstore.store import FOLDER, Store
+from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name
+
+__all__ = ["OUTSIDE", "Checked", "check_span", "check_view", "commit_view"]
+
+OUTSIDE: Final = "(outside any test)"
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was looked at, and what was found."""
+
+    findings: set[Finding] = field(default_factory=set)
+    tests: int = 0
+    blobs: int = 0
+    places: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> set[BlobName]:
+        """The blobs that are named and not there."""
+        names = (parse_blob_name(finding.subject) for finding in self.findings if finding.kind == "missing")
+        return {name for name in names if name is not None}
+
+
+def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
+    """Return what is wrong with all manifests and tests at one place; `patterns` say which tests ask for recordings.
+
+    Raises: GitError: something of it cannot be read. NewerVersion: of a manifest.
+    """
+    checked = Checked(places=[view.title])
+    paths = list(view.manifest_paths())
+    _check_manifests(view, paths, checked)
+    _check_askers(view, filter(is_test_file, view.test_files()), patterns, checked)
+    return checked
+
+
+def check_span(store: Store, repository: Repository, span: Span, patterns: tuple[str, ...]) -> Checked:
+    """Return what is wrong with what a span brings to its tip, and what of it was left in the work tree.
+
+    Raises: GitError, NewerVersion: as `check_view`.
+    """
+    view = CommitView(repository, span.tip)
+    checked = Checked(places=[f"{view.title} ({span.name})" if span.name else view.title])
+    changed = set(repository.changed_store_files(span.bases, span.tip, *MANIFEST_FOLDERS))
+    changed.update(_naming(repository, span.tip, _removed_blobs(repository, span)))
+    _check_manifests(view, sorted(changed), checked)
+    _check_blobs(view, repository.changed_store_files(span.bases, span.tip, "blobs"), checked)
+    _check_askers(view, _changed_tests(repository, span), patterns, checked)
+    if span.tip == repository.head:
+        _check_left_behind(store, view, checked)
+    return checked
+
+
+# -- manifests and blobs
+
+
+def _check_manifests(view: View, paths: Iterable[str], checked: Checked) -> None:
+    for path in paths:
+        facts = _facts(view, path, checked)
+        if facts is None:
+            continue
+        checked.tests += facts.test_id is not None
+        checked.blobs += len(facts.blobs)
+        test = facts.test_id or OUTSIDE
+        for blob in sorted(facts.blobs):
+            if not view.has(blob):
+                checked.findings.add(Finding("missing", test, str(blob), "", _file_of(test), 0, view.title))
+
+
+def _facts(view: View, path: str, checked: Checked) -> ManifestFacts | None:
+    subject = f"{FOLDER}/{path}"
+    data = view.read(path)
+    if data is None:
+        return None
+    try:
+        facts = facts_of(data, subject)
+    except ManifestConflict:
+        checked.findings.add(Finding("conflict", "", subject, "recstore resolve", subject, 0, view.title))
+        return None
+    except Damage as error:
+        checked.findings.add(Finding("damage", "", subject, error.reason, subject, 0, view.title))
+        return None
+    if facts.test_id is not None and manifest_path(facts.test_id) != path:
+        reason = f"it is the manifest of {facts.test_id}, whose place is {FOLDER}/{manifest_path(facts.test_id)}"
+        checked.findings.add(Finding("damage", facts.test_id, subject, reason, subject, 0, view.title))
+    return facts
+
+
+def _check_blobs(view: CommitView, blobs: dict[str, str], checked: Checked) -> None:
+    """Compare the bytes of the blobs that a push brings with their names, as far as they are here."""
+    for path, oid in blobs.items():
+        name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
+        subject = f"{FOLDER}/{path}"
+        if name is None or path != blob_path(name):
+            reason = "it has no blob's name, or lies in another folder than its name says"
+            checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+        elif view.repository.objects.has(oid) and digest_of(view.repository.objects.read(oid)) != name.digest:
+            reason = "its bytes do not fit its name"
+            checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+
+
+def _removed_blobs(repository: Repository, span: Span) -> set[BlobName]:
+    gone: set[BlobName] = set()
+    for base in span.bases:
+        for path in repository.changed_store_files([span.tip], base, "blobs"):
+            name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
+            if name is not None:
+                gone.add(name)
+    return gone
+
+
+def _naming(repository: Repository, commit: str, blobs: set[BlobName]) -> list[str]:
+    """Return the manifests of a commit that name one of `blobs`: Git looks through them, many times faster."""
+    if not blobs:
+        return []
+    wanted = b"".join(f"{blob.key} {blob.digest}\n".encode() for blob in sorted(blobs))
+    folders = [f"{repository.prefix}{folder}" for folder in MANIFEST_FOLDERS]
+    options = ("--files-with-matches", "--fixed-strings", "--text", "--full-name", "-z")
+    printed = repository.top.run("grep", *options, "-f", "-", commit, "--", *folders, data=wanted, accept=(0, 1))
+    start = f"{commit}:{repository.prefix}".encode()
+    return [decode_path(name.removeprefix(start)) for name in printed.split(b"\0") if name]
+
+
+# -- tests
+
+
+def _check_askers(view: View, files: Iterable[str], patterns: tuple[str, ...], checked: Checked) -> None:
+    for file in files:
+        source = view.source(file)
+        askers = list(tests_that_ask(file, source, patterns)) if source is not None else []
+        recorded = _recorded(view, file) if askers else set()
+        for asker in askers:
+            if asker.test_id not in recorded:
+                remedy = "record it, or mark it as skipped"
+                finding = Finding("unrecorded", asker.test_id, "", remedy, file, asker.line, view.title)
+                checked.findings.add(finding)
+
+
+def _recorded(view: View, file: str) -> set[str]:
+    """Return the ids, without parameters, of the tests of a file that have a manifest."""
+    folder = manifest_path(f"{file}::any").rpartition("/")[0]
+    found: set[str] = set()
+    for path in view.manifest_paths(folder):
+        with suppress(RecstoreError):  # a finding of its own
+            test_id = facts_of(view.read(path) or b"", path).test_id
+            found.add((test_id or "").partition("[")[0])
+    return found
+
+
+def _changed_tests(repository: Repository, span: Span) -> list[str]:
+    """Return the test files, from the project's folder, that the span changes or takes a manifest from."""
+    prefix = repository.place.project_prefix
+    changed = repository.objects.changed_files(span.bases, span.tip, [prefix.rstrip("/")])
+    files = {path[len(prefix) :] for path in changed if is_test_file(path)}
+    for base in span.bases:
+        gone = repository.changed_store_files([span.tip], base, "tests")
+        for path, oid in gone.items():
+            with suppress(RecstoreError):
+                files.add(_file_of(facts_of(repository.objects.read(oid), path).test_id or ""))
+    return sorted(files - {""})
+
+
+# -- what was left behind
+
+_UNTRACKED: Final = "??"
+
+
+def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None:
+    """Find tests that are pushed while the work tree has other recordings of them than the commit."""
+    repository = view.repository
+    folders = [f"{repository.prefix}{folder}" for folder in MANIFEST_FOLDERS]
+    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    for line in repository.top.fields("status", *options, "--", *folders):
+        state, path = line[:2], line[3:].removeprefix(repository.prefix)
+        data = store.directory.read(path)
+        if data is None or data == view.read(path):
+            continue
+        try:
+            test_id = facts_of(data, f"{FOLDER}/{path}").test_id
+        except RecstoreError:
+            continue
+        if test_id is None or view.source(_file_of(test_id)) is not None:
+            where = "new" if state == _UNTRACKED else "changed"
+            subject = f"{FOLDER}/{path}"
+            checked.findings.add(
+                Finding("uncommitted", test_id or OUTSIDE, subject, "", _file_of(test_id or ""), 0, where)
+            )
+
+
+def _file_of(test_id: str) -> str:
+    return test_id.partition("::")[0] if "::" in test_id else ""
+
+
+def commit_view(repository: Repository, stated: str) -> CommitView:
+    """Return the commit that `stated` names.
+
+    Raises: GitError: there is none here.
+    """
+    commit = repository.resolve([stated]).get(stated)
+    if commit is None:
+        raise GitError(stated, "is no commit that is here", "`git log --all --oneline` lists those that are.")
+    return CommitView(repository, commit)

@@ -1,0 +1,67 @@
+"""How what is missing comes back: put back from Git where it can be, and otherwise the command that brings it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+
+from recstore.git.checking import OUTSIDE, Checked
+from recstore.git.findings import Finding
+from recstore.git.program import encode_path
+from recstore.git.recovery import find_blobs, heal
+from recstore.git.repository import Repository
+from recstore.model import BlobName
+from recstore.store import FOLDER, Store
+from recstore.store.names import blob_path, parse_blob_name
+
+__all__ = ["mend", "with_remedies"]
+
+
+def mend(store: Store, repository: Repository, looked: Iterable[Checked], *, is_staged: bool) -> tuple[str, ...]:
+    """Put back every missing blob that Git has, and return the paths of those; `is_staged`: stage them, too.
+
+    Raises: GitError: Git cannot answer. RecstoreError: the store's folder cannot be written.
+    """
+    missing = {blob for checked in looked for blob in checked.missing}
+    if not missing:
+        return ()
+    healed = heal(store, repository, missing)
+    if is_staged:
+        present = sorted(blob_path(blob) for blob in missing if store.directory.path(blob_path(blob)).exists())
+        data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in present)
+        repository.top.run("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", data=data)
+    return tuple(f"{FOLDER}/{found.path} from {found.place}" for found in healed)
+
+
+def with_remedies(store: Store, repository: Repository, findings: list[Finding]) -> list[Finding]:
+    """Return the findings, each with what mends it: where missing blobs can be had is looked up now.
+
+    Raises: GitError: Git cannot answer.
+    """
+    named = {blob for finding in findings if (blob := _blob_of(finding)) is not None}
+    here = {blob for blob in named if store.directory.path(blob_path(blob)).exists()}
+    found = {file.path for file in find_blobs(repository, named - here)}
+    return [_with_remedy(finding, here, found) for finding in findings]
+
+
+def _with_remedy(finding: Finding, here: set[BlobName], found: set[str]) -> Finding:
+    blob = _blob_of(finding)
+    if finding.kind == "uncommitted":
+        return replace(finding, remedy=_COMMIT)
+    if blob is None:
+        return finding
+    if blob in here:
+        return replace(finding, remedy=_COMMIT)
+    if blob_path(blob) in found:
+        is_here = finding.place == "the work tree"
+        return replace(finding, remedy="recstore check --fix" if is_here else f"recstore check --fix && {_COMMIT}")
+    again = "" if finding.test == OUTSIDE else f" {shlex.quote(finding.test)}"
+    return replace(finding, remedy=f"nowhere in this repository: `git fetch` what has it, or record again{again}")
+
+
+_COMMIT = f"git add {FOLDER} && git commit"
+
+
+def _blob_of(finding: Finding) -> BlobName | None:
+    return parse_blob_name(finding.subject) if finding.kind == "missing" else None

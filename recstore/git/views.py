@@ -1,0 +1,193 @@
+"""One place at which a project can be looked at: a commit, Git's index, or the work tree.
+
+Paths of the store's files are below its folder, those of tests below the folder that holds the store.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from recstore.errors import RecstoreError
+from recstore.git.objects import EMPTY_BLOBS
+from recstore.git.repository import IndexEntry, Repository, index_entries
+from recstore.git.roots import MANIFEST_FOLDERS
+from recstore.model import BlobName
+from recstore.store import Store
+from recstore.store.directory import Directory
+from recstore.store.names import blob_path
+
+__all__ = ["CommitView", "IndexView", "View", "WorkTreeView"]
+
+
+class View(Protocol):
+    """What all three have in common."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls the place."""
+
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
+        """Yield the path of every manifest, or of those below `folders` alone."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the store, None if it is not there.
+
+        Raises: GitError, RecstoreError: it is there and cannot be read.
+        """
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob is there; its bytes are not looked at."""
+
+    def test_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project."""
+
+    def source(self, path: str) -> bytes | None:
+        """Return a file of the project, None if it is not there or no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitView:
+    """A commit, read without a checkout."""
+
+    repository: Repository
+    commit: str
+
+    @property
+    def title(self) -> str:
+        """What a person calls the place."""
+        return f"commit {self.commit[:12]}"
+
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
+        """Yield the path of every manifest, or of those below `folders` alone."""
+        yield from self.repository.store_files(self.commit, *(folders or MANIFEST_FOLDERS))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the store."""
+        return self._read(self.repository.prefix + path)
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob is there."""
+        return self.repository.objects.lookup(self.commit, self.repository.prefix + blob_path(blob)) is not None
+
+    def test_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project."""
+        prefix = self.repository.place.project_prefix
+        names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
+        yield from _python(name[len(prefix) :] for name in names if name.startswith(prefix))
+
+    def source(self, path: str) -> bytes | None:
+        """Return a file of the project."""
+        return self._read(self.repository.place.project_prefix + path)
+
+    def _read(self, path: str) -> bytes | None:
+        there = self.repository.objects.lookup(self.commit, path)
+        if there is None or not stat.S_ISREG(there[0]):
+            return None
+        self.repository.fetch([there[1]])
+        return self.repository.objects.read(there[1])
+
+
+@dataclass(slots=True)
+class IndexView:
+    """What the next commit would have."""
+
+    repository: Repository
+    _entries: dict[str, IndexEntry] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Read the index once; of a path in conflict our side counts."""
+        for entry in self.repository.index():
+            if entry.stage in (0, 2) and entry.oid not in EMPTY_BLOBS:
+                self._entries[entry.path] = entry
+
+    @property
+    def title(self) -> str:
+        """What a person calls the place."""
+        return "Git's index"
+
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
+        """Yield the path of every manifest, or of those below `folders` alone."""
+        starts = tuple(f"{folder}/" for folder in folders or MANIFEST_FOLDERS)
+        yield from (path for path in self._entries if path.startswith(starts))
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the store."""
+        entry = self._entries.get(path)
+        return None if entry is None else self._read(entry)
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob is there."""
+        return blob_path(blob) in self._entries
+
+    def test_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project."""
+        yield from _python(self.repository.project.fields("ls-files", "-z"))
+
+    def source(self, path: str) -> bytes | None:
+        """Return a file of the project."""
+        entries = [entry for entry in index_entries(self.repository.project, path) if entry.path == path]
+        return self._read(entries[0]) if len(entries) == 1 and stat.S_ISREG(entries[0].mode) else None
+
+    def _read(self, entry: IndexEntry) -> bytes:
+        self.repository.fetch([entry.oid])
+        return self.repository.objects.read(entry.oid)
+
+
+@dataclass(slots=True)
+class WorkTreeView:
+    """The files as they are; what a sparse checkout leaves out is read from the index, for it is not deleted."""
+
+    store: Store
+    repository: Repository
+    _left_out: dict[str, str] = field(default_factory=dict)
+    _blobs: frozenset[BlobName] = frozenset()
+
+    def __post_init__(self) -> None:
+        """List the blobs once, and what is left out of the checkout."""
+        self._blobs = frozenset(self.store.blobs())
+        self._left_out = {entry.path: entry.oid for entry in self.repository.index() if entry.is_skipped}
+
+    @property
+    def title(self) -> str:
+        """What a person calls the place."""
+        return "the work tree"
+
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
+        """Yield the path of every manifest, or of those below `folders` alone."""
+        starts = folders or MANIFEST_FOLDERS
+        directory = self.store.directory
+        present = dict.fromkeys(directory.name_of(file) for start in starts for file in directory.walk(start))
+        yield from present
+        below = tuple(f"{start}/" for start in starts)
+        yield from (path for path in self._left_out if path.startswith(below) and path not in present)
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the store."""
+        data = self.store.directory.read(path)
+        if data is None and path in self._left_out:
+            self.repository.fetch([self._left_out[path]])
+            return self.repository.objects.read(self._left_out[path])
+        return data
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob is there."""
+        return blob in self._blobs or blob_path(blob) in self._left_out
+
+    def test_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project that Git does not ignore."""
+        options = ("--cached", "--others", "--exclude-standard", "-z")
+        yield from _python(self.repository.project.fields("ls-files", *options))
+
+    def source(self, path: str) -> bytes | None:
+        """Return a file of the project."""
+        try:
+            return Directory(self.repository.project.folder).read(path)
+        except RecstoreError:  # a folder, or no right to read it: nothing can be told
+            return None
+
+
+def _python(paths: Iterable[str]) -> dict[str, None]:
+    return dict.fromkeys(path for path in paths if path.endswith(".py"))
