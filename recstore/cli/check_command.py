@@ -108,6 +108,10 @@ def _spans(repository: Repository, options: dict[str, object]) -> Iterator[Span]
     if options["span"]:
         yield range_span(repository, str(options["span"]))
     elif options["pre_push"]:
+        last = os.environ.get("PRE_COMMIT_TO_REF")  # the pre-commit framework has read the input itself
+        if last:
+            yield range_span(repository, f"{os.environ.get('PRE_COMMIT_FROM_REF', '')}..{last}")
+            return
         remote = options["remote"]
         name = str(remote[0]) if isinstance(remote, tuple) and remote else ""
         yield from pushed_spans(repository, sys.stdin.read(), name)

@@ -24,7 +24,8 @@ __all__ = ["command"]
 def command(keep: Path | None) -> None:
     """See the whole thing work, offline, in a scratch Git repository.
 
-    Imports a handful of recordings that come with the package, finds, shows, verifies and exports them.
+    Imports a handful of recordings that come with the package, finds, shows, verifies and exports them; then
+    removes a test before a commit, and mends a push that would have missed a recording.
     """
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="recstore-demo-") as folder:
@@ -47,7 +48,11 @@ class _Tour:
             shutil.copytree(project, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
         recordings = sorted(self.folder.glob("tests/recordings/*.json"))
         self._title(f"A project whose recorder left {len(recordings)} JSON files")
-        self._git("init", "--quiet")
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._git("config", "user.name", "Demo")
+        self._git("config", "user.email", "demo@localhost")
+        self._git("init", "--quiet", "--bare", ".git/remote.git")
+        self._git("remote", "add", "origin", ".git/remote.git")
         self._recstore("init")
         self._recstore("import", "tests")
         self._title("What is there, by test and by request")
@@ -59,9 +64,34 @@ class _Tour:
         self._compare(recordings)
         self._title("Into Git")
         self._recstore("stats")
+        self._recstore("hooks", "install")
         self._git("add", ".recstore", "tests/test_planets.py")
-        self._git("-c", "user.name=Demo", "-c", "user.email=demo@localhost", "commit", "--quiet", "-m", "Recordings")
+        self._git("commit", "--quiet", "-m", "Recordings")
         self._git("log", "--oneline", "--stat", "--format=%s", "--", ".recstore/tests")
+        self._git("push", "--quiet", "--set-upstream", "origin", "main")
+        self._remove_a_test()
+        self._push_too_little()
+
+    def _remove_a_test(self) -> None:
+        self._title("A test is removed: the commit takes its recordings along, and nothing is lost")
+        path = self.folder / "tests/test_planets.py"
+        kept, _, _ = path.read_text().partition("\n\ndef test_embedding")
+        path.write_text(f"{kept.rstrip()}\n")
+        self._recstore("gc", "--dry-run")
+        self._git("commit", "--all", "--quiet", "-m", "No embeddings")
+        self._git("show", "--stat", "--format=%s")
+        self._recstore("restore", "tests/test_planets.py::test_embedding", "--dry-run")
+
+    def _push_too_little(self) -> None:
+        self._title("A recording is missing: the push is refused, and mended with what Git has")
+        blob = min(self.folder.glob(".recstore/blobs/*/*.json"))
+        self._git("rm", "--quiet", str(blob.relative_to(self.folder)))
+        self._git("commit", "--quiet", "--no-verify", "-m", "Removed by mistake")
+        self._git("push", "--quiet", is_refused=True)
+        self._recstore("check", "--fix")
+        self._git("add", ".recstore")
+        self._git("commit", "--quiet", "-m", "Mended")
+        self._git("push", "--quiet")
 
     def _compare(self, recordings: list[Path]) -> None:
         exported = self.folder / "exported"
@@ -76,11 +106,10 @@ class _Tour:
     def _recstore(self, *arguments: str) -> None:
         self._run("recstore", [sys.executable, "-m", "recstore", *arguments], arguments)
 
-    def _git(self, *arguments: str) -> None:
-        shown = tuple(argument for argument in arguments if "=" not in argument and argument != "-c")
-        self._run("git", ["git", *arguments], shown)
+    def _git(self, *arguments: str, is_refused: bool = False) -> None:
+        self._run("git", ["git", *arguments], arguments, is_refused=is_refused)
 
-    def _run(self, program: str, command: list[str], shown: tuple[str, ...]) -> None:
+    def _run(self, program: str, command: list[str], shown: tuple[str, ...], *, is_refused: bool = False) -> None:
         click.echo("\n" + click.style(f"$ {program} {' '.join(shown)}", fg="cyan"))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECSTORE_"))}
         sys.stdout.flush()
@@ -88,5 +117,5 @@ class _Tour:
             done = subprocess.run(command, cwd=self.folder, env=environment, check=False)  # noqa: S603 - our own words
         except FileNotFoundError as error:
             raise GitError(program, "is not on the PATH", "Install Git, then run `recstore demo` again.") from error
-        if done.returncode:
+        if bool(done.returncode) != is_refused:
             raise RecstoreError(f"{program} {shown[0]}", f"ended with exit code {done.returncode}")

@@ -8,7 +8,7 @@ import click
 
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
-from recstore.cli.terminal import counted, printable, say, show_json, size
+from recstore.cli.terminal import counted, printable, say, short_path, show_json, size
 from recstore.git.execute import Expiry, Outcome, execute_plan
 from recstore.git.plan import GcOptions, Plan, Removal
 from recstore.git.planning import plan_gc
@@ -25,22 +25,23 @@ _DAY_S: Final = 86_400
 @click.option("--staged", is_flag=True, help="Judge by what Git is about to commit, and stage what is removed.")
 @click.option("--unserved", is_flag=True, help="Also remove entries that the last complete passing run did not use.")
 @click.option("--force", is_flag=True, help="Even during a merge, rebase, cherry-pick or bisection.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is removed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @json_option
-def command(*, staged: bool, unserved: bool, force: bool, dry_run: bool, as_json: bool) -> None:
+def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> None:
     """Remove recordings that nothing needs: not the tests, Git's index, a branch, a stash or another work tree.
 
     Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back.
     """
     store, _ = open_project()
     with without_collector(), open_repository(store) as repository:
-        options = GcOptions(staged, unserved, force, _tips_since_s(repository))
-        plan = plan_gc(store, repository, options)
+        wanted = GcOptions(options["staged"], options["unserved"], options["force"], _tips_since_s(repository))
+        plan = plan_gc(store, repository, wanted)
         days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
         outcome = None if dry_run else execute_plan(store, repository, plan, Expiry(seconds_now(), days))
     if as_json:
         show_json(_as_json(plan, outcome))
-    else:
+    elif not (quiet and plan.is_empty and not plan.offers):
         _show(plan, outcome, days)
 
 
@@ -56,7 +57,9 @@ def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
         click.echo(printable(_line(row, "remove" if outcome is None else "removed")))
     if outcome is None:
         for kept in plan.kept:
-            click.echo(printable(f"keep     {size(kept.size_bytes):>8}  {kept.path}  needed by {kept.protector}"))
+            click.echo(
+                printable(f"keep     {size(kept.size_bytes):>8}  {short_path(kept.path)}  needed by {kept.protector}")
+            )
     for old, new in plan.offers:
         say(f"Renamed? Then: recstore mv '{old}' '{new}'")
     for test in [] if plan.options.removes_unserved else plan.unserved:
@@ -68,7 +71,7 @@ def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
 
 def _line(row: Removal, verb: str) -> str:
     where = "" if row.oid else "  (index alone)"
-    return f"{verb:<7}  {size(row.size_bytes):>8}  {row.path}  {row.reason}; in {row.keeper}{where}"
+    return f"{verb:<7}  {size(row.size_bytes):>8}  {short_path(row.path)}  {row.reason}; in {row.keeper}{where}"
 
 
 def _summary(plan: Plan, outcome: Outcome | None, days: int) -> str:

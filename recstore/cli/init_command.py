@@ -29,4 +29,6 @@ def command(folder: Path, *, as_json: bool) -> None:
     if not in_git:
         say("warning: this folder is in no Git repository. The store works, but nothing keeps its history.")
     if missing:
-        say("Next: `recstore import FOLDER` brings in recordings; then commit .recstore.")
+        say(
+            "Next: `recstore import FOLDER` brings in recordings, `recstore hooks install` has Git look after them; then commit .recstore."
+        )

@@ -12,7 +12,7 @@ import click
 from recstore import __version__
 from recstore.errors import RecstoreError
 
-__all__ = ["COMMANDS", "main", "program"]
+__all__ = ["COMMANDS", "HIDDEN", "main", "program"]
 
 COMMANDS: Final = {
     "init": "Make this project a store.",
@@ -27,10 +27,15 @@ COMMANDS: Final = {
     "gc": "Remove recordings that nothing needs any more.",
     "restore": "Bring back what gc, a merge or a hand has removed.",
     "mv": "Give a test's recordings to the test under its new name.",
+    "resolve": "Settle manifests in conflict.",
+    "hooks": "Have Git call recstore: before a commit, before a push, after a merge.",
     "rekey": "Rename blobs after the upstream map has changed.",
     "demo": "See the whole thing work in a scratch repository.",
 }
 """Command -> what it does, in the order of a day's work."""
+
+HIDDEN: Final = frozenset({"merge-driver", "textconv"})
+"""Commands that Git calls and people do not."""
 
 EXIT_CODES: Final = """\
 \b
@@ -53,9 +58,9 @@ class _LazyCommands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name not in COMMANDS and name not in HIDDEN:
             return None
-        command: click.Command = importlib.import_module(f"recstore.cli.{name}_command").command
+        command: click.Command = importlib.import_module(f"recstore.cli.{name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,7 +71,7 @@ class _LazyCommands(click.Group):
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
+        if name not in COMMANDS and name not in HIDDEN and not name.startswith("-"):
             import difflib
 
             near = difflib.get_close_matches(name, COMMANDS, n=1)

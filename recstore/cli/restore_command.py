@@ -8,7 +8,7 @@ import click
 
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.terminal import counted, printable, say, show_json, size
+from recstore.cli.terminal import counted, printable, say, short_path, show_json, size
 from recstore.errors import NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.git.restore import (
@@ -31,6 +31,7 @@ __all__ = ["command"]
 @click.option("--list", "is_listing", is_flag=True, help="List what is in the trash.")
 @click.option("--from", "revision", default="", metavar="REV", help="Take it from this commit alone.")
 @click.option("--force", is_flag=True, help="Replace a manifest that is there and says something else.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing was missing.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be brought back, and write nothing.")
 @json_option
 def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **options: str | bool) -> None:
@@ -52,7 +53,7 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
         execute_restore(store, plan)
     if as_json:
         show_json(_as_json(plan, dry_run=bool(options["dry_run"])))
-    else:
+    elif plan.files or plan.missing or not options["quiet"]:
         _show(plan, dry_run=bool(options["dry_run"]))
     if plan.missing:
         raise click.exceptions.Exit(NotInStore.exit_code)
@@ -60,7 +61,7 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
 
 def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
-        click.echo(printable(f"{size(len(file.data)):>8}  {file.path}  from {file.place}"))
+        click.echo(printable(f"{size(len(file.data)):>8}  {short_path(file.path)}  from {file.place}"))
     for blob in plan.missing:
         say(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that is here")
     verb = "Would bring back" if dry_run else "Brought back"

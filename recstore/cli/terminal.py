@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ import orjson
 
 from recstore.errors import RecstoreError
 
-__all__ = ["counted", "printable", "progress", "say", "say_defect", "say_error", "show_json", "size"]
+__all__ = ["counted", "printable", "progress", "say", "say_defect", "say_error", "short_path", "show_json", "size"]
 
 _KEPT: Final = frozenset("\n\t")
+_BLOB_PATH: Final = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}-([0-9a-f]{12})[0-9a-f]{52}\.json$")
 
 
 def say(text: str = "") -> None:
@@ -61,6 +63,11 @@ def printable(text: str) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return `1 recording`, `1,649 recordings`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short_path(path: str) -> str:
+    """Return the path of a file of the store, a blob's two long digests cut to the digits that people type."""
+    return _BLOB_PATH.sub(r"\1-\2", path)
 
 
 def size(size_bytes: float) -> str:

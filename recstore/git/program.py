@@ -106,6 +106,15 @@ class Git:
         done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=())  # not what `_OPTIONS` says
         return tuple(decode_path(done.stdout).split("\0")[:-1])
 
+    def scopes(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return (`system`, `global`, `local` or the like, value) of each value of `name`, the one that counts last.
+
+        Raises: GitError: as `run`.
+        """
+        command = ("config", "-z", "--show-scope", "--get-all", name)
+        fields = decode_path(self._finish(command, b"", (0, 1), options=()).stdout).split("\0")[:-1]
+        return tuple(zip(fields[::2], fields[1::2], strict=True))
+
     def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
         """Return what is printed, as text without white space at its ends.
 

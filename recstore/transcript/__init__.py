@@ -9,7 +9,7 @@ from __future__ import annotations
 from recstore.model import Recording
 from recstore.transcript.answers import read_answers
 from recstore.transcript.content import read_body
-from recstore.transcript.messages import read_messages, read_model, read_parameters, read_tools
+from recstore.transcript.messages import read_messages, read_model, read_parameters, read_tools, shortened
 from recstore.transcript.page import Line, Style, page_lines, page_text
 from recstore.transcript.turns import Answer, Kind, Message, Part, Transcript
 
@@ -37,7 +37,7 @@ def transcript_of(recording: Recording) -> Transcript:
         upstream=request.upstream,
         path=request.path + (f"?{request.query}" if request.query else ""),
         model=read_model(request, asked),
-        parameters=read_parameters(asked),
+        parameters=tuple((name, shortened(value)) for name, value in read_parameters(asked)),
         tools=read_tools(asked),
         messages=read_messages(request, asked),
         status=response.status,

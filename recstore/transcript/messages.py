@@ -12,7 +12,7 @@ from recstore.transcript.parts import joined_text, read_message, read_parts
 from recstore.transcript.shapes import compact, elements, indented, table, tables, text_in
 from recstore.transcript.turns import Message, Part
 
-__all__ = ["read_messages", "read_model", "read_parameters", "read_tools"]
+__all__ = ["read_messages", "read_model", "read_parameters", "read_tool_definitions", "read_tools", "shortened"]
 
 _SYSTEM: Final = ("system", "instructions", "system_instruction", "systemInstruction")
 _TURNS: Final = ("messages", "input", "contents", "prompt")
@@ -45,7 +45,7 @@ def read_model(request: Request, content: Content) -> str:
     return model or (unquote(match[match.lastindex or 0]) if match else "")
 
 
-def read_parameters(content: Content) -> tuple[tuple[str, str], ...]:
+def read_parameters(content: Content) -> tuple[tuple[str, Any], ...]:
     """Return what else the body sets, by name; what is null, false or empty is left out."""
     body = table(content.value)
     if not _is_understood(body):
@@ -54,13 +54,25 @@ def read_parameters(content: Content) -> tuple[tuple[str, str], ...]:
     for holder in _SETTINGS:
         inner = table(body.get(holder)).items()
         settings.update((f"{holder}.{name}", value) for name, value in inner if name not in _READ_ELSEWHERE)
-    return tuple((name, _shortened(compact(value))) for name, value in settings.items() if not _is_idle(value))
+    return tuple((name, value) for name, value in settings.items() if not _is_idle(value))
 
 
 def read_tools(content: Content) -> tuple[str, ...]:
     """Return the names of the tools that the request offers."""
-    tools = [tool for holder in _holders(table(content.value)) for tool in _tools_in(holder)]
-    return tuple(name for tool in tools for name in _tool_names(tool))
+    return tuple(name for tool in _tools(content) for name in _tool_names(tool))
+
+
+def read_tool_definitions(content: Content) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return the definitions of those tools, each with the name or the names that it defines."""
+    return tuple((", ".join(_tool_names(tool)), tool) for tool in _tools(content))
+
+
+def shortened(value: Any) -> str:
+    """Return a parameter's value as text that fits a line."""
+    text = compact(value)
+    if len(text) <= _PARAMETER_LENGTH:
+        return text
+    return f"{text[:_PARAMETER_LENGTH]}... ({len(text):,} characters)"
 
 
 def _is_idle(value: Any) -> bool:
@@ -81,6 +93,10 @@ def _arguments(content: Content) -> str:
 
 def _holders(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [body, *(table(body.get(name)) for name in _SETTINGS)]
+
+
+def _tools(content: Content) -> list[dict[str, Any]]:
+    return [tool for holder in _holders(table(content.value)) for tool in _tools_in(holder)]
 
 
 def _tools_in(holder: dict[str, Any]) -> list[dict[str, Any]]:
@@ -134,9 +150,3 @@ def _tool_names(tool: dict[str, Any]) -> list[str]:
     if declared:
         return [text_in(function, "name") or "?" for function in declared]
     return [text_in(tool, "name") or text_in(tool.get("function"), "name") or text_in(tool, "type") or ", ".join(tool)]
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _PARAMETER_LENGTH:
-        return text
-    return f"{text[:_PARAMETER_LENGTH]}... ({len(text):,} characters)"

@@ -19,8 +19,8 @@ def test_a_store_explains_itself_to_people_and_to_git() -> None:
     ("pattern", "attributes"),
     [
         ("blobs/**", {"-text", "-merge", "linguist-generated", "diff=recstore"}),
-        ("tests/**", {"text", "eol=lf"}),
-        ("shared/**", {"text", "eol=lf"}),
+        ("tests/**", {"text", "eol=lf", "merge=recstore"}),
+        ("shared/**", {"text", "eol=lf", "merge=recstore"}),
     ],
 )
 def test_git_is_told_to_leave_bytes_alone(pattern: str, attributes: set[str]) -> None:

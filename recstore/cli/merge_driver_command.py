@@ -1,0 +1,39 @@
+"""`recstore merge-driver`, which Git calls for a manifest that two branches have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recstore.cli.terminal import say
+
+__all__ = ["command"]
+
+
+@click.command("merge-driver", hidden=True)
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("ours", type=click.Path(path_type=Path))
+@click.argument("theirs", type=click.Path(path_type=Path))
+@click.argument("path", default="the manifest")
+def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
+    """Merge the manifests BASE, OURS and THEIRS into the file OURS, as Git's merge drivers do. Exit code 1: a conflict."""
+    import subprocess
+
+    from recstore.git.resolving import merge_files
+
+    merged = merge_files((base.read_bytes(), ours.read_bytes(), theirs.read_bytes()), path)
+    if merged is None:
+        say(f"{path}: is no manifest that this recstore reads on every side; merged line by line.")
+        command = ["git", "merge-file", "--quiet", str(ours), str(base), str(theirs)]
+        done = subprocess.run(command, check=False)  # noqa: S603 - what Git would have done without this driver
+        raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MANY else 1)
+    data, is_clean = merged
+    ours.write_bytes(data)
+    if not is_clean:
+        say(f"{path}: recorded anew on both sides; `recstore resolve` settles it.")
+        raise click.exceptions.Exit(1)
+
+
+_MANY = 127
+"""`git merge-file` counts conflicts up to here."""
