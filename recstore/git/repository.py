@@ -202,9 +202,11 @@ class Repository:
 
         Raises: GitError: the remote cannot be reached, or does not have them.
         """
+        if not self.place.is_partial:
+            return
         absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
-        remotes = [name for name in self.git.text("remote").split() if self._is_promisor(name)]
-        if self.place.is_partial and absent and remotes:
+        remotes = [name for name in self.git.text("remote").split() if self._is_promisor(name)] if absent else []
+        if remotes:
             options = (
                 "--no-tags",
                 "--no-write-fetch-head",

@@ -254,7 +254,7 @@ class Store:
             raise NotInStore(
                 self._subject(path),
                 "the blob is missing",
-                "`git checkout -- .recstore` brings back committed blobs; or record the test again.",
+                "`recstore restore` brings back what Git has anywhere; or record the test again.",
             )
         if digest_of(data) != blob.digest:
             raise DamagedBlob(self._subject(path), "its bytes do not fit its name")

@@ -157,7 +157,7 @@ def _missing(blob: BlobName, manifests: list[Manifest]) -> NotInStore:
     return NotInStore(
         f"{FOLDER}/{blob_path(blob)}",
         f"the blob is missing; {tests[0]}{others} names it",
-        "`git checkout -- .recstore` brings back committed blobs; or record the test again.",
+        "`recstore restore` brings back what Git has anywhere; or record the test again.",
     )
 
 

@@ -19,8 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.git_rows import git_rows
+
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "llama-stack-2025-10-22"
 REPEATS = int(os.environ.get("BENCH_REPEATS", "7"))
+SCALE = int(os.environ.get("BENCH_SCALE", "100000"))
 
 LOAD_SOURCE = """
 import json, os, sys, time
@@ -71,6 +74,9 @@ def main() -> None:
         for row in rows(folder, source):
             print(row, flush=True)
         sizes(folder, source)
+        print(f"\n{SCALE:,} recordings, committed")
+        for name, ours_s, beside, theirs_s, goal in git_rows(folder, SCALE, REPEATS):
+            print(Row(name, ours_s, beside, theirs_s, goal), flush=True)
 
 
 def source_of(folder: Path) -> Path:
