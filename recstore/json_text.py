@@ -117,14 +117,18 @@ def python_indented(value: Json) -> bytes:
     In this layout a line that ends in a digit (and perhaps a comma) ends in a number, since a string
     would end in a quote: reals that orjson spells its own way are found by looking at line ends.
     """
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    if b"0.0000" in text:
-        text = _SMALL_REAL_AT_LINE_END.sub(_respell, text)
-    if b"e-" in text:
-        text = _EXPONENT_AT_LINE_END.sub(rb"e-0\1", text)
+    text = _indented(value)
     if text.isascii() and b"\x7f" not in text:
         return text
     return _NOT_PLAIN_ASCII.sub(_escape, text.decode()).encode()
+
+
+def _indented(value: Json) -> bytes:
+    """Return what `json.dumps(value, indent=2, ensure_ascii=False)` returns: how many servers lay out their answers."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    if b"0.0000" in text:
+        text = _SMALL_REAL_AT_LINE_END.sub(_respell, text)
+    return _EXPONENT_AT_LINE_END.sub(rb"e-0\1", text) if b"e-" in text else text
 
 
 # orjson writes reals below 1e-4 its own way (0.00001, 1e-6) and has changed its mind on large ones; Python
@@ -162,7 +166,7 @@ def _with_newline(write: Callable[[Json], bytes]) -> Callable[[Json], bytes]:
 _BASE_LAYOUTS: Final[dict[str, Callable[[Json], bytes]]] = {
     "compact": compact_text,
     "spaced-ascii": _python(None, ", ", ": ", ascii_only=True),
-    "indent-2": _python(2, ",", ": ", ascii_only=False),
+    "indent-2": _indented,
     "compact-ascii": _python(None, ",", ":", ascii_only=True),
     "spaced": _python(None, ", ", ": ", ascii_only=False),
     "indent-2-ascii": python_indented,

@@ -40,7 +40,7 @@ class _Job:
 
 
 @click.command("check")
-@click.argument("remote", nargs=-1, metavar="[REMOTE [URL]]")
+@click.argument("remote", nargs=-1, metavar="[REMOTE] [URL]")
 @click.option("--staged", is_flag=True, help="Look at what Git is about to commit.")
 @click.option("--commit", "revision", default="", metavar="REV", help="Look at this commit.")
 @click.option("--range", "span", default="", metavar="A..B", help="Look at what B has and A has not.")

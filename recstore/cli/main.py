@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "export": "Write imported recordings back into their files.",
     "ls": "List recordings.",
     "show": "Show a test's or a recording's request and answer.",
+    "diff": "Show what changed between two states: which tests, and what the model now says.",
     "stats": "Count and measure what is in the store.",
     "status": "Say what state the store is in.",
     "verify": "Check every byte of the store.",

@@ -28,7 +28,7 @@ def commands_table() -> str:
 
 
 def _usage(command: click.Command) -> str:
-    words = []
+    words = ["\\|".join(command.commands)] if isinstance(command, click.Group) else []
     for parameter in command.params:
         if isinstance(parameter, click.Argument):
             name = parameter.human_readable_name.strip("[].").upper().replace("|", "\\|")

@@ -29,6 +29,7 @@ def test_texts_are_those_of_the_standard_library(value: object) -> None:
     compact = {"ensure_ascii": False, "separators": (",", ":")}
 
     assert json.dumps(value, indent=2) == python_indented(value).decode()  # type: ignore[arg-type]
+    assert json.dumps(value, indent=2, ensure_ascii=False) == LAYOUTS["indent-2"](value).decode()  # type: ignore[arg-type]
     assert json.dumps(value, **compact) == compact_text(value).decode()  # type: ignore[arg-type]
     assert json.dumps(value, sort_keys=True, **compact) == sorted_text(value).decode()  # type: ignore[arg-type]
 

@@ -242,7 +242,7 @@ def test_a_missing_blob_is_missing(store: Store) -> None:
     [entry] = store.put(TEST, [recording()]).entries
     (store.directory.root / blob_path(entry.blob)).unlink()
 
-    with pytest.raises(NotInStore, match="git checkout"):
+    with pytest.raises(NotInStore, match="recstore restore"):
         store.get(entry)
 
 
