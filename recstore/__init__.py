@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recstore.canonical import request_key
+    from recstore.capture.use import use
     from recstore.errors import RecstoreError
     from recstore.model import Entry, JsonBody, Manifest, RawBody, Recording, Request, Response, StreamBody
     from recstore.store import Store
@@ -36,11 +37,18 @@ __all__ = [
     "UpstreamMap",
     "__version__",
     "request_key",
+    "use",
 ]
 
 __version__ = "0.1.0"
 
-_HOMES = {"RecstoreError": "errors", "Store": "store", "UpstreamMap": "upstreams", "request_key": "canonical"}
+_HOMES = {
+    "RecstoreError": "errors",
+    "Store": "store",
+    "UpstreamMap": "upstreams",
+    "request_key": "canonical",
+    "use": "capture.use",
+}
 
 
 def __getattr__(name: str) -> object:

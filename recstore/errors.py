@@ -4,6 +4,7 @@
     +-- UsageError                2
     +-- Missing                  10
     |   +-- NotInStore
+    |   +-- ReplayMiss
     +-- Damage                   20
     |   +-- DamagedBlob
     |   +-- DamagedManifest
@@ -33,6 +34,7 @@ __all__ = [
     "NewerVersion",
     "NotInStore",
     "RecstoreError",
+    "ReplayMiss",
     "UsageError",
 ]
 
@@ -75,6 +77,14 @@ class NotInStore(Missing):
     """No recording, test or blob of that name is in the store."""
 
     default_remedy = "`recstore ls` lists what is there."
+
+
+class ReplayMiss(Missing):
+    """A test asked for what it has no recording of.
+
+    `subject` is the test, `reason` names the request and the nearest ones that are recorded, with the fields that
+    differ, and `remedy` is the command that records it.
+    """
 
 
 class Damage(RecstoreError):
@@ -127,4 +137,4 @@ class ManifestConflict(RecstoreError):
     """A manifest holds the conflict markers of an unfinished merge."""
 
     exit_code = 41
-    default_remedy = "Keep the entries of one side or of both, remove the marker lines, then `git add` the file."
+    default_remedy = "`recstore resolve` settles what has one answer, and says what the choice is for the rest."

@@ -3,11 +3,19 @@
     sources = ["tests/recordings"]                  folders of loose recordings that another recorder writes
     tests = ["tests/integration"]                   tests that use recordings: folders, files, ids; `*` allowed
 
+    mode = "replay"                                 what a test does without being told otherwise, see `session.modes`
+    share = false                                   `record-if-missing` takes any test's answer, not only the one there is
+    repeat_last = false                             the last answer to a request serves every further one
+    timing = false                                  streams are recorded and replayed with their pauses
+
     [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
     ollama = ["http://localhost:11434", "http://ollama:11434"]
 
     [[tool.recstore.rules]]                         which requests are close enough, see `rules`
     preset = "llama-stack"
+
+    [tool.recstore.redact]                          what is secret besides what always is, see `redact`
+    headers = ["x-customer"]                        also: query, fields, patterns
 
 A variable `RECSTORE_` and the setting's name in capitals, unless empty, holds what would stand behind the `=`
 in the file, and takes the whole place of it; a plain word needs no quotes. Options of a command are above
@@ -24,16 +32,20 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from recstore.errors import UsageError
+from recstore.redact import Redaction
 from recstore.rules import RuleSet, parse_rules, refuse_unknown
 from recstore.upstreams import UpstreamMap
 
-__all__ = ["PREFIX", "Settings", "load_settings", "parse_settings"]
+__all__ = ["MODES", "PREFIX", "Settings", "load_settings", "parse_settings"]
 
 PREFIX: Final = "RECSTORE_"
 """How the name of every variable of recstore's begins."""
 
 _NO_SETTINGS: Final = frozenset(("RECSTORE_DEBUG", "RECSTORE_MODE", "RECSTORE_SKIP_PUSH"))
 """Variables that speak to one surface alone, which reads them itself."""
+
+MODES: Final = ("replay", "record", "record-if-missing", "live", "verify")
+"""What `mode` may be: the modes of `session.modes`, which is above this room."""
 
 _OWN_FILE: Final = "recstore.toml"
 _SHARED_FILE: Final = "pyproject.toml"
@@ -49,6 +61,11 @@ class Settings:
     rules: RuleSet = field(default_factory=RuleSet)
     sources: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    mode: str = ""
+    share: bool = False
+    repeat_last: bool = False
+    timing: bool = False
+    redact: Redaction = field(default_factory=Redaction)
 
 
 def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
@@ -182,7 +199,50 @@ def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _parse_mode(value: Any, subject: str) -> str:
+    if value not in MODES:
+        raise UsageError(subject, f"mode = {value!r} is no mode", f"They are {', '.join(MODES)}.")
+    return str(value)
+
+
+def _switch(name: str) -> Callable[[Any, str], bool]:
+    def parse(value: Any, subject: str) -> bool:
+        words = {"true": True, "false": False}
+        found = words.get(value) if isinstance(value, str) else value  # a variable's value is a word
+        if not isinstance(found, bool):
+            raise UsageError(subject, f"{name} = {value!r} is neither true nor false")
+        return found
+
+    return parse
+
+
+def _parse_redact(value: Any, subject: str) -> Redaction:
+    if not isinstance(value, dict):
+        raise UsageError(subject, f"redact = {value!r} is no table", 'One line of it: `fields = ["customer_code"]`.')
+    names = ("headers", "query", "fields", "patterns")
+    refuse_unknown(value, names, f"{subject}: redact")
+    texts = {name: _texts(value[name], f"redact.{name}", subject) for name in names if name in value}
+    for pattern in texts.get("patterns", ()):
+        try:
+            re.compile(pattern.encode())
+        except re.error as error:
+            reason = f"redact.patterns: {pattern!r} is no regular expression: {error}"
+            raise UsageError(subject, reason) from error
+    lower = {name: tuple(text.lower() for text in texts[name]) for name in names[:3] if name in texts}
+    return Redaction(**{**texts, **lower})
+
+
 _PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
-    {"upstreams": _parse_upstreams, "rules": parse_rules, "sources": _parse_sources, "tests": _parse_tests}
+    {
+        "upstreams": _parse_upstreams,
+        "rules": parse_rules,
+        "sources": _parse_sources,
+        "tests": _parse_tests,
+        "mode": _parse_mode,
+        "share": _switch("share"),
+        "repeat_last": _switch("repeat_last"),
+        "timing": _switch("timing"),
+        "redact": _parse_redact,
+    }
 )
 """What makes the value of each field of `Settings`."""

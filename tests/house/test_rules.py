@@ -91,7 +91,7 @@ def test_public_names_are_the_promised_ones() -> None:
     """`recstore.__all__` is what users may rely on: every name is there, and none is added by chance."""
     expected = {
         "Entry", "JsonBody", "Manifest", "RawBody", "Recording", "RecstoreError", "Request", "Response", "Store",
-        "StreamBody", "UpstreamMap", "__version__", "request_key",
+        "StreamBody", "UpstreamMap", "__version__", "request_key", "use",
     }  # fmt: skip
 
     assert expected == set(recstore.__all__)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import UsageError
+from recstore.redact import Redaction
 from recstore.rules import PRESETS, Round, RuleSet
 from recstore.settings import Settings, load_settings, parse_settings
 from recstore.upstreams import UpstreamMap
@@ -122,6 +123,7 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
         ({"RECSTORE_RULES": "[{round = 1}, {}]"}, ("RECSTORE_RULES: rule 2",)),
         ({"RECSTORE_SOURCES": '["a"'}, ("RECSTORE_SOURCES:1", "is not TOML", "Unclosed array")),
         ({"RECSTORE_SOURCES": '"a"\nrules = []'}, ("RECSTORE_SOURCES", "more than one value")),
+        ({"RECSTORE_SHARE": "yes"}, ("RECSTORE_SHARE", "share = 'yes' is neither true nor false")),
         ({"RECSTORE_UPSTREAMS": "ollama"}, ("RECSTORE_UPSTREAMS", "is no table")),
     ],
 )
@@ -177,7 +179,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('source = "a"', ("`source`", "Did you mean `sources`?")),
-        ("x = 1", ("`x`", "Known are: upstreams, rules, sources, tests.")),
+        ("x = 1", ("`x`", "Known are: upstreams, rules, sources, tests, mode, share,")),
         ("sources = 1", ("sources = 1", "neither a string nor an array of strings")),
         ('sources = ["a", 2]', ("sources = ['a', 2]",)),
         ('sources = ["a", ""]', ("sources = ['a', '']",)),
@@ -190,6 +192,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ('upstreams."" = "http://host"', ("a label is empty",)),
         ('upstreams.a = "http://h/"\nupstreams.b = "http://h"', ("upstreams.b", "'http://h'", "of `a` already")),
         ("rules = 1", ("array of tables",)),
+        ('mode = "rewrite"', ("mode = 'rewrite' is no mode", "They are replay, record,")),
+        ("mode = []", ("mode = [] is no mode",)),
+        ("timing = 1", ("timing = 1 is neither true nor false",)),
+        ("redact = 1", ("redact = 1 is no table",)),
+        ("redact.field = 1", ("redact: `field`", "Did you mean `fields`?")),
+        ("redact.fields = 1", ("redact.fields = 1",)),
+        ("redact.patterns = '('", ("redact.patterns: '('", "is no regular expression")),
         ('[[rules]]\nreplace = "("\nwith = ""', ("rule 1", "replace = '('", "is no regular expression")),
     ],
 )
@@ -204,6 +213,18 @@ def test_a_broken_setting_is_named_with_its_file(tmp_path: Path, text: str, word
 def test_a_tool_table_that_is_none_is_refused(tmp_path: Path) -> None:
     """`recstore = 1` under `[tool]` is no configuration."""
     assert "tool.recstore = 1 is no table" in _complaint(_project_with(tmp_path, shared="[tool]\nrecstore = 1"))
+
+
+def test_what_sessions_do_can_be_set(tmp_path: Path) -> None:
+    """Names that are secret in small letters, patterns as they are; a variable's word is a switch, too."""
+    text = """mode = "verify"\nshare = true\nrepeat_last = true
+[redact]\nheaders = "X-Who"\nquery = ["Who"]\nfields = ["Code"]\npatterns = ["Cust-[0-9]"]"""
+    redaction = Redaction(("x-who",), ("who",), ("code",), ("Cust-[0-9]",))
+    expected = Settings(mode="verify", repeat_last=True, timing=True, redact=redaction)
+
+    found = load_settings(_project_with(tmp_path, own=text), {"RECSTORE_SHARE": "false", "RECSTORE_TIMING": "true"})
+
+    assert expected == found
 
 
 def test_the_same_base_twice_under_one_label_is_one() -> None:

@@ -1,0 +1,92 @@
+"""A request as a client sends it, made into the request that is keyed, looked up and stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from recstore.bodies import parse_body
+from recstore.canonical import identity_headers, request_key
+from recstore.model import Headers, JsonBody, RawBody, Request, RequestKey
+from recstore.redact import Redaction
+from recstore.session.encodings import UndecodableError, decoded
+from recstore.session.minted import Names
+from recstore.session.multipart import is_multipart, with_constant_boundary
+from recstore.session.wire import WireRequest
+from recstore.upstreams import UpstreamMap
+
+__all__ = ["Sent", "credentials_of", "header", "read_request"]
+
+_CREDENTIAL_HEADERS = frozenset(("authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "x-auth-token"))
+_SHORTEST_CREDENTIAL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request, secrets and ids replaced, and its key. The body is bytes still: looking it up needs no structure."""
+
+    request: Request
+    key: RequestKey
+    content_type: str
+
+    def storable(self) -> Request:
+        """Return the request as it is stored: its body in the form that reads best, its type where that tells more."""
+        body = parse_body(self.request.body.data) if isinstance(self.request.body, RawBody) else None
+        tells_more = self.content_type and body is not None and not isinstance(body, JsonBody)
+        kept: Headers = (("content-type", self.content_type),) if tells_more else ()
+        return replace(self.request, headers=tuple(sorted((*self.request.headers, *kept))), body=body)
+
+    def text(self) -> bytes:
+        """Return the bytes in which the request can name an id."""
+        data = self.request.body.data if isinstance(self.request.body, RawBody) else b""
+        return f"{self.request.path}?{self.request.query}\n".encode("utf-8", "replace") + data
+
+
+def read_request(wire: WireRequest, upstreams: UpstreamMap, redaction: Redaction, names: Names) -> Sent:
+    """Return what is to be looked up for `wire`."""
+    address = upstreams.address(wire.url)
+    content_type = header(wire.headers, "content-type")
+    content_type, body = _body(wire, content_type, redaction)
+    body = names.to_stored(body)
+    request = Request(
+        method=wire.method.upper(),
+        upstream=address.upstream,
+        path=_text_to_stored(redaction.path_text(address.path), names),
+        query=_text_to_stored(redaction.query_text(address.query), names),
+        headers=redaction.header_pairs(identity_headers(wire.headers)),
+        body=RawBody(body) if body else None,
+    )
+    return Sent(request, request_key(request), content_type)
+
+
+def credentials_of(wire: WireRequest) -> tuple[bytes, ...]:
+    """Return what the request's headers prove who is asking with: servers repeat it in their errors."""
+    values = [value for name, value in wire.headers if name.lower() in _CREDENTIAL_HEADERS]
+    words = {word for value in values for word in value.split() if len(word) >= _SHORTEST_CREDENTIAL}
+    return tuple(word.encode("utf-8", "replace") for word in sorted(words, key=len, reverse=True))
+
+
+def header(headers: Headers, name: str) -> str:
+    """Return the value of the header of that name, in small letters; "" where there is none."""
+    return next((value for key, value in headers if key.lower() == name), "")
+
+
+def _body(wire: WireRequest, content_type: str, redaction: Redaction) -> tuple[str, bytes]:
+    body = wire.body
+    if not body:
+        return content_type, body
+    encoding = header(wire.headers, "content-encoding")
+    if encoding:
+        try:
+            body = decoded(body, encoding)
+        except UndecodableError:
+            return content_type, body
+    if is_multipart(content_type):
+        content_type, body = with_constant_boundary(content_type, body)
+        return content_type, redaction.parts(body)
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return content_type, redaction.query_text(body.decode("latin-1")).encode("latin-1", "replace")
+    return content_type, redaction.text(body)
+
+
+def _text_to_stored(text: str, names: Names) -> str:
+    return names.to_stored(text.encode()).decode() if text else text

@@ -1,0 +1,1 @@
+"""Real HTTP clients, recorded and replayed."""

@@ -1,0 +1,1 @@
+"""The pytest plugin, as people meet it: files in, a run of pytest, its outcome and the changed files out."""

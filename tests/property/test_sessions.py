@@ -1,0 +1,79 @@
+"""Whatever was recorded is replayed, in order, and recording it again changes nothing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recstore.canonical import request_key
+from recstore.redact import Redaction
+from recstore.session.minted import Names
+from recstore.session.modes import Mode
+from recstore.session.sent import read_request
+from recstore.session.wire import WireRequest
+from recstore.store import Store
+from recstore.upstreams import UpstreamMap
+from tests.exchanges import TEST, asked, files_of, replayed, session
+from tests.values import texts, values, wire_bytes
+
+bodies = st.sampled_from([b"", b"{}", b'{"a":1}']) | wire_bytes
+exchanges = st.lists(st.tuples(bodies, wire_bytes), max_size=6)
+
+
+def _recorded(project: Path, made: list[tuple[bytes, bytes]], order: list[int]) -> None:
+    """Record the exchanges, begun in their order and ended in another."""
+    recording = session(project, Mode.RECORD)
+    calls = [recording.begin(asked(request)) for request, _ in made]
+    for place in order:
+        call = calls[place]
+        assert call is not None
+        call.answered(200, "OK", ())
+        call.received(made[place][1])
+        call.ended()
+    recording.finish(passed=True)
+
+
+@given(st.data())
+def test_what_was_recorded_is_replayed_byte_for_byte(data: st.DataObject) -> None:
+    """Equal requests in the order in which they were begun; and a second recording is the same files."""
+    made = data.draw(exchanges)
+    orders = [data.draw(st.permutations(range(len(made)))) for _ in range(2)]
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        Store.create(project)
+        _recorded(project, made, orders[0])
+        before = files_of(project)
+        replay = session(project, Mode.REPLAY)
+
+        found = [b"".join(replayed(replay.begin(asked(request))).chunks) for request, _ in made]
+
+        assert [answer for _, answer in made] == found
+        assert () == replay.finish(passed=True).unserved
+        _recorded(project, made, orders[1])
+        assert before == files_of(project)
+
+
+@given(bodies | values.map(lambda value: json.dumps(value).encode("utf-8", "replace")), texts)
+def test_the_key_that_is_looked_for_is_that_of_what_is_stored(body: bytes, text: str) -> None:
+    """For any body, and whatever stands in the path and the query."""
+    wire = WireRequest("POST", f"https://x.org/{text}?{text}={text}", (("content-type", "text/x"),), body)
+
+    sent = read_request(wire, UpstreamMap(), Redaction(), Names(TEST))
+
+    assert sent.key == request_key(sent.storable())
+
+
+@given(values, st.sampled_from(["password", "apiKey", "client_secret"]), texts.filter(lambda text: len(text) > 3))
+def test_a_secret_under_its_name_never_gets_into_the_key(value: Any, name: str, secret: str) -> None:
+    """Whatever stands around it, and whatever it is."""
+
+    def sent(text: str) -> bytes:
+        body = json.dumps({"around": value, name: text}).encode("utf-8", "replace")
+        return read_request(asked(body), UpstreamMap(), Redaction(), Names(TEST)).text()
+
+    assert sent("another secret") == sent(secret)
