@@ -55,11 +55,10 @@ def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
         say(f"note: {note}")
     for row in plan.removals:
         click.echo(printable(_line(row, "remove" if outcome is None else "removed")))
-    if outcome is None:
-        for kept in plan.kept:
-            click.echo(
-                printable(f"keep     {size(kept.size_bytes):>8}  {short_path(kept.path)}  needed by {kept.protector}")
-            )
+    for kept in plan.kept if outcome is None else ():
+        click.echo(
+            printable(f"keep     {size(kept.size_bytes):>8}  {short_path(kept.path)}  needed by {kept.protector}")
+        )
     for old, new in plan.offers:
         say(f"Renamed? Then: recstore mv '{old}' '{new}'")
     for test in [] if plan.options.removes_unserved else plan.unserved:
@@ -67,6 +66,13 @@ def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
     for path in outcome.left if outcome is not None else ():
         say(f"{FOLDER}/{path} has changed meanwhile and stays.")
     click.echo(_summary(plan, outcome, days))
+    if outcome is not None and _has_gone(outcome):
+        say("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
+
+
+def _has_gone(outcome: Outcome) -> bool:
+    """Return whether a manifest was removed."""
+    return any(row.left is None and not row.path.startswith("blobs/") for row in outcome.removals)
 
 
 def _line(row: Removal, verb: str) -> str:

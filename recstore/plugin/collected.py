@@ -1,8 +1,7 @@
-"""Which test files a run has seen whole: what was collected, what was left of it, what was run."""
+"""Which test files a run has collected whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -36,14 +35,13 @@ class Collected:
         for node in report.result:
             (tests if isinstance(node, pytest.Item) else waiting).add(project_id(node.nodeid, self.prefix))
 
-    def whole_files(self, selected: Iterable[str]) -> dict[str, set[str]]:
-        """Return the tests of each file that was collected whole, and of which nothing was left out of `selected`.
+    def whole_files(self) -> dict[str, set[str]]:
+        """Return the tests of each file that was collected whole: with those that were deselected afterwards.
 
         A file that no test was found in is none of them: whoever skips a file may do it by finding nothing.
         """
-        kept = set(selected)
         return {
             file: tests
             for file, tests in self._tests.items()
-            if tests and file not in self._partial and not self._open[file] and tests <= kept
+            if tests and file not in self._partial and not self._open[file]
         }

@@ -42,14 +42,18 @@ class Conductor:
     # -- collection
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection(self) -> Generator[None, object, object]:
-        """Answer what test modules ask for while they are imported, as recordings outside any test."""
+    def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Answer what test modules ask for while they are imported, as recordings outside any test.
+
+        Where no test asks, that is all there is to do: no further hook is called.
+        """
         if self.project.has_store:
             self._outside = Scope(session_for(None, None, self.project, self.wishes))
             self._outside.enter()
         result = yield
-        if self._outside is not None and not self._askers:
+        if not self._askers:
             self._finish_outside()
+            session.config.pluginmanager.unregister(self)
         return result
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -72,8 +76,8 @@ class Conductor:
             item.stash[_ASKS] = asks(item, test_id, self.project.settings.tests)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what is left to run, and which fixtures the tests that ask make use of."""
-        self.tally.files = self._collected.whole_files(item.stash.get(_TEST_ID, "") for item in session.items)
+        """Note which files were seen whole, and which fixtures the tests that ask make use of."""
+        self.tally.files = self._collected.whole_files()
         for item in session.items:
             if item.stash.get(_ASKS, False):
                 for node in item.listchain():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from recstore.plugin.healing import healing
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
@@ -35,9 +36,11 @@ class Project:
         """
         home = folder or root
         prefix = os.path.relpath(root, home).replace(os.sep, "/")
+        store = Store(Directory(home / FOLDER))
+        store.recover = healing(home) if folder is not None else None
         return cls(
             folder=home,
-            store=Store(Directory(home / FOLDER)),
+            store=store,
             settings=load_settings(home, environment),
             prefix="" if prefix == "." else prefix,
             has_store=folder is not None,

@@ -17,7 +17,6 @@ class Scope:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.users = 1
         self.is_broken = False
         self._active = ExitStack()
         self._depth = 0

@@ -36,15 +36,12 @@ class WideFixtures:
         scope = self.open.get(scope_id)
         if scope is None:
             scope = self.open[scope_id] = make()
-        else:
-            scope.users += 1
         return scope
 
     def release(self, scope: Scope) -> None:
-        """Have one fixture less use the scope; the last one ends it."""
+        """Step aside: a fixture that used the scope has ended, and so has the scope with the first that does."""
         scope.leave()
-        scope.users -= 1
-        if not scope.users:
+        if scope in self.open.values():
             self.open = {name: other for name, other in self.open.items() if other is not scope}
             self.ended.append(scope)
 

@@ -186,8 +186,7 @@ class Session:
             data = encode_checked(Recording(sent.storable(), response))
             entry = Entry(BlobName(sent.key, digest_of(data)), n, origin=self._origin(answer, response, sent))
             with self._turn:
-                if not self._is_over:
-                    self._new[number] = (NewRecording(entry, data),)
+                self._new[number] = (NewRecording(entry, data),)
 
         return self._live.call(sent, wire, take)
 

@@ -350,6 +350,14 @@ def test_revisions_are_what_git_diff_takes_them_for(
     assert expected == stat(branches, *words)
 
 
+def test_a_part_of_a_name_will_do_unless_a_test_is_called_so(project: GitRepository) -> None:
+    """The test `test_b` has not changed: another one whose name begins like it is not meant."""
+    record(project, f"{B}_too", chat("Why?", "Because."))
+
+    assert [] == stat(project, "--", "test_b")
+    assert [f"added - {B}_too"] == stat(project, "--", "b_to")
+
+
 def test_the_merge_base_is_named(branches: GitRepository) -> None:
     """A reader sees which commit was compared."""
     base = branches.git("rev-parse", "--short=12", "main~1")

@@ -101,18 +101,27 @@ def test_a_partial_commit_takes_only_what_it_is_about(project: GitRepository) ->
     assert "M  tests/test_a.py" == project.git("status", "--porcelain")
 
 
-def test_a_patch_commit_judges_by_what_is_staged(project: GitRepository) -> None:
-    """With `git commit -p`, what was not picked counts as not removed."""
+@pytest.mark.parametrize(("answers", "has_gone"), [("n\ny\n", True), ("y\nn\n", False)])
+def test_a_patch_commit_judges_by_what_was_picked(project: GitRepository, answers: str, *, has_gone: bool) -> None:
+    """With `git commit -p`, a removal that was not picked has not happened."""
+    project.write("notes.txt", "first\n")
+    project.commit()
     blob = drop_b(project)
-    project.write("notes.txt", "x")
-    project.git("add", "notes.txt")
-    done = git(project, "commit", "-m", "x")
+    project.write("notes.txt", "second\n")
+    done = subprocess.run(
+        ["git", "commit", "-p", "-m", "x"],
+        cwd=project.folder,
+        env={**project.environment(), "PYTHONPATH": str(ROOT)},
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert 0 == done.returncode, done.stderr
-    assert project.has(blob)
-    assert " M tests/test_a.py" == project.git("status", "--porcelain").rstrip() or "M tests/test_a.py" in project.git(
-        "status", "--porcelain"
-    )
+    assert has_gone == (not project.has(blob))
+    assert ({"test_a"} if has_gone else {"test_a", "test_b"}) == committed(project)
+    assert ("M notes.txt" if has_gone else "M tests/test_a.py") == project.git("status", "--porcelain")
 
 
 def test_an_interrupted_editor_leaves_everything_to_be_had(project: GitRepository) -> None:

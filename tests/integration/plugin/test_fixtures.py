@@ -108,32 +108,60 @@ def test_a_fixture_is_replayed_whoever_needs_it_first(story: Story) -> None:
     assert {"tests/test_a.py::module@module": 1} == story.recorded()
 
 
-def test_a_fixture_that_fails_publishes_nothing(story: Story) -> None:
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [("yield\n    raise ValueError", {"passed": 1, "error": 1}), ("raise ValueError", {"error": 1})],
+)
+def test_a_fixture_that_fails_publishes_nothing(story: Story, end: str, expected: dict[str, int]) -> None:
     """What it asked for is kept for a look; the tests that need it are errors."""
     story.write(
         {
-            "tests/test_a.py": """
+            "test_a.py": f"""
+import pytest
+from client import ask
+
+@pytest.fixture(scope="module")
+def broken():
+    ask("module")
+    {end}
+
+@pytest.mark.recstore
+def test_a(broken):
+    pass
+"""
+        }
+    )
+
+    run = story.run("--recstore=record")
+
+    assert expected == run.counts, run.output
+    assert {} == story.recorded()
+    assert 1 == sum(name.startswith("local/failed/") for name in run.changed)
+
+
+def test_a_fixture_that_a_test_asks_for_while_it_runs_has_its_own_recordings(story: Story) -> None:
+    """No signature names it, but the test that wants it asks for recordings."""
+    story.write(
+        {
+            "test_a.py": """
                 import pytest
                 from client import ask
 
                 @pytest.fixture(scope="module")
-                def broken():
-                    ask("module")
-                    yield
-                    raise ValueError
+                def module():
+                    return ask("module")
 
                 @pytest.mark.recstore
-                def test_a(broken):
-                    ask("test")
+                def test_a(request):
+                    assert request.getfixturevalue("module") == "hello module"
             """
         }
     )
 
     run = story.run("--recstore=record")
 
-    assert {"passed": 1, "error": 1} == run.counts, run.output
-    assert {} == story.recorded()
-    assert 2 == sum(name.startswith("local/failed/") for name in run.changed)
+    assert {"passed": 1} == run.counts, run.output
+    assert {"test_a.py::module@module": 1} == story.recorded()
 
 
 def test_a_fixture_that_overrides_one_of_its_name_shares_its_recordings(story: Story) -> None:

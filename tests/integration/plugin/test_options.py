@@ -212,3 +212,17 @@ def test_a_project_that_has_nothing_to_do_with_it_loads_nothing(story: Story) ->
     run = story.run()
 
     assert {"passed": 1} == run.counts, run.output
+
+
+def test_where_no_test_asks_no_hook_is_left(story: Story) -> None:
+    """A run of other tests, in a project that has recordings, costs nothing from test to test."""
+    story.write(
+        {
+            "test_a.py": "def test_a(pytestconfig): assert not pytestconfig.pluginmanager.has_plugin('recstore-conductor')\n",
+            "test_b.py": "def test_b(recstore, pytestconfig): assert pytestconfig.pluginmanager.has_plugin('recstore-conductor')\n",
+        }
+    )
+
+    runs = story.run("test_a.py"), story.run("test_b.py")
+
+    assert [{"passed": 1}, {"passed": 1}] == [run.counts for run in runs], runs[0].output + runs[1].output

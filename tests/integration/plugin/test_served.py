@@ -169,6 +169,19 @@ def test_a_module_that_was_not_imported_says_nothing(recorded: Story, statement:
     assert recorded.served(A) is None
 
 
+def test_a_class_that_was_not_collected_leaves_its_file_in_doubt(recorded: Story) -> None:
+    """Though the rest of the file is run."""
+    recorded.write(
+        {A: THREE[A].replace("def test_b(self)", "@pytest.mark.parametrize('no', [1])\n            def test_b(self)")}
+    )
+
+    run = recorded.run("--continue-on-collection-errors")
+
+    assert {"passed": 3, "error": 1} == run.counts, run.output
+    assert recorded.served(A) is None
+    assert recorded.served(C) is not None
+
+
 def test_tests_that_do_not_ask_are_not_judged(recorded: Story) -> None:
     """Another recorder may be serving their recordings."""
     recorded.write({A: THREE[A].replace("pytestmark = pytest.mark.recstore", "")})

@@ -146,3 +146,32 @@ def test_a_miss_between_tests_fails_the_run(story: Story) -> None:
 
     assert (1, {"passed": 1}) == (run.code, run.counts), run.output
     assert f"outside any test: {MISS}" in run.output
+
+
+def test_a_miss_that_an_xfail_would_hide_is_a_failure_for_every_reader(story: Story) -> None:
+    """Other plugins are told of a plain failure, not of a test that was expected to fail."""
+    story.write({"test_a.py": f"{HEAD}\n@pytest.mark.xfail\ndef test_a(): ask('a')\n"})
+
+    run = story.run("--junitxml=report.xml")
+
+    report = (story.path / "report.xml").read_text()
+    assert {"failed": 1} == run.counts
+    assert MISS in report
+    assert "xfail" not in report.partition("<failure")[2].partition(">")[0]
+
+
+def test_what_was_recorded_beside_damage_is_not_published(story: Story) -> None:
+    """Though the test itself had passed before its teardown came upon the damage."""
+    story.write({"test_a.py": f"{HEAD}\ndef test_a(): ask('a')\n"})
+    story.run("--recstore=record")
+    store = Store.open(story.path)
+    blob = store.directory.path(blob_path(next(store.blobs())))
+    blob.write_bytes(blob.read_bytes() + b" ")
+    story.write(
+        {"test_a.py": f"{HEAD}\n@pytest.fixture\ndef f():\n    yield\n    swallow('a')\ndef test_a(f): ask('new')\n"}
+    )
+
+    run = story.run("--recstore=record-if-missing")
+
+    assert {"passed": 1, "error": 1} == run.counts, run.output
+    assert {"test_a.py::test_a": 1} == story.recorded()

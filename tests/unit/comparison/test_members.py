@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,18 +51,19 @@ def test_a_vector_differs_as_a_whole() -> None:
     assert [("changed", "embedding")] == differences({"embedding": [0.5] * 1536}, {"embedding": [0.25] * 1536})
 
 
-def test_a_hostile_depth_is_no_crash() -> None:
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_a_hostile_depth_is_no_crash(wrap: Callable[[Any], Any]) -> None:
     """Values are compared as a whole below a hundred levels."""
-    old, new, same = (nested(leaf) for leaf in (1, 2, 1))
+    old, new, same = (nested(leaf, wrap) for leaf in (1, 2, 1))
 
     assert 1 == len(differences(old, new))
     assert [] == differences(old, same)
 
 
-def nested(leaf: Any) -> Any:
+def nested(leaf: Any, wrap: Callable[[Any], Any]) -> Any:
     """Return the leaf below thousands of levels."""
     for _ in range(3000):
-        leaf = [{"a": leaf}]
+        leaf = wrap(leaf)
     return leaf
 
 

@@ -47,6 +47,19 @@ def test_the_inner_session_answers_and_then_the_outer_one_again() -> None:
         assert current() is outer
 
 
+def test_a_context_returns_to_its_own_outer_session() -> None:
+    """Though another one, of another context, was activated since."""
+    outer, inner = _session("outer"), _session("inner")
+    other = activate(_session("other"))
+
+    with activate(outer):
+        copy_context().run(other.__enter__)
+        with activate(inner):
+            pass
+        assert current() is outer
+    other.__exit__(None, None, None)
+
+
 def test_a_plain_thread_finds_the_session_of_the_test() -> None:
     """It has a context of its own, in which none was activated."""
     session = _session("a")

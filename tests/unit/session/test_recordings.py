@@ -197,3 +197,12 @@ def test_what_was_recorded_outside_any_test_answers_any_number_of_times(tmp_path
     assert {"a", "b"} == set(first[:2])
     assert first[1] == first[2]
     assert ["c", "c"] == [_said(recordings, 2) for _ in range(2)]
+
+
+def test_unions_that_were_recorded_outside_any_test_answer_together(tmp_path: Path) -> None:
+    """Each of their blobs has a manifest of its own."""
+    store = Store.create(tmp_path)
+    store.put(None, [_recording(1, [{"id": "b"}]), _recording(1, [{"id": "a"}])])
+    store.publish([Manifest(None, (Entry(blob, 1, is_union=True),)) for blob in store.blobs()])
+
+    assert [{"id": "a"}, {"id": "b"}] == _said(_recordings(store, scope_id=None), 1)
