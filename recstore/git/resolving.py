@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from recstore.errors import Damage, ManifestConflict, NewerVersion
+from recstore.git.blob_conflicts import BASE, OURS, THEIRS, conflict_stages, settle_blobs
 from recstore.git.program import encode_path
-from recstore.git.recovery import find_blobs, heal
+from recstore.git.recovery import heal
 from recstore.git.repository import Repository
 from recstore.git.roots import MANIFEST_FOLDERS
-from recstore.model import BlobName, Manifest
+from recstore.model import Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest_merge import both_of, conflict_text, merge_manifests, sides_of
+from recstore.store.manifest_merge import (
+    both_of,
+    conflict_text,
+    has_markers,
+    is_same_owner,
+    merge_manifests,
+    sides_of,
+)
 from recstore.store.manifest_text import format_manifest, parse_manifest
-from recstore.store.names import blob_path, digest_of, parse_blob_name
+from recstore.store.names import blob_path, manifest_path, shared_path
 from recstore.store.naming import is_named
 
 __all__ = [
@@ -31,8 +40,6 @@ __all__ = [
 ]
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
-
-_BASE, _OURS, _THEIRS = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What becomes of a path: `data` is its new text, None where it goes; `how` says why."""
+    """What becomes of a path in conflict: `manifests` go where their tests' are, none where it goes; `how` says why."""
 
     path: str
     test_id: str
     how: str
-    data: bytes | None = None
+    manifests: tuple[Manifest, ...] = ()
     is_open: bool = False
 
 
@@ -67,54 +74,90 @@ def conflicts(store: Store, repository: Repository) -> Iterator[Conflict]:
 
     Raises: GitError: the index cannot be read. NewerVersion, ManifestConflict: a side cannot be read.
     """
-    stages = _stages(repository)
-    for path, sides_ in sorted(stages.items()):
+    stages = conflict_stages(repository)
+    for path, oids in sorted(stages.items()):
         if path.partition("/")[0] in MANIFEST_FOLDERS:
-            read = [_manifest(repository, path, sides_.get(stage)) for stage in (_BASE, _OURS, _THEIRS)]
-            yield Conflict(path, *read)
+            ours, theirs = (_side(repository, path, oids, stage) for stage in (OURS, THEIRS))
+            yield Conflict(path, _base(repository, path, oids), ours, theirs)
     for path in store.manifest_paths():
         data = store.directory.read(path) or b""
-        if path not in stages and data.find(b"<<<<<<<") >= 0:
+        if path not in stages and has_markers(data):
             yield Conflict(path, None, *sides_of(data, f"{FOLDER}/{path}"))
 
 
 def settle(conflict: Conflict, choice: Choice) -> Settled:
-    """Return how a conflict ends: by itself where both sides agree, otherwise as `choice` says."""
+    """Return how a conflict ends: by itself where both sides agree, otherwise as `choice` says.
+
+    Manifests of two tests that Git took for one, renamed, are no choice: either stays, under its own name.
+    """
     base, ours, theirs = conflict.base, conflict.ours, conflict.theirs
+    if ours is None and theirs is None:
+        return Settled(conflict.path, conflict.test_id, "gone from both sides: removed or renamed")
     if ours is not None and theirs is not None:
         merged = merge_manifests(base, ours, theirs).manifest
         if merged is not None:
             return _written(conflict, merged, "both sides agree")
+        if not is_same_owner(ours, theirs):
+            return Settled(conflict.path, conflict.test_id, "kept both: they are of two tests", (ours, theirs))
+    only = ours or theirs
+    if only is not None and None in (ours, theirs) and (base is None or not is_same_owner(base, only)):
+        return _written(conflict, only, "kept: one side alone has it")
     if not choice:
         return Settled(conflict.path, conflict.test_id, _question(conflict), is_open=True)
-    if choice == "both":
-        if ours is not None and theirs is not None:
-            return _written(conflict, both_of(base, ours, theirs), "kept both: ours first, theirs as later times")
-        return _written(conflict, ours or theirs, "kept: one side has removed it")
-    return _written(conflict, ours if choice == "ours" else theirs, f"took {choice}")
+    return _chosen(conflict, choice)
 
 
 def carry_out(store: Store, repository: Repository, settled: Iterable[Settled]) -> tuple[str, ...]:
     """Write what was settled, put the blobs in conflict right, stage both, and return the paths that were healed.
 
-    Raises: GitError, Locked, RecstoreError: the index or the store cannot be written.
+    Raises: ManifestConflict: two manifests of one test would be written; nothing was. GitError, Locked, RecstoreError: the
+    index or the store cannot be written.
     """
     done = [one for one in settled if not one.is_open]
     with store.directory.locked():
-        blobs = _settle_blobs(store, repository)
-        for one in done:
-            if one.data is None:
-                store.directory.remove(one.path)
-            else:
-                store.directory.write(one.path, one.data)
+        texts = _placed(store, done)
+        blobs = settle_blobs(store, repository)
+        for path, data in texts.items():
+            store.directory.write(path, data)
+        for path in {one.path for one in done} - texts.keys():
+            store.directory.remove(path)
         store.directory.flush()
-    _stage(repository, [*blobs, *(one.path for one in done)])
-    named = {
-        entry.blob for one in done if one.data for entry in parse_manifest(one.data, f"{FOLDER}/{one.path}").entries
-    }
+    _stage(repository, [*blobs, *texts, *(one.path for one in done)])
+    named = {entry.blob for one in done for manifest in one.manifests for entry in manifest.entries}
     healed = heal(store, repository, named)
     _stage(repository, [blob_path(blob) for blob in named if store.directory.path(blob_path(blob)).exists()])
     return tuple(found.path for found in healed)
+
+
+def _chosen(conflict: Conflict, choice: Choice) -> Settled:
+    base, ours, theirs = conflict.base, conflict.ours, conflict.theirs
+    if choice != "both":
+        return _written(conflict, ours if choice == "ours" else theirs, f"took {choice}")
+    if ours is not None and theirs is not None:
+        return _written(conflict, both_of(base, ours, theirs), "kept both: ours first, theirs as later times")
+    return _written(conflict, ours or theirs, "kept: one side has removed it")
+
+
+def _placed(store: Store, done: Iterable[Settled]) -> dict[str, bytes]:
+    """Return path -> text. The path is that of the test: where a folder was renamed, Git moves what is new in it."""
+    texts: dict[str, bytes] = {}
+    leaving = {one.path for one in done}
+    for one in done:
+        for manifest in one.manifests:
+            path = _path_of(manifest)
+            data = format_manifest(manifest)
+            present = texts.get(path) or (None if path in leaving else store.directory.read(path))
+            if present not in (None, data):
+                reason = "would be written, and another manifest of that test is there"
+                raise ManifestConflict(
+                    f"{FOLDER}/{path}", reason, f"Remove it, or resolve {FOLDER}/{one.path} by hand."
+                )
+            texts[path] = data
+    return texts
+
+
+def _path_of(manifest: Manifest) -> str:
+    return shared_path(manifest.entries[0].blob) if manifest.test_id is None else manifest_path(manifest.test_id)
 
 
 def wanted_by(words: tuple[str, ...]) -> Callable[[Conflict], bool]:
@@ -123,35 +166,57 @@ def wanted_by(words: tuple[str, ...]) -> Callable[[Conflict], bool]:
 
 
 def sides(repository: Repository) -> tuple[str, str]:
-    """Return what `ours` and `theirs` are: in a rebase the branch that is moved is `theirs`.
+    """Return what `ours` and `theirs` are. In a rebase they are not what they seem: `theirs` is the branch that is moved.
 
     Raises: GitError: Git cannot answer.
     """
+    folder = repository.place.git_dir
+    moved = next((folder / name for name in ("rebase-merge", "rebase-apply") if (folder / name).is_dir()), None)
     branch = repository.git.text("rev-parse", "--abbrev-ref", "HEAD", accept=(0, 128))
+    ours = f"HEAD ({branch})" if moved is None else "HEAD (what is rebased onto)"
     found = repository.resolve(_THEIR_NAMES)
-    theirs = next((f"{name}, {oid[:12]}" for name, oid in found.items()), "what was applied")
-    return f"HEAD ({branch})", theirs
+    name = next((name for name in _THEIR_NAMES if name in found), None)
+    if name is None:
+        return ours, "what was applied (a stash or a patch)"
+    return ours, f"{name} ({_called(repository, found[name], moved)})"
+
+
+def _called(repository: Repository, oid: str, moved: Path | None) -> str:
+    """Return what a person knows a commit by: the branch that is moved, branches that end there, its first line."""
+    if moved is not None and (moved / "head-name").is_file():
+        names = [(moved / "head-name").read_text().strip().removeprefix("refs/heads/")]
+    else:
+        refs = repository.refs("refs/heads", "refs/remotes", options=(f"--points-at={oid}",))
+        names = [ref.name.removeprefix("refs/heads/").removeprefix("refs/remotes/") for ref in refs]
+    title = repository.git.text("log", "-1", "--format=%s", oid)
+    return ", ".join([*names[:2], f'{oid[:12]} "{title}"'])
 
 
 _THEIR_NAMES: Final = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
-def _stages(repository: Repository) -> dict[str, dict[int, str]]:
-    found: dict[str, dict[int, str]] = {}
-    for entry in repository.index():
-        if entry.stage:
-            found.setdefault(entry.path, {})[entry.stage] = entry.oid
-    return found
+def _side(repository: Repository, path: str, oids: dict[int, str], stage: int) -> Manifest | None:
+    """Return the manifest of one side, also out of what Git has merged: both names of a file that both sides have renamed."""
+    if stage not in oids:
+        return None
+    data = repository.objects.read(oids[stage])
+    if has_markers(data):
+        return sides_of(data, f"{FOLDER}/{path}")[stage - OURS]
+    return parse_manifest(data, f"{FOLDER}/{path}")
 
 
-def _manifest(repository: Repository, path: str, oid: str | None) -> Manifest | None:
-    return None if oid is None else parse_manifest(repository.objects.read(oid), f"{FOLDER}/{path}")
+def _base(repository: Repository, path: str, oids: dict[int, str]) -> Manifest | None:
+    """Return the common ancestor; None where that is a merge of several in conflict, so that nothing counts as removed."""
+    if BASE not in oids:
+        return None
+    data = repository.objects.read(oids[BASE])
+    return None if has_markers(data) else parse_manifest(data, f"{FOLDER}/{path}")
 
 
 def _written(conflict: Conflict, manifest: Manifest | None, how: str) -> Settled:
     if manifest is None:
         return Settled(conflict.path, conflict.test_id, f"{how}: removed")
-    return Settled(conflict.path, conflict.test_id, how, format_manifest(manifest))
+    return Settled(conflict.path, conflict.test_id, how, (manifest,))
 
 
 def _question(conflict: Conflict) -> str:
@@ -161,44 +226,10 @@ def _question(conflict: Conflict) -> str:
     return "recorded anew on both sides, with other answers"
 
 
-# -- blobs
-
-
-def _settle_blobs(store: Store, repository: Repository) -> list[str]:
-    """Put every blob in conflict right, and return their paths.
-
-    A blob's name says what its bytes are: there is nothing to choose. Git finds conflicts where it takes a new blob for a
-    renamed old one, and may then put one blob's bytes under another's name.
-    """
-    wanted: dict[BlobName, str] = {}
-    gone: list[str] = []
-    for path, stages in _stages(repository).items():
-        name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json")) if path.startswith("blobs/") else None
-        if name is None:
-            continue
-        if _OURS in stages or _THEIRS in stages:
-            wanted[name] = path
-        else:
-            gone.append(path)
-    for name, path in wanted.items():
-        data = store.directory.read(path)
-        if data is None or digest_of(data) != name.digest:
-            for found in find_blobs(repository, [name]):
-                store.directory.write(path, found.data)
-    for path in gone:
-        store.directory.remove(path)
-    return [*gone, *(path for name, path in wanted.items() if _is_right(store, name, path))]
-
-
-def _is_right(store: Store, name: BlobName, path: str) -> bool:
-    data = store.directory.read(path)
-    return data is not None and digest_of(data) == name.digest
-
-
 def _stage(repository: Repository, paths: Iterable[str]) -> None:
     data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in dict.fromkeys(paths))
-    if data:
-        repository.top.run("add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", data=data)
+    if data:  # unlike `git add`, this knows no sparse checkout and no ignored files
+        repository.top.run("update-index", "--add", "--remove", "-z", "--stdin", data=data)
 
 
 def merge_files(texts: tuple[bytes, bytes, bytes], subject: str) -> tuple[bytes, bool] | None:

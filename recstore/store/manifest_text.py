@@ -24,7 +24,7 @@ __all__ = ["MANIFEST_VERSION", "format_manifest", "parse_manifest", "sort_entrie
 MANIFEST_VERSION: Final = 1
 
 _HEADER: Final = re.compile(rb"recstore ([1-9][0-9]{0,8})\n")
-_CONFLICT: Final = re.compile(rb"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
+_CONFLICT: Final = re.compile(rb"^(<{7,}|={7,}|>{7,}|\|{7,})( |$)", re.MULTILINE)
 _ENTRY: Final = re.compile(r"([1-9][0-9]{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64})(?: (\{.*\}))?")
 
 
