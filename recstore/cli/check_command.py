@@ -30,6 +30,7 @@ __all__ = ["command"]
 
 SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
 SKIP_SETTING: Final = "recstore.allowIncompletePush"
+_NO_COMMIT: Final = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,21 @@ def _spans(repository: Repository, options: dict[str, object]) -> Iterator[Span]
     if options["span"]:
         yield range_span(repository, str(options["span"]))
     elif options["pre_push"]:
-        last = os.environ.get("PRE_COMMIT_TO_REF")  # the pre-commit framework has read the input itself
-        if last:
-            yield range_span(repository, f"{os.environ.get('PRE_COMMIT_FROM_REF', '')}..{last}")
-            return
         remote = options["remote"]
-        name = str(remote[0]) if isinstance(remote, tuple) and remote else ""
-        yield from pushed_spans(repository, sys.stdin.read(), name)
+        name = str(remote[0]) if isinstance(remote, tuple) and remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
+        yield from pushed_spans(repository, _frameworks_line() or sys.stdin.read(), name)
+
+
+def _frameworks_line() -> str:
+    """Return the hook's input as the pre-commit framework, which has read it itself, tells it; "" where that did not call.
+
+    A branch that the other side does not have at all comes without its commits, and a run by hand without anything.
+    """
+    if not os.environ.get("PRE_COMMIT"):
+        return ""
+    name = os.environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
+    local, known = os.environ.get("PRE_COMMIT_TO_REF", name), os.environ.get("PRE_COMMIT_FROM_REF", _NO_COMMIT)
+    return f"{name} {local} {os.environ.get('PRE_COMMIT_REMOTE_BRANCH', name)} {known}"
 
 
 def _loose(job: _Job) -> Iterator[Finding]:

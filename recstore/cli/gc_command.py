@@ -13,6 +13,7 @@ from recstore.git.execute import Expiry, Outcome, execute_plan
 from recstore.git.plan import GcOptions, Plan, Removal
 from recstore.git.planning import plan_gc
 from recstore.git.repository import Repository
+from recstore.git.states import operation
 from recstore.git.trash import EXPIRY_DAYS
 from recstore.store import FOLDER
 
@@ -36,13 +37,22 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
     store, _ = open_project()
     with without_collector(), open_repository(store) as repository:
         wanted = GcOptions(options["staged"], options["unserved"], options["force"], _tips_since_s(repository))
-        plan = plan_gc(store, repository, wanted)
+        plan = _held_back(repository, wanted) or plan_gc(store, repository, wanted)
         days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
         outcome = None if dry_run else execute_plan(store, repository, plan, Expiry(seconds_now(), days))
     if as_json:
         show_json(_as_json(plan, outcome))
     elif not (quiet and plan.is_empty and not plan.offers):
         _show(plan, outcome, days)
+
+
+def _held_back(repository: Repository, options: GcOptions) -> Plan | None:
+    """Return an empty plan where what Git is about to commit ends a merge or the like: hooks must not hold that up."""
+    under_way = operation(repository) if options.is_staged and not options.is_forced else None
+    if under_way is None:
+        return None
+    note = f"{under_way} is under way: its commit removes nothing; the next one may."
+    return Plan(options, removals=(), kept=(), unserved=(), offers=(), notes=(note,), blobs=0)
 
 
 def _tips_since_s(repository: Repository) -> int:

@@ -59,5 +59,7 @@ def _show(found: tuple[HookState, ...], *, as_json: bool) -> None:
         show_json([asdict(hook) for hook in found])
         return
     for hook in found:
-        more = ", runs the one that was there first" if hook.is_chained else ""
+        more = ", with the one that was there first" if hook.is_chained else ""
         click.echo(printable(f"{hook.name:<14}{hook.state}{more}  {hook.path}"))
+        if hook.note:
+            click.echo(printable(f"{'':<14}{hook.note}"))

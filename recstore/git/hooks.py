@@ -1,39 +1,37 @@
-"""Hooks in and out of a repository: recognised, chained, and taken away again without a trace.
-
-Where Git takes hooks from its configuration (2.54 and later) they are put there, beside whatever else is;
-otherwise into the hooks folder, where a foreign hook is renamed and run first.
-"""
+"""Hooks, the merge driver for manifests and readable diffs of blobs: into a repository, and out again."""
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from recstore.errors import GitError, UsageError
-from recstore.git.hook_texts import CHAINED_SUFFIX, HOOK_VERSION, HOOKS, MARK, hook_text
+from recstore.git.hook_files import FileState, HookFile
+from recstore.git.hook_places import OWN_FOLDER, HookPlace, called_from, hook_place, hook_settings
+from recstore.git.hook_texts import HOOKS
 from recstore.git.program import Git
 from recstore.git.repository import Repository
 
-__all__ = ["HookState", "State", "hook_settings", "install", "states", "uninstall"]
+__all__ = ["HookState", "State", "driver_settings", "install", "states", "uninstall"]
 
-State: TypeAlias = Literal["installed", "not installed", "outdated", "foreign", "not executable"]
+State: TypeAlias = FileState | Literal["disabled"]
 
-_CONFIGURED_SINCE: Final = (2, 54)
-_OWN: Final = re.compile(rf"#![^\n]*\n{re.escape(MARK)} (\d+): ")
-_DRIVER: Final = "recstore"
+_CACHED_TEXTS: Final = "refs/notes/textconv/recstore"
+"""Where Git keeps what the textconv printed: what an older recstore did, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class HookState:
-    """One hook: where it is, whether it is recstore's, and whether it runs another one first."""
+    """One hook: where it is, whether it is recstore's, whether another one is run with it, and what is to be known.
+
+    `disabled` is one that is there, but that Git does not run; `note` says why, and what to do.
+    """
 
     name: str
     path: str
     state: State
     is_chained: bool
+    note: str = ""
 
 
 def states(repository: Repository) -> tuple[HookState, ...]:
@@ -41,25 +39,36 @@ def states(repository: Repository) -> tuple[HookState, ...]:
 
     Raises: GitError: Git cannot answer.
     """
-    folder = _folder(repository)
-    return tuple(_state(folder / name) for name in HOOKS)
+    place = hook_place(repository)
+    return tuple(_state(repository.git, place, name) for name in HOOKS)
 
 
 def install(repository: Repository, python: str, *, is_forced: bool = False) -> tuple[HookState, ...]:
     """Put every hook in place and set up the merge driver and the textconv; return the hooks' states.
 
-    `python` is the interpreter that has recstore. Harmless to repeat; an older hook of recstore's is replaced. A hook of anybody
-    else's is renamed and run first.
+    `python` is the interpreter that has recstore. Harmless to repeat; an older hook of recstore's is replaced. A hook of
+    anybody else's is renamed and run first; folders that other tools write are left alone.
 
-    Raises: UsageError: the hooks folder is another tool's, or one for all repositories, and `is_forced` is not set.
-    GitError: a file cannot be written.
+    Raises: UsageError: the hooks would go out of the repository, and `is_forced` is not set; or two other hooks are in
+    the way. GitError: a file cannot be written.
     """
-    folder = _folder(repository)
-    _refuse_others_folder(repository, folder, is_forced=is_forced)
-    for name in HOOKS:
-        _put(folder / name, hook_text(name))
-    for setting, value in {**_drivers(python), **_configured(repository.git, folder)}.items():
+    place = hook_place(repository)
+    if not is_forced:
+        place.refuse_shared()
+    files = [HookFile(place.folder, name) for name in HOOKS]
+    for file in files:
+        file.refuse_third()
+    for file in files:
+        file.put()
+    _clear(place.others)
+    for setting, value in driver_settings(python).items():
         repository.git.run("config", "--local", "--replace-all", setting, value)
+    for setting, value in hook_settings().items():
+        if place.kind == "configuration":
+            repository.git.run("config", "--local", "--replace-all", setting, value)
+        else:
+            _unset(repository.git, setting)
+    _forget_texts(repository.git)
     return states(repository)
 
 
@@ -68,141 +77,79 @@ def uninstall(repository: Repository) -> tuple[HookState, ...]:
 
     Raises: GitError: a file cannot be written.
     """
-    folder = _folder(repository)
-    for name in HOOKS:
-        path = folder / name
-        if _own_version(path) is not None:
-            _remove(path)
-    sections = {setting.rpartition(".")[0] for setting in hook_settings(folder)}
-    for section in (f"merge.{_DRIVER}", f"diff.{_DRIVER}", *sections):
-        repository.git.run("config", "--local", "--remove-section", section, accept=(0, 128))
-    repository.git.run("config", "--local", "--unset-all", "recstore.python", accept=(0, 5))
+    place = hook_place(repository)
+    for setting in (*hook_settings(), *driver_settings("")):  # first: Git must not look for a hook that has gone
+        _unset(repository.git, setting)
+    _clear((place.folder, *place.others))
+    _forget_texts(repository.git)
     return states(repository)
 
 
-def hook_settings(folder: Path) -> dict[str, str]:
-    """Return the configuration by which Git 2.54 and later runs the hooks in `folder`, beside all others.
-
-    Source: git-config(1), `hook.<name>.command` and `hook.<name>.event`.
-    """
-    found = {}
-    for name in HOOKS:
-        quoted = str(folder / name).replace("'", "'\\''")
-        found[f"hook.{_DRIVER}-{name}.event"] = name
-        found[f"hook.{_DRIVER}-{name}.command"] = f"'{quoted}'"
-    return found
-
-
-# -- where
-
-
-def _folder(repository: Repository) -> Path:
-    """Return the folder that the hooks belong into."""
-    place = repository.place
-    if _is_configurable(repository.git):
-        return place.common_dir / "recstore-hooks"
-    stated = repository.git.configured("core.hooksPath")
-    if not stated:
-        return place.common_dir / "hooks"
-    return Path(os.path.normpath((place.top or place.git_dir) / Path(stated[-1]).expanduser()))
-
-
-def _configured(git: Git, folder: Path) -> dict[str, str]:
-    return hook_settings(folder) if _is_configurable(git) else {}
-
-
-def _is_configurable(git: Git) -> bool:
-    version = re.search(r"(\d+)\.(\d+)", git.text("version"))
-    return version is not None and (int(version[1]), int(version[2])) >= _CONFIGURED_SINCE
-
-
-def _refuse_others_folder(repository: Repository, folder: Path, *, is_forced: bool) -> None:
-    if is_forced or _is_configurable(repository.git):
-        return
-    scopes = repository.git.scopes("core.hooksPath")
-    if folder.name == "_" and folder.parent.name == ".husky":
-        raise UsageError(
-            f"core.hooksPath = {scopes[-1][1] if scopes else folder}",
-            "is husky's, which writes that folder anew",
-            "Add the line `recstore gc --staged` to .husky/pre-commit and `recstore check --pre-push` to .husky/pre-push.",
-        )
-    if scopes and scopes[-1][0] in ("global", "system"):
-        raise UsageError(
-            f"core.hooksPath = {scopes[-1][1]}",
-            "is one folder for all your repositories",
-            "Give this one its own (`git config core.hooksPath .git/hooks`), or use --force to write there.",
-        )
-
-
-# -- one hook
-
-
-def _state(path: Path) -> HookState:
-    version = _own_version(path)
-    chained = path.with_name(path.name + CHAINED_SUFFIX)
-    state: State = "installed"
-    if version is None:
-        state = "foreign" if os.path.lexists(path) else "not installed"
-    elif not os.access(path, os.X_OK):
-        state = "not executable"
-    elif version != HOOK_VERSION or path.read_text() != hook_text(path.name):
-        state = "outdated"
-    return HookState(path.name, str(path), state, version is not None and chained.exists())
-
-
-def _own_version(path: Path) -> int | None:
-    """Return the version of a hook of recstore's, None where there is none or it is another's."""
-    try:
-        match = _OWN.match(path.read_text(errors="replace"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise GitError(str(path), f"cannot be read: {error.strerror}") from error
-    return int(match[1]) if match else None
-
-
-def _put(path: Path, text: str) -> None:
-    chained = path.with_name(path.name + CHAINED_SUFFIX)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, newline="\n")
-        temporary.chmod(0o755)
-        if os.path.lexists(path) and _own_version(path) is None:
-            if os.path.lexists(chained):
-                raise UsageError(str(chained), f"is there already, and {path.name} is no hook of recstore's", _BOTH)
-            path.rename(chained)
-        temporary.replace(path)
-    except OSError as error:
-        raise GitError(str(path), f"cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-_BOTH: Final = "Make one hook of the two, or remove one; nothing was changed."
-
-
-def _remove(path: Path) -> None:
-    chained = path.with_name(path.name + CHAINED_SUFFIX)
-    try:
-        if os.path.lexists(chained):
-            chained.replace(path)
-        else:
-            path.unlink()
-    except OSError as error:
-        raise GitError(str(path), f"cannot be removed: {error.strerror}") from error
-
-
-def _drivers(python: str) -> dict[str, str]:
+def driver_settings(python: str) -> dict[str, str]:
     """Return the settings for the merge of manifests and for reading diffs of blobs.
+
+    With -P, Python imports nothing that happens to lie in the folder that Git runs it in.
 
     Source: gitattributes(5), "Defining a custom merge driver" and "Performing text diffs of binary files".
     """
     quoted = "'" + python.replace("'", "'\\''") + "'"
     return {
         "recstore.python": python,
-        f"merge.{_DRIVER}.name": "recstore manifests, entry by entry",
-        f"merge.{_DRIVER}.driver": f"{quoted} -m recstore merge-driver %O %A %B %P",
-        f"diff.{_DRIVER}.textconv": f"{quoted} -m recstore textconv",
-        f"diff.{_DRIVER}.cachetextconv": "true",
+        "merge.recstore.name": "recstore manifests, entry by entry",
+        "merge.recstore.driver": f"{quoted} -P -m recstore merge-driver %O %A %B %P",
+        "diff.recstore.textconv": f"{quoted} -P -m recstore textconv",
+        "diff.recstore.cachetextconv": "true",
     }
+
+
+def _state(git: Git, place: HookPlace, name: str) -> HookState:
+    file = HookFile(place.folder, name)
+    state: State = file.state
+    note = ""
+    if state == "installed" and place.kind != "folder":
+        note = _why_not_run(git, place, name)
+        state = "disabled" if note else state
+    elif not file.is_own and any(HookFile(other, name).is_own for other in place.others):
+        state, note = "disabled", _elsewhere(place)
+    return HookState(name, str(file.path), state, file.is_chained, note)
+
+
+def _why_not_run(git: Git, place: HookPlace, name: str) -> str:
+    """Return why Git does not run a hook that is not where it looks by itself, "" if it does."""
+    if place.kind == "husky":
+        script, line = called_from(place, name)
+        is_called = (
+            script.is_file() and f"/{name}" in script.read_text(errors="replace").partition(place.folder.name)[2]
+        )
+        return "" if is_called else f"add to {script}: {line}"
+    wanted = hook_settings()
+    for setting in (f"hook.recstore-{name}.event", f"hook.recstore-{name}.command"):
+        if wanted[setting] not in git.configured(setting)[-1:]:
+            return f"{setting} is not set; `recstore hooks install` sets it"
+    for setting in (f"hook.recstore-{name}.enabled", f"hook.{name}.enabled"):
+        if git.text("config", "--type=bool", "--get", setting, accept=(0, 1)) == "false":
+            return f"{setting} is false"
+    return ""
+
+
+def _elsewhere(place: HookPlace) -> str:
+    if place.kind == "folder" and place.setting:
+        return f"core.hooksPath = {place.setting} leads elsewhere; `recstore hooks install` installs there"
+    return "installed where Git does not look now; `recstore hooks install` mends that"
+
+
+def _clear(folders: tuple[Path, ...]) -> None:
+    for folder in folders:
+        for name in HOOKS:
+            HookFile(folder, name).take_away()
+        if folder.name == OWN_FOLDER and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _unset(git: Git, setting: str) -> None:
+    git.run("config", "--local", "--unset-all", setting, accept=(0, 5))  # 5: it was not set
+
+
+def _forget_texts(git: Git) -> None:
+    if git.says_yes("rev-parse", "--quiet", "--verify", _CACHED_TEXTS):
+        git.run("update-ref", "-d", _CACHED_TEXTS)

@@ -32,7 +32,7 @@ def pushed_spans(repository: Repository, lines: str, remote: str = "") -> Iterat
     Source: githooks(5), pre-push.
     """
     for line in filter(str.strip, lines.splitlines()):
-        fields = line.split(" ")
+        fields = line.rsplit(" ", _FIELDS - 1)  # the first, what was asked to be pushed, may hold spaces
         if len(fields) != _FIELDS:
             raise UsageError("standard input", f"{line[:80]!r} is no line of a pre-push hook", _HOW)
         name, local, _, known = fields
