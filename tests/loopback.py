@@ -58,7 +58,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(b"")
 
     def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers.get("content-length") or 0)))
+        self._answer(b"".join(self._body()))
+
+    def _body(self) -> Iterator[bytes]:
+        if self.headers.get("transfer-encoding") != "chunked":
+            yield self.rfile.read(int(self.headers.get("content-length") or 0))
+            return
+        while length := int(self.rfile.readline(), 16):
+            yield self.rfile.read(length + 2)[:-2]
+        self.rfile.readline()
 
     def _answer(self, body: bytes) -> None:
         self.upstream.requests.append((self.command, self.path))

@@ -41,7 +41,7 @@ def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
             raise ReplayMiss(
                 session.scope_id or "(outside any test)",
                 f"would connect to {address[0]}:{address[1]} with a client that recstore does not intercept",
-                "Use httpx, requests, urllib3 or http.client, or run the test with --recstore=live.",
+                "Use httpx, requests, urllib3, aiohttp or http.client, or run the test with --recstore=live.",
             )
         return original(self, address)
 

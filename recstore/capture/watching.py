@@ -18,6 +18,7 @@ Undo: TypeAlias = Callable[[], None]
 _PATCHES: Final = {
     "httpx": "recstore.capture.httpx",
     "httpx2": "recstore.capture.httpx",
+    "aiohttp": "recstore.capture.aiohttp",
     "http.client": "recstore.capture.http_client",
     "urllib3.connection": "recstore.capture.http_client",
     "socket": "recstore.capture.sockets",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import requests
@@ -78,6 +79,16 @@ def of_async_httpx(module: Any) -> Ask:
     return lambda url: asyncio.run(asked(url))
 
 
+def of_aiohttp(url: str) -> Any:
+    """Ask with aiohttp."""
+
+    async def asked() -> Any:
+        async with aiohttp.ClientSession() as client, client.post(url, json={"q": 1}) as response:
+            return response.status, await response.read(), response.headers.get("content-type")
+
+    return asyncio.run(asked())
+
+
 def of_requests(url: str) -> Any:
     """Ask with requests."""
     with requests.Session() as session:
@@ -123,6 +134,7 @@ CLIENTS: dict[str, Ask] = {
     "httpx async": of_async_httpx(httpx),
     "httpx2": of_httpx(httpx2),
     "httpx2 async": of_async_httpx(httpx2),
+    "aiohttp": of_aiohttp,
     "requests": of_requests,
     "urllib3": of_urllib3,
     "urllib": of_urllib,
