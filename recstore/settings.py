@@ -7,6 +7,7 @@
     share = false                                   `record-if-missing` takes any test's answer, not only the one there is
     repeat_last = false                             the last answer to a request serves every further one
     timing = false                                  streams are recorded and replayed with their pauses
+    passthrough = ["http://127.0.0.1:*"]            requests that are none of recstore's: base URLs, `*` within a part
 
     [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
     ollama = ["http://localhost:11434", "http://ollama:11434"]
@@ -65,6 +66,7 @@ class Settings:
     share: bool = False
     repeat_last: bool = False
     timing: bool = False
+    passthrough: tuple[str, ...] = ()
     redact: Redaction = field(default_factory=Redaction)
 
 
@@ -190,6 +192,13 @@ def _parse_tests(value: Any, subject: str) -> tuple[str, ...]:
     return _texts(value, "tests", subject)
 
 
+def _parse_passthrough(value: Any, subject: str) -> tuple[str, ...]:
+    bases = _texts(value, "passthrough", subject)
+    for base in bases:
+        _check_base(base, "passthrough", subject)
+    return bases
+
+
 def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
@@ -242,6 +251,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
         "share": _switch("share"),
         "repeat_last": _switch("repeat_last"),
         "timing": _switch("timing"),
+        "passthrough": _parse_passthrough,
         "redact": _parse_redact,
     }
 )

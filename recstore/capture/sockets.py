@@ -13,6 +13,7 @@ from typing import Any
 from recstore.errors import ReplayMiss
 from recstore.session.active import current
 from recstore.session.modes import Mode
+from recstore.session.passing import is_address_of
 
 __all__ = ["patch"]
 
@@ -37,11 +38,13 @@ def patch(module: ModuleType) -> Callable[[], None]:
 def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
     def connect(self: Any, address: Any) -> Any:
         session = current()
-        if session is not None and session.mode is Mode.REPLAY and _is_outside(address):
+        if session is None or session.mode is not Mode.REPLAY or not _is_outside(address):
+            return original(self, address)
+        if not is_address_of(str(address[0]), session.passed_hosts):
             raise ReplayMiss(
                 session.scope_id or "(outside any test)",
                 f"would connect to {address[0]}:{address[1]} with a client that recstore does not intercept",
-                "Use httpx, requests, urllib3, aiohttp or http.client, or run the test with --recstore=live.",
+                "Use httpx, requests, urllib3, aiohttp or http.client, run the test with --recstore=live, or set `passthrough`.",
             )
         return original(self, address)
 

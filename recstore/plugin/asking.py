@@ -27,7 +27,7 @@ __all__ = ["MARKER", "asks", "session_for"]
 MARKER: Final = "recstore"
 """The name of the marker, and of the fixture."""
 
-_OPTIONS: Final = ("repeat_last", "share", "timing")
+_OPTIONS: Final = ("passthrough", "repeat_last", "share", "timing")
 """Settings that a marker may replace."""
 
 

@@ -17,6 +17,7 @@ from recstore.session.kept import LiveAnswer
 from recstore.session.listening import Listener
 from recstore.session.minted import Names
 from recstore.session.modes import ACTIONS, Action, Finding, Mode
+from recstore.session.passing import host_of, is_let_through
 from recstore.session.recordings import Recordings, Time
 from recstore.session.report import SessionReport, with_recordings
 from recstore.session.sent import Sent, read_request
@@ -50,6 +51,7 @@ class Session:
         self.settings = settings
         self.scope_id = scope_id
         self.mode = mode
+        self.passed_hosts: set[str] = set()
         self._names: Names = Names(scope_id, [parent._names for parent in parents])  # noqa: SLF001 - its own class
         self._recordings = Recordings(store, settings.rules, scope_id)
         self._live = Listener(self._names, settings.redact, time.monotonic if settings.timing else None)
@@ -70,6 +72,9 @@ class Session:
         Raises: ReplayMiss: there is no recording. Damage, ManifestConflict, NewerVersion, NotInStore: it cannot be used.
         """
         if self.mode is Mode.LIVE or (self._is_over and self.mode is not Mode.REPLAY):
+            return None
+        if self.settings.passthrough and is_let_through(request.url, self.settings.passthrough):
+            self.passed_hosts.add(host_of(request.url))
             return None
         self._live.hear(request)
         sent = read_request(request, self.settings.upstreams, self.settings.redact, self._names)

@@ -1,0 +1,58 @@
+"""`passthrough`: some requests are none of recstore's, in any mode."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import recstore
+from recstore.capture import install, uninstall
+from recstore.store import Store
+from tests.loopback import serving
+
+
+@pytest.fixture(autouse=True)
+def _intercepted() -> Iterator[None]:
+    install()
+    yield
+    uninstall()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with a store and a setting."""
+    Store.create(tmp_path)
+    text = 'passthrough = ["http://127.0.0.1:*/own", "http://192.0.2.1"]\n'
+    (tmp_path / "recstore.toml").write_text(text)
+    return tmp_path
+
+
+def test_they_go_through_while_others_are_replayed(project: Path) -> None:
+    """The server sees them every time; nothing of them is stored."""
+    with serving() as upstream:
+        asked = []
+        for mode in ("record", "replay"):
+            with recstore.use("a test", mode=mode, project=project) as used:
+                asked += [httpx.get(f"{upstream.base}/{path}").json()["number"] for path in ("own/x", "paid")]
+
+    assert used.report is not None
+    assert [1, 2, 3, 2] == asked
+    assert ["/own/x", "/paid", "/own/x"] == [path for _, path in upstream.requests]
+    manifest = Store.open(project).manifest("a test")
+    assert manifest is not None
+    assert 1 == len(manifest.entries)
+
+
+def test_their_hosts_are_let_through_the_guard_of_sockets(project: Path) -> None:
+    """A connection that such a request needs is not taken for one of an unknown client; it fails by itself."""
+    with recstore.use("a test", project=project), httpx.Client(timeout=0.2) as client, socket.socket() as plain:
+        with pytest.raises(recstore.errors.ReplayMiss):
+            plain.connect(("192.0.2.1", 80))
+        with pytest.raises(RuntimeError, match="a test may not connect"):  # the guard of these tests
+            client.get("http://192.0.2.1/x")
+        with pytest.raises(RuntimeError, match="a test may not connect"):
+            plain.connect(("192.0.2.1", 80))
