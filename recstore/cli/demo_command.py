@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.terminal import say
+from recstore.demo.upstream import serving
 from recstore.errors import GitError, RecstoreError
 
 __all__ = ["command"]
@@ -24,8 +25,9 @@ __all__ = ["command"]
 def command(keep: Path | None) -> None:
     """See the whole thing work, offline, in a scratch Git repository.
 
-    Imports a handful of recordings that come with the package, finds, shows, verifies and exports them; then
-    removes a test before a commit, and mends a push that would have missed a recording.
+    Records a streamed chat with a server on this machine, replays it without, and renames its test for nothing. Imports
+    a handful of recordings that come with the package, finds, shows, verifies and exports them; then removes a test
+    before a commit, and mends a push that would have missed a recording.
     """
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="recstore-demo-") as folder:
@@ -42,18 +44,44 @@ class _Tour:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._base_url = ""
 
     def run(self) -> None:
         with as_file(files("recstore.demo") / "project") as project:
             shutil.copytree(project, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        recordings = sorted(self.folder.glob("tests/recordings/*.json"))
-        self._title(f"A project whose recorder left {len(recordings)} JSON files")
+        self._begin()
+        self._record_and_replay()
+        self._import()
+        self._commit()
+        self._remove_a_test()
+        self._push_too_little()
+
+    def _begin(self) -> None:
+        self._title("A project, once")
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("config", "user.name", "Demo")
         self._git("config", "user.email", "demo@localhost")
         self._git("init", "--quiet", "--bare", ".git/remote.git")
         self._git("remote", "add", "origin", ".git/remote.git")
         self._recstore("init")
+
+    def _record_and_replay(self) -> None:
+        self._title("A test asks a model, live; a server on this machine, the demo upstream, stands for one that costs")
+        with serving() as upstream:
+            self._base_url = upstream.base_url
+            self._python("tests/test_chat.py", "record")
+        click.echo(f"The demo upstream had {upstream.requests} request. It is stopped now.")
+        self._title("The same test again: no server, no key, the same events")
+        self._python("tests/test_chat.py", "replay")
+        self._title("The test gets another name: nothing is paid again")
+        path = self.folder / "tests/test_chat.py"
+        path.write_text(path.read_text().replace("test_greeting", "test_hello"))
+        self._recstore("mv", "tests/test_chat.py::test_greeting", "tests/test_chat.py::test_hello")
+        self._python("tests/test_chat.py", "replay")
+
+    def _import(self) -> None:
+        recordings = sorted(self.folder.glob("tests/recordings/*.json"))
+        self._title(f"Another recorder left {len(recordings)} JSON files")
         self._recstore("import", "tests")
         self._title("What is there, by test and by request")
         self._recstore("ls")
@@ -62,15 +90,15 @@ class _Tour:
         self._recstore("verify")
         self._recstore("export", "exported")
         self._compare(recordings)
+
+    def _commit(self) -> None:
         self._title("Into Git")
         self._recstore("stats")
         self._recstore("hooks", "install")
-        self._git("add", ".recstore", "tests/test_planets.py")
+        self._git("add", ".recstore", "tests/test_chat.py", "tests/test_planets.py")
         self._git("commit", "--quiet", "-m", "Recordings")
         self._git("log", "--oneline", "--stat", "--format=%s", "--", ".recstore/tests")
         self._git("push", "--quiet", "--set-upstream", "origin", "main")
-        self._remove_a_test()
-        self._push_too_little()
 
     def _remove_a_test(self) -> None:
         self._title("A test is removed: the commit takes its recordings along, and nothing is lost")
@@ -103,6 +131,9 @@ class _Tour:
     def _title(self, text: str) -> None:
         click.echo("\n" + click.style(f"== {text}", bold=True))
 
+    def _python(self, *arguments: str) -> None:
+        self._run("python", [sys.executable, *arguments], arguments)
+
     def _recstore(self, *arguments: str) -> None:
         self._run("recstore", [sys.executable, "-m", "recstore", *arguments], arguments)
 
@@ -112,6 +143,7 @@ class _Tour:
     def _run(self, program: str, command: list[str], shown: tuple[str, ...], *, is_refused: bool = False) -> None:
         click.echo("\n" + click.style(f"$ {program} {' '.join(shown)}", fg="cyan"))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECSTORE_"))}
+        environment["DEMO_UPSTREAM"] = self._base_url
         sys.stdout.flush()
         try:
             done = subprocess.run(command, cwd=self.folder, env=environment, check=False)  # noqa: S603 - our own words

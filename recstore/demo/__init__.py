@@ -1,1 +1,1 @@
-"""A small project with recordings of its own, which `recstore demo` imports. Invented; nobody's data."""
+"""A small project with recordings of its own, which `recstore demo` works on, and the server that it asks. All invented."""

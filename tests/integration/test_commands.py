@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from recstore import demo
 from recstore.cli.main import COMMANDS
+from recstore.demo.upstream import serving
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.names import blob_path
@@ -19,8 +23,6 @@ from tests.generator import write_recordings
 
 def recstore(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a recstore command in `folder`."""
-    import os
-
     command = [sys.executable, "-m", "recstore", *arguments]
     variables = {**os.environ, **environment}
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -236,8 +238,38 @@ def test_the_demo_runs_and_leaves_nothing_unless_told(tmp_path: Path) -> None:
 
     assert 0 == done.returncode, done.stderr
     assert "6 of 6 exported files equal their source" in done.stdout
+    assert "The demo upstream had 1 request." in done.stdout
+    assert 3 == done.stdout.count("Hello, world. This answer was paid for once.")
     assert 0 == recstore(tmp_path / "here", "verify").returncode
     assert 2 == recstore(tmp_path, "demo", "--keep", "here").returncode
+
+
+def test_the_demo_needs_no_client_of_openai(tmp_path: Path) -> None:
+    """Where openai is not installed, the demo's test asks with urllib3, live and again."""
+    shutil.copytree(Path(demo.__file__).parent / "project/tests", tmp_path / "tests")
+    assert 0 == recstore(tmp_path, "init").returncode
+    code = (
+        "import importlib.util, runpy\n"
+        "find_spec = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'openai' else find_spec(name)\n"
+        "runpy.run_path('tests/test_chat.py', run_name='__main__')\n"
+    )
+    seen = []
+    with serving() as upstream:
+        for mode in ("record", "replay"):
+            environment = {
+                **os.environ,
+                "DEMO_UPSTREAM": upstream.base_url,
+                "PYTHONPATH": str(Path(demo.__file__).parents[2]),
+            }
+            command = [sys.executable, "-c", code, mode]
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert 0 == done.returncode, done.stderr
+            seen.append(done.stdout)
+
+    assert 1 == upstream.requests
+    assert seen[0] == seen[1]
+    assert "by urllib3" in seen[0]
 
 
 def test_nothing_heavy_is_imported_for_the_version() -> None:

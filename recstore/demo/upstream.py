@@ -1,0 +1,75 @@
+"""The demo upstream: a server on this machine that streams one chat answer, as an OpenAI-compatible service does.
+
+It stands for a service that costs money in `recstore demo`, and counts what it is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+__all__ = ["Upstream", "serving"]
+
+_WORDS: Final = ("Hello", ", world", ". This", " answer", " was", " paid", " for", " once", ".")
+_PAUSE_S: Final = 0.05
+
+
+class Upstream:
+    """The running server: its base URL, and how many requests it has answered."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.requests = 0
+
+
+@contextmanager
+def serving() -> Iterator[Upstream]:
+    """Run the demo upstream on a free port of this machine until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}/v1")
+    server.upstream = upstream  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield upstream
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        """Stream the answer."""
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        upstream: Upstream = self.server.upstream  # type: ignore[attr-defined]
+        upstream.requests += 1
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        head = {"id": f"chatcmpl-{time.time_ns()}", "object": "chat.completion.chunk", "created": int(time.time())}
+        for word in _WORDS:
+            self._send({**head, "model": request["model"], "choices": [{"index": 0, "delta": {"content": word}}]})
+            time.sleep(_PAUSE_S)
+        usage = {"prompt_tokens": 8, "completion_tokens": len(_WORDS), "total_tokens": 8 + len(_WORDS)}
+        self._send({**head, "model": request["model"], "choices": [], "usage": usage})
+        self._chunk(b"data: [DONE]\n\n")
+        self._chunk(b"")
+
+    def _send(self, event: dict[str, Any]) -> None:
+        self._chunk(b"data: %b\n\n" % json.dumps(event).encode())
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.flush()
