@@ -27,9 +27,9 @@ class Upstream:
 
 
 @contextmanager
-def serving() -> Iterator[Upstream]:
-    """Run the server until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def serving(port: int = 0) -> Iterator[Upstream]:
+    """Run the server until the block ends, on a port that is free if none is named."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.daemon_threads = True
     upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}")
     server.upstream = upstream  # type: ignore[attr-defined]
