@@ -100,7 +100,7 @@ def parse_settings(table: Mapping[str, Any], subject: str) -> Settings:
 
 
 def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
-    own, shared = _read_toml(project / _OWN_FILE), _read_toml(project / _SHARED_FILE)
+    own, shared = _read_toml(f"{project}/{_OWN_FILE}"), _read_toml(f"{project}/{_SHARED_FILE}")
     tools = (shared or {}).get("tool")
     table = tools.get("recstore") if isinstance(tools, dict) else None
     if own is not None and table is not None:
@@ -116,13 +116,15 @@ def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
     return str(project / _SHARED_FILE), table or {}
 
 
-def _read_toml(path: Path) -> dict[str, Any] | None:
+def _read_toml(place: str) -> dict[str, Any] | None:
+    path = place.removeprefix("./")
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(str(path), f"cannot be read: {error.strerror}") from error
+        raise UsageError(path, f"cannot be read: {error.strerror}") from error
     if data.startswith(b"\xef\xbb\xbf"):
         raise UsageError(f"{path}:1", "begins with a byte order mark", "Save it as UTF-8 without one.")
     try:
@@ -130,7 +132,7 @@ def _read_toml(path: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}", f"is not UTF-8: byte {data[error.start]:#04x}") from error
-    return _parse_toml(text, str(path))
+    return _parse_toml(text, path)
 
 
 def _parse_toml(text: str, subject: str) -> dict[str, Any]:

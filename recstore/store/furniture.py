@@ -24,9 +24,9 @@ The tests replay them instead of calling the real services. Commit this folder.
 _GITATTRIBUTES: Final = """\
 # Written by recstore. Blobs are named by the hash of their bytes: Git must neither convert nor merge them.
 # `recstore hooks install` sets the drivers up; without them Git merges and shows the files as text.
-blobs/** -text -merge linguist-generated diff=recstore
-tests/** text eol=lf merge=recstore
-shared/** text eol=lf merge=recstore
+blobs/** -text -ident -filter -merge linguist-generated diff=recstore
+tests/** -filter text eol=lf merge=recstore
+shared/** -filter text eol=lf merge=recstore
 """
 
 _GITIGNORE: Final = """\

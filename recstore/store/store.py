@@ -6,6 +6,7 @@ nothing else: the manifest's path follows from the test's id, a blob's path from
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -49,8 +50,8 @@ class Store:
         Raises: NotInStore: there is none.
         """
         for folder in (path / FOLDER, path):
-            has_mark = (folder / "blobs").is_dir() or (folder / ".gitattributes").is_file()
-            if has_mark and folder.resolve().name == FOLDER:
+            has_mark = os.path.isdir(f"{folder}/blobs") or os.path.isfile(f"{folder}/.gitattributes")
+            if has_mark and ((folder.name == FOLDER and not folder.is_symlink()) or folder.resolve().name == FOLDER):
                 return cls(Directory(folder))
         raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.git_rows import git_rows
+from tests.bench.replay_rows import plugin_import_ms, replay_rows
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "llama-stack-2025-10-22"
 REPEATS = int(os.environ.get("BENCH_REPEATS", "7"))
@@ -61,7 +62,7 @@ class Row:
         """Return the row of the table."""
         ratio = self.ours_s / self.theirs_s
         mark = "" if ratio <= self.goal else "  <-- over"
-        return f"{self.name:<28}{self.ours_s:>8.3f} s  {self.beside:<34}{self.theirs_s:>8.3f} s  {ratio:>6.2f}  (at most {self.goal:g}){mark}"
+        return f"{self.name:<34}{1000 * self.ours_s:>10.2f} ms  {self.beside:<34}{1000 * self.theirs_s:>10.2f} ms  {ratio:>6.2f}  (at most {self.goal:g}){mark}"
 
 
 def main() -> None:
@@ -74,6 +75,10 @@ def main() -> None:
         for row in rows(folder, source):
             print(row, flush=True)
         sizes(folder, source)
+        print("\nreplay, the server stopped")
+        for name, ours_s, beside, theirs_s, goal in replay_rows(folder / "replay", min(REPEATS, 3)):
+            print(Row(name, ours_s, beside, theirs_s, goal), flush=True)
+        print(f"importing the pytest plugin: {plugin_import_ms():.1f} ms (at most 5)")
         print(f"\n{SCALE:,} recordings, committed")
         for name, ours_s, beside, theirs_s, goal in git_rows(folder, SCALE, REPEATS):
             print(Row(name, ours_s, beside, theirs_s, goal), flush=True)

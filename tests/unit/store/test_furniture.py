@@ -18,9 +18,9 @@ def test_a_store_explains_itself_to_people_and_to_git() -> None:
 @pytest.mark.parametrize(
     ("pattern", "attributes"),
     [
-        ("blobs/**", {"-text", "-merge", "linguist-generated", "diff=recstore"}),
-        ("tests/**", {"text", "eol=lf", "merge=recstore"}),
-        ("shared/**", {"text", "eol=lf", "merge=recstore"}),
+        ("blobs/**", {"-text", "-ident", "-filter", "-merge", "linguist-generated", "diff=recstore"}),
+        ("tests/**", {"-filter", "text", "eol=lf", "merge=recstore"}),
+        ("shared/**", {"-filter", "text", "eol=lf", "merge=recstore"}),
     ],
 )
 def test_git_is_told_to_leave_bytes_alone(pattern: str, attributes: set[str]) -> None:
