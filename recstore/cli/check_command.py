@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 import click
@@ -16,15 +16,15 @@ from recstore.cli.annotations import annotation
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
 from recstore.cli.terminal import counted, printable, say, show_json
-from recstore.errors import UsageError
+from recstore.errors import Damage, ManifestConflict, UsageError
 from recstore.git.checking import Checked, check_span, check_view, commit_view
-from recstore.git.findings import Finding, exit_code_of
+from recstore.git.findings import Finding, exit_code_of, unusable_manifest
 from recstore.git.mending import mend, with_remedies
 from recstore.git.pushes import Span, pushed_spans, range_span
 from recstore.git.repository import Repository
-from recstore.git.views import IndexView, WorkTreeView
+from recstore.git.views import WORK_TREE, IndexView, WorkTreeView
 from recstore.settings import Settings
-from recstore.store import Store
+from recstore.store import FOLDER, Store
 
 __all__ = ["command"]
 
@@ -43,8 +43,8 @@ class _Job:
 @click.command("check")
 @click.argument("remote", nargs=-1, metavar="[REMOTE] [URL]")
 @click.option("--staged", is_flag=True, help="Look at what Git is about to commit.")
-@click.option("--commit", "revision", default="", metavar="REV", help="Look at this commit.")
-@click.option("--range", "span", default="", metavar="A..B", help="Look at what B has and A has not.")
+@click.option("--commit", "revision", metavar="REV", help="Look at this commit.")
+@click.option("--range", "span", metavar="A..B", help="Look at what B has and A has not.")
 @click.option("--pre-push", is_flag=True, help="Look at what a push would send: its hook's standard input says what.")
 @click.option("--fix", is_flag=True, help="Put back what is missing here and Git has somewhere.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is wrong.")
@@ -77,6 +77,8 @@ def command(*, as_json: bool, **options: object) -> None:
 
 
 def _refuse_contradictions(options: dict[str, object]) -> None:
+    if "" in (options["revision"], options["span"]):  # a variable that is not set, in a script
+        raise UsageError("--commit or --range", "names nothing", "Leave it out to look at the work tree.")
     places = [name for name in ("staged", "revision", "span", "pre_push") if options[name]]
     if len(places) > 1:
         raise UsageError(
@@ -127,24 +129,26 @@ def _frameworks_line() -> str:
 
 
 def _loose(job: _Job) -> Iterator[Finding]:
-    """Yield the recordings in configured sources that no manifest came from."""
+    """Yield the files in configured sources that were not imported, or not as they are; or which manifests hide that."""
     if not job.settings.sources:
         return
-    from recstore.adapters.discovery import source_files
-    from recstore.store.origins import origin_path
+    from recstore.adapters.loose import loose_files
 
-    project = job.store.directory.root.parent
-    folders = tuple(found for source in job.settings.sources for found in sorted(Path(project).glob(source)))
-    known = {origin_path(entry.origin) for manifest in job.store.manifests() for entry in manifest.entries}
-    for file in source_files(folders, project):
-        if file.name not in known:
-            yield Finding("loose", "", file.name, f"recstore import {file.name}", file.name)
+    manifests, unusable = [], []
+    for path in job.store.manifest_paths():
+        try:
+            manifests.append(job.store.read_manifest(path))
+        except (Damage, ManifestConflict) as error:
+            unusable.append(unusable_manifest(f"{FOLDER}/{path}", error, WORK_TREE))
+    yield from unusable
+    for name, is_known in [] if unusable else loose_files(job.store, job.settings, manifests):
+        yield Finding("changed" if is_known else "loose", "", name, f"recstore import {shlex.quote(name)}", name)
 
 
 def _is_let_through(repository: Repository) -> bool:
     if os.environ.get(SKIP_VARIABLE, "") not in ("", "0"):
         return True
-    return repository.git.configured(SKIP_SETTING)[-1:] in (("true",), ("1",), ("yes",), ("on",))
+    return any(value.lower() in ("true", "1", "yes", "on") for value in repository.git.configured(SKIP_SETTING)[-1:])
 
 
 @dataclass(frozen=True, slots=True)

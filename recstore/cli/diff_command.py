@@ -17,9 +17,11 @@ from recstore.cli.diff_words import Question, chosen_tests, read_words, selected
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
 from recstore.cli.terminal import printable, say_error
+from recstore.errors import UsageError
 from recstore.git.diffing import Diff, diff_entries, diff_sides
 from recstore.git.repository import Repository
 from recstore.git.sides import FilesSide
+from recstore.git.views import IndexView
 from recstore.store import Store
 
 __all__ = ["command"]
@@ -51,6 +53,7 @@ class _WithTests(click.Command):
 
 @click.command("diff", cls=_WithTests)
 @click.argument("words", nargs=-1, metavar="[WHAT]...")
+@click.option("--staged", is_flag=True, help="Compare with what Git is about to commit, not with the work tree.")
 @click.option("--all", "shows_all", is_flag=True, help="Unfold what differs at every call: ids, times, token counts.")
 @click.option("--full", is_flag=True, help="Show long texts to their end.")
 @click.option("--stat", is_flag=True, help="One line for each test.")
@@ -62,6 +65,7 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
     \b
     recstore diff                    HEAD with the work tree
     recstore diff REV [REV]          a commit with the work tree, or two commits
+    recstore diff --staged [REV]     HEAD, or a commit, with what Git is about to commit
     recstore diff main...            what this branch has changed since it left main
     recstore diff [REV...] -- TEST   the same, of some tests alone
     recstore diff TEST TEST          two tests that are here
@@ -73,7 +77,7 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
     store, _ = open_project()
     with open_repository(store) as repository:
         question = read_words(store, repository, words, click.get_current_context().meta.get(_TESTS))
-        diff = _answer(store, repository, question)
+        diff = _answer(store, repository, question, is_staged=flags["staged"])
     _show(diff, flags)
     problems = [problem for test in diff.tests for problem in test.problems]
     for problem in problems:
@@ -84,8 +88,10 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _answer(store: Store, repository: Repository, question: Question) -> Diff:
-    files = FilesSide(store, repository)
+def _answer(store: Store, repository: Repository, question: Question, *, is_staged: bool) -> Diff:
+    if is_staged and (question.is_pair or question.new is not None):
+        raise UsageError("--staged", "compares one commit with Git's index", "recstore diff --staged [REV] [-- TEST]")
+    files = IndexView(repository) if is_staged else FilesSide(store, repository)
     if question.is_pair:
         old, new = selected_pair(store, question.tests)
         names = zip(question.tests, ([one.entry for one in selected] for selected in (old, new)), strict=True)

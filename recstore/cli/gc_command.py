@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Final
 
 import click
@@ -70,11 +71,11 @@ def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
             printable(f"keep     {size(kept.size_bytes):>8}  {short_path(kept.path)}  needed by {kept.protector}")
         )
     for old, new in plan.offers:
-        say(f"Renamed? Then: recstore mv '{old}' '{new}'")
+        say(f"Renamed? Then: {shlex.join(('recstore', 'mv', old, new))}")
     for test in [] if plan.options.removes_unserved else plan.unserved:
         say(f"unserved: {test.unserved} of {counted(test.entries, 'entry', 'entries')} of {test.test_id} (--unserved)")
     for path in outcome.left if outcome is not None else ():
-        say(f"{FOLDER}/{path} has changed meanwhile and stays.")
+        say(f"{FOLDER}/{path} has changed meanwhile, or is gone: left alone.")
     click.echo(_summary(plan, outcome, days))
     if outcome is not None and _has_gone(outcome):
         say("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")

@@ -6,6 +6,7 @@ import click
 
 from recstore.cli.project import json_option, open_project
 from recstore.cli.terminal import counted, printable, show_json
+from recstore.errors import UsageError
 from recstore.store.moving import Move, execute_moves, plan_moves
 
 __all__ = ["command"]
@@ -22,6 +23,8 @@ def command(old: str, new: str, *, dry_run: bool, as_json: bool) -> None:
     OLD is a test (with its parameters or for all of them), a class, a file or a folder; a `*` in it stands for any
     characters, and NEW has as many. Only manifests are rewritten; no blob changes.
     """
+    if not new.strip("./"):
+        raise UsageError(repr(new), "is no name for a test", "Say what it is called now: recstore mv OLD NEW")
     store, _ = open_project()
     moves = plan_moves(store, old, new)
     if not dry_run:

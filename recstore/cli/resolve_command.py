@@ -8,7 +8,7 @@ from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
 from recstore.cli.terminal import counted, printable, say, show_json
 from recstore.errors import ManifestConflict, UsageError
-from recstore.git.resolving import Choice, Settled, carry_out, conflicts, settle, sides, wanted_by
+from recstore.git.resolving import Choice, Settled, carry_out, conflicts, named, settle, sides
 from recstore.store import FOLDER
 
 __all__ = ["command"]
@@ -22,21 +22,23 @@ __all__ = ["command"]
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would become of each, and change nothing.")
 @json_option
 def command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: bool) -> None:
-    """Settle manifests in conflict, all or those of TEST, and stage them. Blobs in conflict need no choice.
+    """Settle manifests in conflict, all or those of TEST (or at its path), and stage them. Blobs in conflict need no choice.
 
     Without a choice, what both sides agree on is settled, and the rest listed. What is not taken stays in history.
+    A manifest that was recorded again in the work tree since is kept as it is.
     """
     choice = _choice(options)
     store, _ = open_project()
     with open_repository(store) as repository:
-        settled = [settle(one, choice) for one in conflicts(store, repository) if wanted_by(tests)(one)]
+        settled = [settle(one, choice) for one in named(conflicts(store, repository), tests)]
         healed = () if dry_run else carry_out(store, repository, settled)
         ours, theirs = sides(repository)
     left = [one for one in settled if one.is_open]
     if as_json:
-        show_json({"dry_run": dry_run, "settled": [_as_json(one) for one in settled], "healed": healed})
+        rows = [_as_json(one) for one in settled]
+        show_json({"dry_run": dry_run, "ours": ours, "theirs": theirs, "settled": rows, "healed": healed})
     else:
-        _show(settled, (ours, theirs))
+        _show(settled, (ours, theirs), dry_run=dry_run)
     if left:
         raise click.exceptions.Exit(ManifestConflict.exit_code)
 
@@ -50,13 +52,15 @@ def _choice(options: dict[str, bool]) -> Choice:
     return named[0] if named else ""
 
 
-def _show(settled: list[Settled], names: tuple[str, str]) -> None:
+def _show(settled: list[Settled], names: tuple[str, str], *, dry_run: bool) -> None:
     for one in settled:
         click.echo(printable(f"{'open' if one.is_open else 'settled':<8} {one.test_id}: {one.how}"))
     left = sum(one.is_open for one in settled)
     if left:
         say(f"ours is {names[0]}; theirs is {names[1]}.")
         say(f"{counted(left, 'manifest is', 'manifests are')} left: recstore resolve --ours, --theirs or --both [TEST]")
+    elif settled and dry_run:
+        say(f"{counted(len(settled), 'manifest')} would be settled and staged.")
     elif settled:
         say(
             f"{counted(len(settled), 'manifest')} settled and staged. Go on with `git commit` or `git rebase --continue`."

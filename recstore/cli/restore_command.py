@@ -29,12 +29,12 @@ __all__ = ["command"]
 @click.argument("what", metavar="[KEY|TEST]", default="")
 @click.option("--all", "everything", is_flag=True, help="All that the trash has, or with --from that commit.")
 @click.option("--list", "is_listing", is_flag=True, help="List what is in the trash.")
-@click.option("--from", "revision", default="", metavar="REV", help="Take it from this commit alone.")
+@click.option("--from", "revision", metavar="REV", help="Take it from this commit alone.")
 @click.option("--force", is_flag=True, help="Replace a manifest that is there and says something else.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing was missing.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be brought back, and write nothing.")
 @json_option
-def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **options: str | bool) -> None:
+def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **options: str | bool | None) -> None:
     """Bring back what gc, a merge or a hand has removed: a test, a recording, or what the tests here miss.
 
     Looks in Git's index, the trash, HEAD's history, every ref, and what reflogs remember. Without KEY or TEST it
@@ -42,12 +42,14 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
     """
     if what and everything:
         raise UsageError(what, "does not go with --all", "Name what is wanted, or say --all.")
+    if options["revision"] == "":
+        raise UsageError("--from", "names nothing", "Leave it out to look everywhere.")
     store, _ = open_project()
     with open_repository(store) as repository:
         if is_listing:
             _list(repository, as_json=as_json)
             return
-        wanted = RestoreOptions(str(options["revision"]), bool(options["force"]))
+        wanted = RestoreOptions(str(options["revision"] or ""), bool(options["force"]))
         plan = plan_restore(store, repository, EVERYTHING if everything else what, wanted)
     if not options["dry_run"]:
         execute_restore(store, plan)

@@ -26,8 +26,13 @@ def say(text: str = "") -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print `value` as one line of JSON on standard output."""
-    click.echo(orjson.dumps(value).decode())
+    """Print `value` as one line of JSON on standard output; letters that no UTF-8 has, of a file's name say, as escapes."""
+    try:
+        click.echo(orjson.dumps(value).decode())
+    except TypeError:
+        import json
+
+        click.echo(json.dumps(value))
 
 
 def say_error(error: RecstoreError) -> None:

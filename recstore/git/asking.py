@@ -1,7 +1,7 @@
 """Tests that ask for recordings: read from their source by parsing, never imported, never run.
 
-A test asks if it, its class or its module has pytest's marker `recstore` or `vcr`, or if its id fits one of the
-project's own patterns. One that is skipped whatever happens does not ask.
+A test asks if it, its class or its module has pytest's marker `recstore` or `vcr`, if it takes the fixture `recstore`, or if one of
+the project's own words stands for it. One that is skipped whatever happens, or not collected, does not ask.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from recstore.git.definitions import Function, parse_definitions
+from recstore.store.naming import is_named
 
 __all__ = ["Asking", "is_test_file", "tests_that_ask"]
 
 _MARKERS: Final = frozenset(("recstore", "vcr"))
+_FIXTURE: Final = "recstore"
 _SKIPPED: Final = "skip"
 
 
@@ -38,48 +40,78 @@ def is_test_file(path: str) -> bool:
 def tests_that_ask(path: str, source: bytes, patterns: Iterable[str]) -> Iterator[Asking]:
     """Yield the tests in the file `path` that ask for recordings; none where the file cannot be parsed.
 
-    A pattern is a folder, a file or a test's id, with the wildcards of a shell.
+    A pattern is a folder, a file or a test's id; `*` in it stands for any characters.
     """
     wanted = tuple(patterns)
     definitions = parse_definitions(source)
-    if definitions is None or not is_test_file(path):
+    if definitions is None or not is_test_file(path) or not _is_open(definitions.module):
         return
-    of_module = _module_markers(definitions.module)
+    of_module = _own_markers(definitions.module)
     classes = {node.name: node for node in ast.walk(definitions.module) if isinstance(node, ast.ClassDef)}
     for names, function in definitions.functions():
         owners = [classes[name] for name in names[:-1] if name in classes]
-        test_id = "::".join((path, *names))
-        if not _is_test(names):
+        if not (names[-1].startswith("test") and all(map(_is_collected, owners))):
             continue
-        markers = {*of_module, *_markers(function), *(marker for owner in owners for marker in _markers(owner))}
-        if _SKIPPED not in markers and (markers & _MARKERS or any(_fits(test_id, pattern) for pattern in wanted)):
+        test_id = "::".join((path, *names))
+        markers = {*of_module, *_markers(function), *(marker for owner in owners for marker in _class_markers(owner))}
+        asks = markers & _MARKERS or _takes_fixture(function) or any(is_named(test_id, word) for word in wanted)
+        if asks and _SKIPPED not in markers:
             yield Asking(test_id, function.lineno)
 
 
-def _is_test(names: tuple[str, ...]) -> bool:
-    return names[-1].startswith("test") and all(name.startswith("Test") for name in names[:-1])
+def _is_collected(owner: ast.ClassDef) -> bool:
+    """Return whether pytest, as it is configured by itself, takes the class for one with tests."""
+    if any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in owner.body):
+        return False
+    bases = (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in owner.bases)
+    return _is_open(owner) and (owner.name.startswith("Test") or any(base.endswith("TestCase") for base in bases))
 
 
-def _fits(test_id: str, pattern: str) -> bool:
-    plain = pattern.removeprefix("./").rstrip("/")
-    file = test_id.partition("::")[0]
-    return fnmatchcase(test_id, plain) or fnmatchcase(file, plain) or fnmatchcase(file, f"{plain}/*")
+def _is_open(scope: ast.Module | ast.ClassDef) -> bool:
+    """Return whether the scope does not say `__test__ = False`."""
+    return not any(isinstance(value, ast.Constant) and not value.value for value in _assigned(scope, "__test__"))
+
+
+def _takes_fixture(function: Function) -> bool:
+    """Return whether the test has the fixture `recstore` among its arguments, or says that it uses it."""
+    arguments = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    used = (
+        argument.value
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures"
+        for argument in decorator.args
+        if isinstance(argument, ast.Constant)
+    )
+    return _FIXTURE in {*used, *(argument.arg for argument in arguments)}
 
 
 def _markers(node: Function | ast.ClassDef) -> set[str]:
     return {name for decorator in node.decorator_list if (name := _marker(decorator))}
 
 
-def _module_markers(module: ast.Module) -> set[str]:
-    """Return the markers that `pytestmark = ...` gives every test of the module."""
+def _class_markers(owner: ast.ClassDef) -> set[str]:
+    return _markers(owner) | _own_markers(owner)
+
+
+def _own_markers(scope: ast.Module | ast.ClassDef) -> set[str]:
+    """Return the markers that `pytestmark = ...` gives every test of the scope."""
     found: set[str] = set()
-    for node in module.body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets
-        ):
-            values = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
-            found.update(name for value in values if (name := _marker(value)))
+    for value in _assigned(scope, "pytestmark"):
+        values = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+        found.update(name for one in values if (name := _marker(one)))
     return found
+
+
+def _assigned(scope: ast.Module | ast.ClassDef, name: str) -> Iterator[ast.expr]:
+    """Yield what the scope itself assigns to `name`."""
+    for node in scope.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+            if value is not None:
+                yield value
 
 
 def _marker(node: ast.expr) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Final
 
 from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError
 from recstore.git.asking import is_test_file, tests_that_ask
-from recstore.git.findings import Finding
+from recstore.git.findings import IGNORED, Finding, unusable_manifest
 from recstore.git.manifests import ManifestFacts, facts_of
 from recstore.git.program import decode_path
 from recstore.git.pushes import Span
@@ -22,6 +23,7 @@ from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.git.views import CommitView, View
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
+from recstore.store.directory import TEMPORARY_PREFIX
 from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name
 
 __all__ = ["OUTSIDE", "Checked", "check_span", "check_view", "commit_view"]
@@ -64,13 +66,17 @@ def check_span(store: Store, repository: Repository, span: Span, patterns: tuple
     """
     view = CommitView(repository, span.tip)
     checked = Checked(places=[f"{view.title} ({span.name})" if span.name else view.title])
-    changed = set(repository.changed_store_files(span.bases, span.tip, *MANIFEST_FOLDERS))
+    manifests = repository.changed_store_files(span.bases, span.tip, *MANIFEST_FOLDERS)
+    repository.fetch(manifests.values())
+    changed = set(manifests)
     changed.update(_naming(repository, span.tip, _removed_blobs(repository, span)))
     _check_manifests(view, sorted(changed), checked)
     _check_blobs(view, repository.changed_store_files(span.bases, span.tip, "blobs"), checked)
     _check_askers(view, _changed_tests(repository, span), patterns, checked)
     if span.tip == repository.head:
         _check_left_behind(store, view, checked)
+    left = {finding.test.partition("[")[0] for finding in checked.findings if finding.kind == "uncommitted"}
+    checked.findings -= {one for one in checked.findings if one.kind == "unrecorded" and one.test in left}
     return checked
 
 
@@ -97,11 +103,8 @@ def _facts(view: View, path: str, checked: Checked) -> ManifestFacts | None:
         return None
     try:
         facts = facts_of(data, subject)
-    except ManifestConflict:
-        checked.findings.add(Finding("conflict", "", subject, "recstore resolve", subject, 0, view.title))
-        return None
-    except Damage as error:
-        checked.findings.add(Finding("damage", "", subject, error.reason, subject, 0, view.title))
+    except (Damage, ManifestConflict) as error:
+        checked.findings.add(unusable_manifest(subject, error, view.title))
         return None
     if facts.test_id is not None and manifest_path(facts.test_id) != path:
         reason = f"it is the manifest of {facts.test_id}, whose place is {FOLDER}/{manifest_path(facts.test_id)}"
@@ -117,9 +120,18 @@ def _check_blobs(view: CommitView, blobs: dict[str, str], checked: Checked) -> N
         if name is None or path != blob_path(name):
             reason = "it has no blob's name, or lies in another folder than its name says"
             checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
-        elif view.repository.objects.has(oid) and digest_of(view.repository.objects.read(oid)) != name.digest:
-            reason = "its bytes do not fit its name"
+        elif reason := _damage(view.repository, oid, name):
             checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+
+
+def _damage(repository: Repository, oid: str, name: BlobName) -> str:
+    """Return what is wrong with a blob in Git, "" if nothing is, or if a partial clone has left it with its remote."""
+    try:
+        data = repository.objects.read(oid)
+    except GitError as error:
+        is_promised = repository.place.is_partial and not repository.objects.has(oid)
+        return "" if is_promised else f"{error.subject}: {error.reason}"
+    return "" if digest_of(data) == name.digest else "its bytes do not fit its name"
 
 
 def _removed_blobs(repository: Repository, span: Span) -> set[BlobName]:
@@ -180,22 +192,30 @@ def _changed_tests(repository: Repository, span: Span) -> list[str]:
         for path, oid in gone.items():
             with suppress(RecstoreError):
                 files.add(_file_of(facts_of(repository.objects.read(oid), path).test_id or ""))
-    return sorted(files - {""})
+    return sorted(file for file in files if file and not _is_inner(repository, span.tip, file))
+
+
+def _is_inner(repository: Repository, commit: str, file: str) -> bool:
+    """Return whether the file is in a project inside this one, with a store of its own."""
+    start = repository.place.project_prefix
+    folders = [str(folder) for folder in PurePosixPath(file).parents][:-1]
+    return any(repository.objects.lookup(commit, f"{start}{folder}/{FOLDER}") is not None for folder in folders)
 
 
 # -- what was left behind
 
-_UNTRACKED: Final = "??"
+_STATES: Final = {"??": "the work tree alone", "!!": IGNORED}
+"""Source: git-status(1), "Short Format"."""
 
 
 def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None:
     """Find tests that are pushed while the work tree has other recordings of them than the commit."""
     repository = view.repository
     folders = [f"{repository.prefix}{folder}" for folder in MANIFEST_FOLDERS]
-    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
+    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored")
     for line in repository.top.fields("status", *options, "--", *folders):
         state, path = line[:2], line[3:].removeprefix(repository.prefix)
-        data = store.directory.read(path)
+        data = None if f"/{TEMPORARY_PREFIX}" in path else store.directory.read(path)
         if data is None or data == view.read(path):
             continue
         try:
@@ -203,7 +223,7 @@ def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None
         except RecstoreError:
             continue
         if test_id is None or view.source(_file_of(test_id)) is not None:
-            where = "new" if state == _UNTRACKED else "changed"
+            where = _STATES.get(state, "the work tree, changed since")
             subject = f"{FOLDER}/{path}"
             checked.findings.add(
                 Finding("uncommitted", test_id or OUTSIDE, subject, "", _file_of(test_id or ""), 0, where)

@@ -10,11 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from recstore.git.program import encode_path
+from recstore.git.program import Git, encode_path
 from recstore.git.repository import Repository
 from recstore.git.states import stashes
+from recstore.store import FOLDER
 
-__all__ = ["HISTORY", "Copy", "commit_place", "find_protected", "path_versions", "protected_revisions", "versions"]
+__all__ = [
+    "HISTORY",
+    "Copy",
+    "commit_place",
+    "find_protected",
+    "path_versions",
+    "protected_revisions",
+    "versions",
+    "versions_elsewhere",
+]
 
 HISTORY: Final = (("--exclude=refs/recstore/*", "--all"), ("--exclude=refs/recstore/*", "--all", "--reflog"))
 """Options of `git log` for history beyond HEAD's: of every ref, then also of what a reflog remembers."""
@@ -46,7 +56,7 @@ def find_protected(repository: Repository, wanted: Mapping[str, frozenset[str]])
     """Return (path, object id) -> the place, a commit that Git protects, of those of `wanted` there is one for.
 
     `wanted` is path below the store's folder -> ids of the objects that it holds. Protected is what a ref or a
-    stash reaches, the trash and the reflogs left out, and only if the object is here.
+    stash reaches, the trash and the reflogs left out, and only if the object is here and whole.
 
     Raises: GitError: history cannot be read.
     """
@@ -81,13 +91,32 @@ def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[s
         yield replace(copy, path=copy.path[skipped:])
 
 
+def versions_elsewhere(repository: Repository, paths: Iterable[str]) -> Iterator[Copy]:
+    """Yield the versions that `paths`, files below the store's folder, have had in any store of all history.
+
+    The project may have been in another folder once. Paths alone tell blobs, whose names are hashes, and nothing else.
+
+    Raises: GitError: history cannot be read.
+    """
+    limits = list(paths)
+    if len(limits) > _FEW_PATHS:
+        limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
+    git = repository.top.varied(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
+    for copy in _logged(git, [f"**/{FOLDER}/{limit}" for limit in limits], HISTORY[-1]):
+        yield replace(copy, path=copy.path.rpartition(f"{FOLDER}/")[2])
+
+
 def path_versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[Copy]:
     """Yield the same for paths in the repository, which the copies name too.
 
     Raises: GitError: history cannot be read.
     """
+    return _logged(repository.top, paths, revisions)
+
+
+def _logged(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[Copy]:
     data = b"".join(encode_path(f"{line}\n") for line in ("--", *paths))
-    fields = iter(repository.top.fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
+    fields = iter(git.fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
     commit = ""
     for field in fields:
         text = field.lstrip("\n")
@@ -107,9 +136,9 @@ def _version(change: str, path: str, commit: str) -> Iterator[Copy]:
 def _take(
     repository: Repository, left: dict[str, set[str]], found: dict[tuple[str, str], str], copies: Iterable[Copy]
 ) -> None:
-    """Move what `copies` has, and what is here, from `left` to `found`."""
+    """Move what `copies` has, and what is here and whole, from `left` to `found`."""
     for copy in copies:
-        if copy.oid in left.get(copy.path, ()) and repository.objects.has(copy.oid):
+        if copy.oid in left.get(copy.path, ()) and repository.objects.is_whole(copy.oid):
             found[copy.path, copy.oid] = copy.place
             left[copy.path].discard(copy.oid)
             if not left[copy.path]:

@@ -21,6 +21,9 @@ _Scope: TypeAlias = ast.Module | ast.ClassDef
 _MAKERS: Final = frozenset({"globals", "locals", "vars", "setattr", "exec", "eval", "scenarios"})
 """Functions that put names into a module or a class where a parser does not see them (`scenarios`: pytest-bdd)."""
 
+_MAKING_ATTRIBUTES: Final = frozenset({"globals", "scenarios", "__dict__"})
+"""The same where they stand behind a dot; `model.eval()` and `monkeypatch.setattr()` are others."""
+
 
 class Presence(Enum):
     """Whether a test is still there: it is, it is not, or nothing can be concluded."""
@@ -35,19 +38,24 @@ class Definitions:
     """A parsed module."""
 
     module: ast.Module
-    _bound: dict[_Scope, dict[str, ast.stmt]] = field(default_factory=dict, compare=False)
+    _bound: dict[_Scope, dict[str, list[ast.stmt]]] = field(default_factory=dict, compare=False)
 
     def find(self, names: tuple[str, ...]) -> Presence:
         """Return whether the module may define what `names` lead to: classes, then a function."""
-        scope: _Scope = self.module
-        for name in names:
-            inner = self._bindings(scope).get(name)
-            if inner is None:
-                return Presence.UNKNOWN if self._is_open(scope, name) else Presence.GONE
-            if not isinstance(inner, ast.ClassDef):
-                return Presence.PRESENT  # a function, or what was imported or assigned: as far as a parser sees
-            scope = inner
-        return Presence.PRESENT
+        return self._find(self.module, names)
+
+    def _find(self, scope: _Scope, names: tuple[str, ...]) -> Presence:
+        if not names:
+            return Presence.PRESENT
+        found = {self._found(inner, names[1:]) for inner in self._bindings(scope).get(names[0], ())}
+        if Presence.PRESENT in found:
+            return Presence.PRESENT
+        is_unknown = Presence.UNKNOWN in found or (not found and self._is_open(scope, names[0]))
+        return Presence.UNKNOWN if is_unknown else Presence.GONE
+
+    def _found(self, inner: ast.stmt, names: tuple[str, ...]) -> Presence:
+        """Return the same for what a statement binds: a function, or what was imported or assigned, is as far as a parser sees."""
+        return self._find(inner, names) if isinstance(inner, ast.ClassDef) else Presence.PRESENT
 
     def function(self, names: tuple[str, ...]) -> Function | None:
         """Return the function that `names` lead to, where it stands in the file."""
@@ -57,10 +65,13 @@ class Definitions:
         """Yield every function of the module and of its classes, with the names that lead to it."""
         yield from _functions(self.module, ())
 
-    def _bindings(self, scope: _Scope) -> dict[str, ast.stmt]:
-        """Return name -> the last statement of the scope that binds it."""
+    def _bindings(self, scope: _Scope) -> dict[str, list[ast.stmt]]:
+        """Return name -> the statements of the scope that bind it: which of them runs last is not for a parser to say."""
         if scope not in self._bound:
-            self._bound[scope] = {name: node for node in _statements(scope) for name in _names_bound(node)}
+            bound = self._bound[scope] = {}
+            for node in _statements(scope):
+                for name in _names_bound(node):
+                    bound.setdefault(name, []).append(node)
         return self._bound[scope]
 
     def _is_open(self, scope: _Scope, name: str) -> bool:
@@ -69,10 +80,10 @@ class Definitions:
             return True
         statements = list(_statements(scope))
         has_star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in statements)
-        return has_star or any(_may_multiply(node, name) for node in statements) or self._makes_names()
+        return has_star or any(_may_multiply(node, name) for node in statements) or self._may_make(name)
 
-    def _makes_names(self) -> bool:
-        return any(isinstance(node, ast.Name) and node.id in _MAKERS for node in ast.walk(self.module))
+    def _may_make(self, name: str) -> bool:
+        return any(_makes(node, name) for node in ast.walk(self.module))
 
 
 def parse_definitions(source: bytes) -> Definitions | None:
@@ -91,6 +102,15 @@ def fingerprint(function: Function) -> str | None:
     if all(isinstance(node, ast.Pass) or _is_constant(node) for node in body):
         return None
     return "\n".join((type(function).__name__, ast.dump(function.args), *map(ast.dump, function.body)))
+
+
+def _makes(node: ast.AST, name: str) -> bool:
+    """Return whether a part of the module may make `name` elsewhere than where it stands: `TestA.test_x = ...`, `global test_x`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in _MAKING_ATTRIBUTES or (node.attr == name and isinstance(node.ctx, ast.Store))
+    if isinstance(node, ast.Global):
+        return name in node.names
+    return isinstance(node, ast.Name) and node.id in _MAKERS
 
 
 def _statements(scope: _Scope) -> Iterator[ast.stmt]:
@@ -133,7 +153,13 @@ def _may_multiply(node: ast.stmt, name: str) -> bool:
     """Return whether a decorator other than pytest's may have made `name` of what it decorates: `x` gives `x_0`."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
-    return name.startswith(f"{node.name}_") and any(not _is_pytests(decorator) for decorator in node.decorator_list)
+    others = [decorator for decorator in node.decorator_list if not _is_pytests(decorator)]
+    return any(name.startswith(f"{node.name}_") or _names_freely(decorator) for decorator in others)
+
+
+def _names_freely(decorator: ast.expr) -> bool:
+    """Return whether the decorator is told how to name what it makes: `parameterized.expand(..., name_func=...)`."""
+    return isinstance(decorator, ast.Call) and any(keyword.arg == "name_func" for keyword in decorator.keywords)
 
 
 def _is_pytests(decorator: ast.expr) -> bool:

@@ -15,6 +15,7 @@ from recstore.errors import DamagedManifest, ManifestConflict, RecstoreError
 from recstore.git.entry_pairs import RecordingChange, compare_entries
 from recstore.git.repository import Repository
 from recstore.git.sides import CommitSide, FilesSide, Side, changed_manifests
+from recstore.git.views import IndexView
 from recstore.model import Entry, Manifest
 from recstore.store import FOLDER
 from recstore.store.manifest_text import parse_manifest
@@ -74,10 +75,10 @@ class _Pair:
 def diff_sides(
     repository: Repository,
     old: CommitSide,
-    new: CommitSide | FilesSide,
+    new: CommitSide | IndexView | FilesSide,
     choose: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> Diff:
-    """Return what differs between a commit and another one, or the files as they are.
+    """Return what differs between a commit and another one, Git's index, or the files as they are.
 
     `choose` returns which of the tests that differ are asked for; without it, all are, and what no test recorded.
 

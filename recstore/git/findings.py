@@ -8,9 +8,12 @@ from typing import Final, Literal, TypeAlias
 
 from recstore.errors import Damage, ManifestConflict, Missing, RecstoreError
 
-__all__ = ["Finding", "Kind", "exit_code_of"]
+__all__ = ["IGNORED", "Finding", "Kind", "exit_code_of", "unusable_manifest"]
 
-Kind: TypeAlias = Literal["missing", "uncommitted", "unrecorded", "loose", "damage", "conflict"]
+Kind: TypeAlias = Literal["missing", "uncommitted", "unrecorded", "loose", "changed", "damage", "conflict"]
+
+IGNORED: Final = "the work tree, ignored by Git"
+"""The place of what a `.gitignore` keeps from being committed."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +36,13 @@ class Finding:
         """Return the finding as a line: `(missing) tests/a.py::test_x 1f2e...-3d4c...`."""
         where = f"  in {self.place}" if self.place else ""
         return f"({self.kind}) {' '.join(filter(None, (self.test, self.subject)))}{where}"
+
+
+def unusable_manifest(subject: str, error: Damage | ManifestConflict, place: str) -> Finding:
+    """Return what is said of a manifest that cannot be used; `subject` is its path."""
+    if isinstance(error, ManifestConflict):
+        return Finding("conflict", "", subject, "recstore resolve", subject, 0, place)
+    return Finding("damage", "", subject, error.reason, subject, 0, place)
 
 
 _SEVEREST_FIRST: Final[tuple[tuple[Kind, type[RecstoreError]], ...]] = (

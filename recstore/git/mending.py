@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from recstore.git.checking import OUTSIDE, Checked
-from recstore.git.findings import Finding
-from recstore.git.program import encode_path
+from recstore.git.findings import IGNORED, Finding
+from recstore.git.program import decode_path, encode_path
 from recstore.git.recovery import find_blobs, heal
 from recstore.git.repository import Repository
+from recstore.git.views import WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.names import blob_path, parse_blob_name
@@ -42,25 +43,45 @@ def with_remedies(store: Store, repository: Repository, findings: list[Finding])
     named = {blob for finding in findings if (blob := _blob_of(finding)) is not None}
     here = {blob for blob in named if store.directory.path(blob_path(blob)).exists()}
     found = {file.path for file in find_blobs(repository, named - here)}
-    return [_with_remedy(finding, here, found) for finding in findings]
+    ignored = _ignored(repository, here)
+    return [_with_remedy(repository, finding, (here, ignored, found)) for finding in findings]
 
 
-def _with_remedy(finding: Finding, here: set[BlobName], found: set[str]) -> Finding:
+def _ignored(repository: Repository, blobs: set[BlobName]) -> set[BlobName]:
+    """Return those that a `.gitignore` keeps from being added."""
+    paths = {f"{repository.prefix}{blob_path(blob)}": blob for blob in blobs}
+    data = b"".join(encode_path(f"{path}\0") for path in paths)
+    git = repository.top.varied(GIT_LITERAL_PATHSPECS="0")  # which this command refuses; it takes paths as they are
+    printed = git.run("check-ignore", "-z", "--stdin", data=data, accept=(0, 1)) if data else b""
+    return {paths[path] for path in decode_path(printed).split("\0")[:-1]}
+
+
+def _with_remedy(
+    repository: Repository, finding: Finding, known: tuple[set[BlobName], set[BlobName], set[str]]
+) -> Finding:
+    here, ignored, found = known
     blob = _blob_of(finding)
     if finding.kind == "uncommitted":
-        return replace(finding, remedy=_COMMIT)
+        return replace(finding, remedy=_commit(repository, is_ignored=finding.place == IGNORED))
     if blob is None:
         return finding
     if blob in here:
-        return replace(finding, remedy=_COMMIT)
+        return replace(finding, remedy=_commit(repository, is_ignored=blob in ignored))
     if blob_path(blob) in found:
-        is_here = finding.place == "the work tree"
-        return replace(finding, remedy="recstore check --fix" if is_here else f"recstore check --fix && {_COMMIT}")
+        is_here = finding.place == WORK_TREE
+        healed = "recstore check --fix"
+        return replace(finding, remedy=healed if is_here else f"{healed} && {_commit(repository)}")
     again = "" if finding.test == OUTSIDE else f" {shlex.quote(finding.test)}"
     return replace(finding, remedy=f"nowhere in this repository: `git fetch` what has it, or record again{again}")
 
 
-_COMMIT = f"git add {FOLDER} && git commit"
+def _commit(repository: Repository, *, is_ignored: bool = False) -> str:
+    """Return what commits the store, from wherever in the repository it is typed where the store is not at the top."""
+    folder = repository.prefix.rstrip("/")
+    stated = shlex.quote(folder if folder == FOLDER else f":/{folder}")
+    if is_ignored:
+        return f"a .gitignore leaves it out (`git check-ignore -v PATH` says which): mend that, then git add {stated} && git commit"
+    return f"git add {stated} && git commit"
 
 
 def _blob_of(finding: Finding) -> BlobName | None:

@@ -35,8 +35,12 @@ _SHA256_LENGTH: Final = 64
 
 def blob_id(data: bytes, length: int = 40) -> str:
     """Return the object id that Git gives a blob of these bytes; `length` is that of the repository's ids."""
+    return _object_id(_BLOB, data, length)
+
+
+def _object_id(number: int, data: bytes, length: int) -> str:
     digest = hashlib.sha256() if length == _SHA256_LENGTH else hashlib.sha1(usedforsecurity=False)
-    digest.update(b"blob %d\0" % len(data))
+    digest.update(b"%s %d\0" % (_TYPES[number].encode(), len(data)))
     digest.update(data)
     return digest.hexdigest()
 
@@ -62,8 +66,23 @@ class Objects:
         self._store.close()
 
     def has(self, oid: str) -> bool:
-        """Return whether the object is here."""
-        return self._name(oid.encode()) in self._store
+        """Return whether the object is here; one that is damaged beyond telling what it is counts as not."""
+        import zlib
+
+        from dulwich.errors import FileFormatException
+
+        try:
+            return self._name(oid.encode()) in self._store
+        except (ValueError, zlib.error, AssertionError, FileFormatException):
+            return False
+
+    def is_whole(self, oid: str) -> bool:
+        """Return whether a blob is here, and every byte of it is what its id says."""
+        try:
+            self.read(oid)
+        except GitError:
+            return False
+        return True
 
     def read(self, oid: str) -> bytes:
         """Return a blob's bytes.
@@ -161,6 +180,8 @@ class Objects:
             raise _unreadable(oid, f"cannot be read: {error}") from error
         if number != wanted:
             raise _unreadable(oid, f"is a {_TYPES.get(number, 'thing')} where a {_TYPES[wanted]} belongs")
+        if _object_id(number, data, self.id_length) != oid:  # dulwich takes the first half of a file for the whole
+            raise _unreadable(oid, "is damaged: its bytes are not what its id says")
         return data
 
 
@@ -175,5 +196,6 @@ def _unreadable(oid: str, reason: str) -> GitError:
     return GitError(
         f"Git object {oid[:12]}",
         reason,
-        "`git fsck` tells what is missing; `git fetch` (in a shallow clone `git fetch --unshallow`) may bring it.",
+        "`git fsck` tells what is missing; `git fetch` may bring it: in a shallow clone with `--unshallow`, in one without "
+        "trees with `--refetch --filter=blob:none`.",
     )

@@ -24,6 +24,7 @@ _KEPT: Final = frozenset(
         "GIT_CONFIG_COUNT",
         "GIT_CONFIG_GLOBAL",
         "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_PARAMETERS",  # `git -c safe.directory=... commit`
         "GIT_CONFIG_SYSTEM",
         "GIT_DISCOVERY_ACROSS_FILESYSTEM",
         "GIT_EXEC_PATH",
@@ -54,6 +55,7 @@ _OPTIONS: Final = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
     *("-c", "color.ui=false"),
+    *("-c", "color.grep=false"),  # a setting of its own, which the one above does not overrule
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
     *("-c", "log.follow=false"),
@@ -177,7 +179,8 @@ def encode_path(path: str) -> bytes:
 
 def _failure(arguments: tuple[str, ...], done: subprocess.CompletedProcess[bytes], folder: Path) -> GitError:
     said = decode_path(done.stderr).strip()
-    subject = " ".join(("git", *arguments[:2]))
+    skipped = 2 * arguments.count("-c")  # settings of ours, which come first
+    subject = " ".join(("git", *arguments[skipped : skipped + 2]))
     remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in said), f"Seen in {folder}.")
     return GitError(subject, said or f"ended with exit code {done.returncode}", remedy)
 
@@ -186,5 +189,6 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "not a git repository": "Run `git init` first: this command works through Git.",
     "dubious ownership": "Run the `git config` command that Git names above, if you trust this folder.",
     ".lock': File exists": "Another Git process is at work in this repository; try again when it has ended.",
+    "promisor remote": "This clone left trees with its remote: `git fetch --refetch --filter=blob:none` brings them.",
     "bad object": "`git fsck` lists what is missing in the repository; `git fetch --refetch` brings it back.",
 }

@@ -5,12 +5,12 @@ In this order, so that what is nearest to the present is taken. A blob is taken 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from recstore.errors import GitError
-from recstore.git.copies import HISTORY, Copy, commit_place, versions
+from recstore.git.copies import HISTORY, Copy, commit_place, versions, versions_elsewhere
 from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
@@ -55,7 +55,7 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
     wanted = {blob_path(blob): blob for blob in blobs}
     found: dict[str, Found] = {}
     absent: list[Copy] = []
-    for copy in copies_of(repository, wanted, revision):
+    for copy in _copies_of_blobs(repository, wanted, revision):
         if copy.path in wanted and copy.path not in found:
             if repository.objects.has(copy.oid):
                 _take(repository, copy, wanted[copy.path], found)
@@ -72,6 +72,13 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
     return tuple(found.values())
 
 
+def _copies_of_blobs(repository: Repository, paths: Collection[str], revision: str) -> Iterator[Copy]:
+    """Yield copies of blobs: failing all else, of a time when the project was in another folder."""
+    yield from copies_of(repository, paths, revision)
+    if paths and not revision:
+        yield from versions_elsewhere(repository, paths)
+
+
 def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") -> Iterator[Copy]:
     """Yield every copy of `paths` (files or folders below the store's folder) that Git has, nearest first.
 
@@ -86,7 +93,10 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
 
 
 def _take(repository: Repository, copy: Copy, blob: BlobName, found: dict[str, Found]) -> None:
-    data = repository.objects.read(copy.oid)
+    try:
+        data = repository.objects.read(copy.oid)
+    except GitError:  # damaged: there may be another copy, and there are other blobs
+        return
     if digest_of(data) == blob.digest:
         found.setdefault(copy.path, Found(copy.path, data, copy.place))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from recstore.errors import GitError
 from recstore.git.objects import Objects
 from recstore.git.program import Git, decode_path, encode_path
 from recstore.store import FOLDER
@@ -207,21 +208,10 @@ class Repository:
         absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
         remotes = [name for name in self.git.text("remote").split() if self._is_promisor(name)] if absent else []
         if remotes:
-            options = (
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-recurse-submodules",
-                "--filter=blob:none",
-                "--refmap=",
-            )
+            command = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags", "--stdin")
+            options = ("--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--refmap=")
             data = b"".join(encode_path(f"{oid}\n") for oid in absent)
-            self.git.run(
-                *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet"),
-                *options,
-                "--stdin",
-                remotes[0],
-                data=data,
-            )
+            self.git.run(*command, *options, remotes[0], data=data)
 
     def _is_promisor(self, remote: str) -> bool:
         named = self.git.configured("extensions.partialclone")
@@ -264,6 +254,8 @@ def _place(git: Git) -> Place:
         "--show-prefix",
     )
     printed = decode_path(git.run("rev-parse", "--path-format=absolute", *asked)).split("\n")
+    if len(printed) != len(asked) + 1:
+        raise GitError(str(git.folder), "has a line break in its path, which recstore cannot work with")
     bare, shallow, object_format, inside, git_dir, common_dir, prefix = printed[:7]
     top = git.text("rev-parse", "--show-toplevel") if inside == "true" else ""
     promisors = git.run(

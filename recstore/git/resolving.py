@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from recstore.errors import Damage, ManifestConflict, NewerVersion
+from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore
 from recstore.git.blob_conflicts import BASE, OURS, THEIRS, conflict_stages, settle_blobs
+from recstore.git.objects import blob_id
 from recstore.git.program import encode_path
 from recstore.git.recovery import heal
 from recstore.git.repository import Repository
@@ -34,9 +35,9 @@ __all__ = [
     "carry_out",
     "conflicts",
     "merge_files",
+    "named",
     "settle",
     "sides",
-    "wanted_by",
 ]
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
@@ -44,12 +45,16 @@ Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A manifest that both sides changed: `None` is a side that has removed it, or a base that had none."""
+    """A manifest that both sides changed: `None` is a side that has removed it, or a base that had none.
+
+    `here` is what somebody has put in its place in the work tree since: recorded again, or edited by hand.
+    """
 
     path: str
     base: Manifest | None
     ours: Manifest | None
     theirs: Manifest | None
+    here: Manifest | None = None
 
     @property
     def test_id(self) -> str:
@@ -78,7 +83,7 @@ def conflicts(store: Store, repository: Repository) -> Iterator[Conflict]:
     for path, oids in sorted(stages.items()):
         if path.partition("/")[0] in MANIFEST_FOLDERS:
             ours, theirs = (_side(repository, path, oids, stage) for stage in (OURS, THEIRS))
-            yield Conflict(path, _base(repository, path, oids), ours, theirs)
+            yield Conflict(path, _base(repository, path, oids), ours, theirs, _here(store, repository, path, oids))
     for path in store.manifest_paths():
         data = store.directory.read(path) or b""
         if path not in stages and has_markers(data):
@@ -90,6 +95,16 @@ def settle(conflict: Conflict, choice: Choice) -> Settled:
 
     Manifests of two tests that Git took for one, renamed, are no choice: either stays, under its own name.
     """
+    if conflict.here is not None:
+        return _written(conflict, conflict.here, "kept as it is: it was settled in the work tree")
+    agreed = _agreed(conflict)
+    if agreed is not None or choice:
+        return agreed or _chosen(conflict, choice)
+    return Settled(conflict.path, conflict.test_id, _question(conflict), is_open=True)
+
+
+def _agreed(conflict: Conflict) -> Settled | None:
+    """Return how a conflict ends that is none, None if it is one."""
     base, ours, theirs = conflict.base, conflict.ours, conflict.theirs
     if ours is None and theirs is None:
         return Settled(conflict.path, conflict.test_id, "gone from both sides: removed or renamed")
@@ -102,9 +117,7 @@ def settle(conflict: Conflict, choice: Choice) -> Settled:
     only = ours or theirs
     if only is not None and None in (ours, theirs) and (base is None or not is_same_owner(base, only)):
         return _written(conflict, only, "kept: one side alone has it")
-    if not choice:
-        return Settled(conflict.path, conflict.test_id, _question(conflict), is_open=True)
-    return _chosen(conflict, choice)
+    return None
 
 
 def carry_out(store: Store, repository: Repository, settled: Iterable[Settled]) -> tuple[str, ...]:
@@ -160,9 +173,20 @@ def _path_of(manifest: Manifest) -> str:
     return shared_path(manifest.entries[0].blob) if manifest.test_id is None else manifest_path(manifest.test_id)
 
 
-def wanted_by(words: tuple[str, ...]) -> Callable[[Conflict], bool]:
-    """Return what says whether a conflict is about one of the tests that `words` stand for; none stand for all."""
-    return lambda conflict: not words or any(is_named(conflict.test_id, word) for word in words)
+def named(found: Iterable[Conflict], words: tuple[str, ...]) -> list[Conflict]:
+    """Return those that `words` stand for, a word being a test or the path that Git calls its manifest by; none stand for all.
+
+    Raises: NotInStore: a word stands for none of them.
+    """
+    every = list(found)
+    for word in words:
+        if not any(_is_called(conflict, word) for conflict in every):
+            raise NotInStore(word, "is none of the manifests in conflict", "`recstore resolve --dry-run` lists them.")
+    return [one for one in every if not words or any(_is_called(one, word) for word in words)]
+
+
+def _is_called(conflict: Conflict, word: str) -> bool:
+    return is_named(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
 
 
 def sides(repository: Repository) -> tuple[str, str]:
@@ -203,6 +227,18 @@ def _side(repository: Repository, path: str, oids: dict[int, str], stage: int) -
     if has_markers(data):
         return sides_of(data, f"{FOLDER}/{path}")[stage - OURS]
     return parse_manifest(data, f"{FOLDER}/{path}")
+
+
+def _here(store: Store, repository: Repository, path: str, oids: dict[int, str]) -> Manifest | None:
+    """Return the manifest in the work tree, None if it is but what Git has left there: marker lines, or one of the sides."""
+    data = store.directory.read(path)
+    if data is None or has_markers(data) or blob_id(data, repository.objects.id_length) in oids.values():
+        return None
+    try:
+        manifest = parse_manifest(data, f"{FOLDER}/{path}")
+    except (Damage, ManifestConflict):  # half edited: the sides are whole
+        return None
+    return manifest if manifest.entries and _path_of(manifest) == path else None
 
 
 def _base(repository: Repository, path: str, oids: dict[int, str]) -> Manifest | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, UsageError
+from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, UsageError
 from recstore.git.copies import Copy
 from recstore.git.manifests import ManifestReader, facts_of
 from recstore.git.recovery import Found, copies_of, find_blobs
@@ -63,7 +63,7 @@ def plan_restore(store: Store, repository: Repository, what: str, options: Resto
         found += find_blobs(repository, set(absent) - _names_of(found))
     new = [manifest for manifest in manifests if store.directory.read(manifest.path) != manifest.data]
     if not manifests and not blobs and what:
-        raise NotInStore(what, "nothing is called so, neither in the trash nor in history", _LOOK)
+        raise _nothing(what, options.revision)
     files = (*found, *new)
     written = {file.path for file in files}
     asked = [*map(blob_path, sorted(blobs)), *(manifest.path for manifest in manifests)]
@@ -76,10 +76,12 @@ def plan_restore(store: Store, repository: Repository, what: str, options: Resto
 
 
 def execute_restore(store: Store, plan: RestorePlan) -> None:
-    """Write what the plan says: blobs, then the manifests that name them.
+    """Write what the plan says: blobs, then the manifests that name them. Nothing to write waits for nobody.
 
     Raises: Locked: another process is writing to the store. DamagedBlob: other bytes are there under a blob's name.
     """
+    if not plan.files:
+        return
     manifests = []
     with store.directory.locked():
         for file in plan.files:
@@ -125,11 +127,15 @@ class _Search:
         if not what or (_DIGITS.fullmatch(what) and self.blobs_of(what)):
             return []
         found: dict[str, Found] = {}
-        for copy in self._copies(what, _manifest_limits(what)):
+        copies = list(self._copies(what, _manifest_limits(what)))
+        out_of_reach = self._fetched(copies)
+        for copy in copies:
             if copy.path not in found and self.repository.objects.has(copy.oid):
                 data = self.repository.objects.read(copy.oid)
                 if what == EVERYTHING or _is_manifest_of(data, what):
                     found[copy.path] = Found(copy.path, data, copy.place)
+        if out_of_reach is not None and not found:
+            raise out_of_reach
         return [
             manifest for manifest in map(self._checked, found.values()) if what != EVERYTHING or self._is_new(manifest)
         ]
@@ -147,6 +153,14 @@ class _Search:
         if len({blob.key for blob in matching}) > 1:
             raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
         return matching
+
+    def _fetched(self, copies: Iterable[Copy]) -> GitError | None:
+        """Bring what a partial clone has left with its remote; return why that could not be, None if it could."""
+        try:
+            self.repository.fetch(copy.oid for copy in copies)
+        except GitError as error:
+            return error
+        return None
 
     def _copies(self, what: str, limits: Iterable[str]) -> Iterator[Copy]:
         if what != EVERYTHING or self.options.revision:
@@ -181,7 +195,14 @@ class _Search:
 
 
 _LOOK: Final = "`recstore restore --list` lists what is in the trash; `git log -- .recstore` what was committed."
+_ANYWHERE: Final = "in the trash, in history or in what reflogs remember"
 _MANIFEST_FOLDERS_KEPT: Final = 8
+
+
+def _nothing(what: str, revision: str) -> NotInStore:
+    if what == EVERYTHING:
+        return NotInStore(revision or "the trash", "has nothing of this store", _LOOK)
+    return NotInStore(what, f"nothing is called so {f'in {revision}' if revision else _ANYWHERE}", _LOOK)
 
 
 def _manifest_limits(what: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The two sides of a diff: a commit, or the files as they are; and which manifests they have otherwise.
+"""The two sides of a diff: a commit, Git's index, or the files as they are; and which manifests they have otherwise.
 
 A commit is read without a checkout, and only where the other side has something else: equal trees are not entered.
 """
@@ -15,6 +15,7 @@ from recstore.errors import GitError
 from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import Repository
 from recstore.git.roots import MANIFEST_FOLDERS
+from recstore.git.views import IndexView
 from recstore.store import Store
 from recstore.store.directory import TEMPORARY_PREFIX
 
@@ -102,13 +103,18 @@ class FilesSide:
         return self._left_out
 
 
-def changed_manifests(repository: Repository, old: CommitSide, new: CommitSide | FilesSide) -> tuple[str, ...]:
+def changed_manifests(
+    repository: Repository, old: CommitSide, new: CommitSide | IndexView | FilesSide
+) -> tuple[str, ...]:
     """Return the paths of the manifests that the two sides have otherwise, or that only one of them has.
 
     Raises: GitError: a commit or the index cannot be read.
     """
     if isinstance(new, CommitSide):
         found = {*_differing(repository, old, new), *_differing(repository, new, old)}
+    elif isinstance(new, IndexView):
+        committed = repository.store_files(old.commit, *MANIFEST_FOLDERS) if old.commit else {}
+        found = {path for path, _ in committed.items() ^ new.manifests().items()}
     elif old.commit is None:
         found = set(new.store.manifest_paths())
     else:

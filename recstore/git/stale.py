@@ -9,11 +9,13 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import PurePosixPath
 
 from recstore.errors import RecstoreError
 from recstore.git.copies import path_versions
 from recstore.git.definitions import Definitions, Presence, parse_definitions
+from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import IndexEntry, Repository
 from recstore.store.directory import Directory
 
@@ -35,7 +37,7 @@ class TestName:
         file, _, rest = test_id.partition("::")
         names = tuple(rest.partition("[")[0].split("::")) if rest else ()
         parts = PurePosixPath(file).parts
-        is_inside = bool(parts) and not file.startswith("/") and ".." not in parts and "\0" not in file
+        is_inside = bool(parts) and not file.startswith("/") and ".." not in parts and not {"\0", "\n"} & {*file}
         if not (is_inside and file.endswith(".py") and all(name.isidentifier() for name in names)):
             return None
         return cls(file, names)
@@ -91,7 +93,8 @@ class TestFiles:
         if self._entries is None:
             self._entries = {}
             for entry in self.repository.project_index(sorted(self.paths)):
-                self._entries.setdefault(entry.path, []).append(entry)
+                if entry.oid not in EMPTY_BLOBS:  # added with --intent-to-add: as good as not added
+                    self._entries.setdefault(entry.path, []).append(entry)
         return self._entries
 
     def _is_read_from_disk(self, path: str) -> bool:
@@ -124,7 +127,8 @@ def verdicts(files: TestFiles, test_ids: Iterable[str]) -> Mapping[str, Verdict]
     """
     named = {test_id: TestName.of(test_id) for test_id in test_ids}
     absent = {name.file for name in named.values() if name is not None and not files.has(name.file)}
-    known = _known_to_git(files.repository, absent)
+    known = _known_to_git(files.repository, absent) if absent else frozenset()
+    known -= _led_away(files.repository, known)
     return {test_id: _verdict(files, name, known) for test_id, name in named.items()}
 
 
@@ -134,7 +138,7 @@ def _verdict(files: TestFiles, name: TestName | None, known: frozenset[str]) -> 
     if not files.has(name.file):
         if name.file in known:
             return Verdict(Presence.GONE, f"{name.file} is gone")
-        return Verdict(Presence.UNKNOWN, f"Git has never known a file {name.file}")
+        return Verdict(Presence.UNKNOWN, f"Git has no file {name.file} that could be gone")
     definitions = files.definitions(name.file)
     if definitions is None:
         return Verdict(Presence.UNKNOWN, f"{name.file} cannot be parsed")
@@ -156,3 +160,11 @@ def _known_to_git(repository: Repository, paths: set[str]) -> frozenset[str]:
         wanted = {prefix + path: path for path in paths - known}
         known |= {wanted[copy.path] for copy in path_versions(repository, wanted, [head]) if copy.path in wanted}
     return frozenset(known)
+
+
+def _led_away(repository: Repository, paths: frozenset[str]) -> frozenset[str]:
+    """Return those of `paths` on whose way the index has a link or a submodule: the file may well be behind that."""
+    folders = {path: {str(folder) for folder in PurePosixPath(path).parents} for path in paths}
+    entries = repository.project_index(sorted({*chain.from_iterable(folders.values())} - {"."})) if paths else ()
+    found = {entry.path for entry in entries if not stat.S_ISREG(entry.mode)}
+    return frozenset(path for path in paths if folders[path] & found)

@@ -58,7 +58,8 @@ class Trash:
         for commit, time_s, reason in self._chain():
             files = self.repository.objects.files(commit, [self.repository.prefix.rstrip("/")])
             skipped = len(self.repository.prefix)
-            yield Discarded(commit, time_s, reason, {path[skipped:]: oid for path, oid in files.items()})
+            if files:  # otherwise it was a run of another store
+                yield Discarded(commit, time_s, reason, {path[skipped:]: oid for path, oid in files.items()})
 
     def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> str:
         """Add a run, and return its commit: `files` are path below the store's folder -> object id.
@@ -70,6 +71,7 @@ class Trash:
         Raises: GitError: it could not be written, or a file is not what it was; nothing may be removed.
         """
         self._write({path: oid for path, oid in files.items() if not self.repository.objects.has(oid)})
+        self._refuse_damaged(files)
         tree = self._tree(files)
         return self._extend(lambda tip: self._commit(tree, [tip] if tip else [], reason, now_s))
 
@@ -95,11 +97,20 @@ class Trash:
     def _write(self, files: Mapping[str, str]) -> None:
         if not files:
             return
-        data = b"".join(encode_path(f"{self.repository.prefix}{path}\n") for path in files)
+        lines = (encode_path(f"./{self.repository.prefix}{path}\n") for path in files)  # a quote first would be one
+        data = b"".join(lines)
         oids = self.repository.top.lines(*_DURABLE, "hash-object", "-w", "--no-filters", "--stdin-paths", data=data)
         for (path, expected), oid in zip(files.items(), oids, strict=True):
             if oid != expected:
                 raise GitError(f"{FOLDER}/{path}", "has changed while it was about to be removed", "Try again.")
+
+    def _refuse_damaged(self, files: Mapping[str, str]) -> None:
+        """Raise where Git has an object that it will not write again, and that is not whole."""
+        for path, oid in files.items():
+            if not self.repository.objects.is_whole(oid):
+                reason = f"would be removed, and Git's copy of it, the object {oid}, is damaged"
+                remedy = "Remove that object's file below .git/objects, then try again: it is written anew."
+                raise GitError(f"{FOLDER}/{path}", reason, remedy)
 
     def _tree(self, files: Mapping[str, str]) -> str:
         """Return the tree that holds path below the store's folder -> object id."""

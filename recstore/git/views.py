@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
-from recstore.errors import RecstoreError
+from recstore.errors import GitError, RecstoreError
 from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import IndexEntry, Repository, index_entries
 from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.model import BlobName
-from recstore.store import Store
+from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
 from recstore.store.names import blob_path
 
-__all__ = ["CommitView", "IndexView", "View", "WorkTreeView"]
+__all__ = ["WORK_TREE", "CommitView", "IndexView", "View", "WorkTreeView"]
+
+WORK_TREE: Final = "the work tree"
+"""What a person calls it."""
 
 
 class View(Protocol):
@@ -62,7 +66,9 @@ class CommitView:
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
         """Yield the path of every manifest, or of those below `folders` alone."""
-        yield from self.repository.store_files(self.commit, *(folders or MANIFEST_FOLDERS))
+        files = self.repository.store_files(self.commit, *(folders or MANIFEST_FOLDERS))
+        self.repository.fetch(files.values())  # all at once
+        yield from files
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file of the store."""
@@ -113,6 +119,15 @@ class IndexView:
         starts = tuple(f"{folder}/" for folder in folders or MANIFEST_FOLDERS)
         yield from (path for path in self._entries if path.startswith(starts))
 
+    def manifests(self) -> dict[str, str]:
+        """Return path -> object id of every manifest."""
+        return {path: self._entries[path].oid for path in self.manifest_paths()}
+
+    def prepare(self, paths: Iterable[str]) -> None:
+        """Fetch what a partial clone has left with its remote; what cannot be had is an error once it is read."""
+        with suppress(GitError):
+            self.repository.fetch(self._entries[path].oid for path in paths if path in self._entries)
+
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file of the store."""
         entry = self._entries.get(path)
@@ -153,7 +168,7 @@ class WorkTreeView:
     @property
     def title(self) -> str:
         """What a person calls the place."""
-        return "the work tree"
+        return WORK_TREE
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
         """Yield the path of every manifest, or of those below `folders` alone."""
@@ -190,4 +205,8 @@ class WorkTreeView:
 
 
 def _python(paths: Iterable[str]) -> dict[str, None]:
-    return dict.fromkeys(path for path in paths if path.endswith(".py"))
+    """Return the Python files of the project, without those of projects inside it that have a store of their own."""
+    every = list(paths)
+    mark = f"/{FOLDER}/.gitattributes"
+    inner = tuple(f"{path.removesuffix(mark)}/" for path in every if path.endswith(mark))
+    return dict.fromkeys(path for path in every if path.endswith(".py") and not path.startswith(inner))

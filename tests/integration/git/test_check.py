@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from recstore.adapters.importing import ImportOptions, import_paths
 from recstore.model import BlobName
+from recstore.store import Store
+from recstore.store.moving import execute_moves, plan_moves
 from recstore.store.names import blob_path, manifest_path
 from tests.git_repository import GitRepository
 
@@ -247,12 +251,12 @@ def test_damage_and_conflicts_have_their_own_exit_codes(project: GitRepository) 
 def test_loose_recordings_of_a_source_are_found(project: GitRepository) -> None:
     """A file that another recorder wrote and that was never imported is found, with the command that imports it."""
     project.write("recstore.toml", 'sources = ["tests/*/recordings"]\n')
-    project.write("tests/x/recordings/one.json", '{"request": {}, "response": {}}')
+    project.write("tests/x/recordings/one.yaml", vcr_cassette("hello"))
 
     code, lines, talk = check(project)
 
-    assert (10, ["(loose) tests/x/recordings/one.json"]) == (code, lines)
-    assert "recstore import tests/x/recordings/one.json" in talk
+    assert (10, ["(loose) tests/x/recordings/one.yaml"]) == (code, lines)
+    assert "recstore import tests/x/recordings/one.yaml" in talk
 
 
 @pytest.mark.parametrize("way", ["variable", "configuration"])
@@ -314,6 +318,8 @@ def test_shallow_and_partial_clones_can_be_checked(project: GitRepository, tmp_p
         ("--staged", "--pre-push"),
         ("origin",),
         ("--fix", "--commit", "HEAD"),
+        ("--commit", ""),
+        ("--range", ""),
     ],
 )
 def test_wrong_use_is_told(project: GitRepository, arguments: tuple[str, ...]) -> None:
@@ -321,3 +327,112 @@ def test_wrong_use_is_told(project: GitRepository, arguments: tuple[str, ...]) -
     code, _, talk = check(project, *arguments)
 
     assert (2, True) == (code, "error: " in talk)
+
+
+def test_colours_that_are_always_on_hide_nothing(project: GitRepository) -> None:
+    """What Git prints is read as it is meant, whatever its user likes to look at."""
+    base = project.git("rev-parse", "HEAD")
+    project.git("config", "color.grep", "always")
+    lose(project, project.store.read_manifest(manifest_path(B)).entries[0].blob)
+    project.commit()
+
+    assert "missing" in kinds(check(project, "--range", f"{base}..HEAD")[1])
+
+
+@pytest.mark.parametrize("pattern", ["*.json", ".recstore/"])
+def test_recordings_that_git_ignores_are_said_to_be(project: GitRepository, pattern: str) -> None:
+    """Adding them again would not help, nor would recording them again."""
+    base = project.git("rev-parse", "HEAD")
+    project.write(".gitignore", f"{pattern}\n")
+    project.write("tests/test_marked.py", "def test_one(recstore):\n    pass\n")
+    project.record("tests/test_marked.py::test_one", "of one")
+    new = project.commit()
+
+    code, lines, talk = check(project, "--pre-push", data=pushed((new, base)))
+
+    assert (10, ["missing" if pattern == "*.json" else "uncommitted"]) == (code, kinds(lines))
+    assert "a .gitignore leaves it out" in talk
+
+
+def test_a_project_in_a_subfolder_is_told_what_works_from_anywhere(tmp_path: Path) -> None:
+    """A push is made from the top folder as well as from the project's."""
+    project = GitRepository.create(tmp_path / "repository", "sub")
+    blob = project.record(A, "of a")
+    project.commit()
+    lose(project, blob)
+    project.commit()
+    _, _, talk = check(project, "--commit", "HEAD")
+
+    assert "recstore check --fix && git add :/sub/.recstore && git commit" in talk
+    project.git("checkout", "HEAD~1", "--", "sub/.recstore/blobs")
+    project.git("add", ":/sub/.recstore")
+    project.git("commit", "--quiet", "-m", "mended")
+
+    assert 0 == check(project, "--commit", "HEAD")[0]
+
+
+def test_bytes_that_are_no_utf_8_are_told_as_json(project: GitRepository) -> None:
+    """A file's name may hold any."""
+    name = os.fsencode(project.home) + b"/tests/test_\xff.py"
+    Path(os.fsdecode(name)).write_text("def test_one(recstore):\n    pass\n")
+
+    code, lines, _ = check(project, "--json")
+
+    assert (10, "tests/test_\udcff.py") == (code, json.loads(lines[0])["findings"][0]["path"])
+
+
+def vcr_cassette(answer: str) -> str:
+    """Return a cassette with one recording."""
+    request = "- request:\n    body: null\n    headers: {}\n    method: GET\n    uri: http://example.com/\n"
+    response = f"  response:\n    body:\n      string: {answer}\n    headers: {{}}\n    status:\n      code: 200\n      message: OK\n"
+    return f"interactions:\n{request}{response}version: 1\n"
+
+
+def test_imported_files_that_have_changed_are_found(project: GitRepository) -> None:
+    """What is in them now is in no manifest; a file without recordings, or of a test that was renamed, is all right."""
+    project.write("recstore.toml", f'sources = ["my cassettes", "{project.home}/abs*"]\n')
+    project.write("my cassettes/one.yaml", vcr_cassette("hello"))
+    project.write("my cassettes/settings.json", "{}")
+    project.write("absolute/two.yaml", vcr_cassette("two"))
+    before = check(project)[1]
+    import_paths(project.store, (project.home / "my cassettes", project.home / "absolute"), ImportOptions())
+    imported = check(project)[0]
+    [old] = [test_id for test_id in project.store.tests() if "one" in test_id]
+    execute_moves(project.store, plan_moves(project.store, old, "tests/test_a.py::test_renamed"))
+    renamed = check(project)[0]
+    project.write("my cassettes/one.yaml", vcr_cassette("goodbye"))
+    code, lines, talk = check(project)
+
+    assert ["(loose) absolute/two.yaml", "(loose) my cassettes/one.yaml"] == before
+    assert (0, 0) == (imported, renamed)
+    assert (10, ["(changed) my cassettes/one.yaml"]) == (code, lines)
+    assert "recstore import 'my cassettes/one.yaml'" in talk
+
+
+def test_a_manifest_that_cannot_be_used_hides_no_other_finding(project: GitRepository) -> None:
+    """Which loose recordings were imported cannot be told then; all else is."""
+    project.write("recstore.toml", 'sources = ["cassettes"]\n')
+    project.write("cassettes/one.yaml", vcr_cassette("hello"))
+    (project.home / ".recstore" / manifest_path(A)).write_text("nothing\n")
+    (project.home / ".recstore" / manifest_path(B)).write_text("<<<<<<< a\n=======\n>>>>>>> b\n")
+
+    code, lines, _ = check(project)
+
+    assert (41, ["conflict", "damage"]) == (code, kinds(lines))
+
+
+def test_a_project_inside_another_answers_for_itself(project: GitRepository) -> None:
+    """Its tests have their recordings in the nearest store."""
+    base = project.git("rev-parse", "HEAD")
+    Store.create(project.home / "inner")
+    inner = GitRepository(project.folder, "inner")
+    project.write("inner/tests/test_in.py", "def test_one(recstore):\n    pass\n")
+    project.write("inner_tests/test_out.py", "def test_one(recstore):\n    pass\n")
+    project.git("add", "--all")
+    staged = check(project, "--staged")[1]
+    new = project.commit()
+    places = [(), ("--commit", "HEAD"), ("--range", f"{base}..{new}")]
+
+    assert ["(unrecorded) inner_tests/test_out.py::test_one  in Git's index"] == staged
+    assert [["unrecorded"]] * 3 == [kinds(check(project, *place)[1]) for place in places]
+    assert [["unrecorded"]] * 3 == [kinds(check(inner, *place)[1]) for place in places]

@@ -597,3 +597,20 @@ def test_two_states_of_a_real_suite_are_compared(tmp_path: Path) -> None:
     assert 51 <= len(changes)
     assert all(change["differences"] for change in changes)
     assert "    call book_flight" in printed
+
+
+def test_what_is_staged_is_compared(project: GitRepository) -> None:
+    """The index stands for what the next commit has: what was not added does not count, what was unstaged is gone."""
+    record(project, C, chat("New?", "Yes."))
+    project.git("add", ".recstore")
+    record(project, "tests/test_chat.py::test_d", chat("Newer?", "Yes."))
+    project.git("rm", "--quiet", "--cached", f".recstore/{manifest_path(B)}")
+
+    output, _ = run(project, "--staged", "--stat")
+    limited, _ = run(project, "--staged", "--json", "HEAD", "--", B)
+    _, talk = run(project, "--staged", "HEAD~1", "HEAD", ok=2)
+
+    assert {f"removed {B}", f"added {C}"} == {" ".join(line.split()[:2]) for line in output.splitlines()[:-1]}
+    assert "-> Git's index: 1 added, 1 removed" in output
+    assert [B] == [test["old"] for test in json.loads(limited)["tests"]]
+    assert "recstore diff --staged [REV]" in talk

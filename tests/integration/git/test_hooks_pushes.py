@@ -91,6 +91,14 @@ def test_an_incomplete_push_can_be_let_through(project: GitRepository, name: str
     assert remote_has(project, "main")
 
 
+def test_a_setting_of_the_command_line_counts(project: GitRepository) -> None:
+    """`git -c` speaks to the hooks of that command, too."""
+    commit_without_blob(project)
+    done = git(project, "-c", "recstore.allowIncompletePush=True", "push", "origin", "main")
+
+    assert 0 == done.returncode, done.stderr
+
+
 def test_python_is_started_only_where_recordings_are_concerned(project: GitRepository) -> None:
     """A push of other files, one of nothing, and one that deletes a branch cost no Python; one of a test file does."""
     log = spy(project)

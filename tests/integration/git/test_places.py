@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from recstore.errors import GitError
 from recstore.git.plan import IN_TRASH, GcOptions
 from recstore.git.recovery import heal
+from recstore.git.restore import RestoreOptions, execute_restore, plan_restore
 from recstore.git.trash import Trash
 from recstore.store import Store
 from recstore.store.names import blob_path, manifest_path
@@ -269,7 +271,7 @@ def test_the_trash_is_the_repositorys_and_each_store_sees_its_own(tmp_path: Path
         project.forget(A)
         project.gc()
         with project.opened() as repository:
-            assert [blob_path(blob)] == [path for run in Trash(repository).runs() for path in run.files]
+            assert [[blob_path(blob)]] == [list(run.files) for run in Trash(repository).runs()]
 
 
 def test_variables_of_a_calling_git_command_do_not_lead_astray(tmp_path: Path) -> None:
@@ -315,3 +317,39 @@ def test_an_unborn_branch_has_no_history(tmp_path: Path) -> None:
     with project.opened() as repository:
         heal(project.store, repository, [blob])
     assert project.has(blob)
+
+
+def test_a_test_that_a_blobless_clone_has_not_is_fetched_to_be_restored(tmp_path: Path) -> None:
+    """Its manifest, too; out of reach of the remote that is said, and not that there never was such a test."""
+    origin = with_two_tests(GitRepository.create(tmp_path / "origin"))
+    origin.git("config", "uploadpack.allowFilter", "true")
+    origin.forget(B)
+    origin.commit()
+    for name in ("offline", "online"):
+        origin.git("clone", "--quiet", "--filter=blob:none", origin.folder.as_uri(), f"../{name}")
+    project, cut_off = origin.at(tmp_path / "online"), origin.at(tmp_path / "offline")
+    cut_off.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+
+    with project.opened() as repository:
+        execute_restore(project.store, plan_restore(project.store, repository, B, RestoreOptions()))
+    with cut_off.opened() as repository, pytest.raises(GitError, match="nowhere"):
+        plan_restore(cut_off.store, repository, B, RestoreOptions())
+
+    assert project.has_manifest(B)
+
+
+def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
+    """Git's answers cannot be told apart there: better no answer than one about another folder."""
+    project = GitRepository.create(tmp_path / "project", "a\nb")
+
+    with pytest.raises(GitError, match="line break"), project.opened():
+        pass
+
+
+def test_a_path_that_begins_with_a_quote_is_no_quoted_path(tmp_path: Path) -> None:
+    """What no commit has reaches the trash from there as well."""
+    project = GitRepository.create(tmp_path / "project", '"quoted"')
+    project.record(A, "never committed")
+    project.forget(A)
+
+    assert [IN_TRASH] == [row.keeper for row in project.gc().removals]

@@ -10,6 +10,7 @@ from recstore.git.plan import GcOptions
 from recstore.store.moving import execute_moves, plan_moves
 from recstore.store.names import manifest_path
 from tests.git_repository import GitRepository
+from tests.hooked import recstore
 
 A, B, PARAMETER = "tests/test_a.py::test_a", "tests/test_a.py::test_b", "tests/test_a.py::test_p[x]"
 
@@ -56,7 +57,7 @@ def test_a_file_that_git_has_never_known_is_not_gone(project: GitRepository) -> 
     project.record("elsewhere/test_a.py::test_a", "elsewhere")
 
     assert set() == gone(project)
-    assert any("never known" in note for note in project.plan().notes)
+    assert any("could be gone" in note for note in project.plan().notes)
 
 
 @pytest.mark.parametrize(
@@ -179,3 +180,40 @@ def test_a_test_that_has_recordings_is_no_new_name(project: GitRepository) -> No
     project.record("tests/test_a.py::test_better", "anew")
 
     assert ((), {manifest_path(A)}) == (offers(project), gone(project))
+
+
+def test_a_file_that_is_only_meant_to_be_added_is_not_gone(project: GitRepository) -> None:
+    """`git add --intent-to-add` puts an empty file into the index: its tests were never there to go."""
+    test_id = "tests/test_new.py::test_new"
+    project.test_file("tests/test_new.py", "test_new")
+    project.record(test_id, "new")
+    project.git("add", ".recstore")
+    project.git("add", "--intent-to-add", "tests/test_new.py")
+
+    assert set() == gone(project, GcOptions(is_staged=True))
+
+
+@pytest.mark.parametrize("way", ["link", "submodule"])
+def test_a_folder_that_became_a_link_or_a_submodule_is_not_gone(project: GitRepository, way: str) -> None:
+    """What is behind it, Git's index does not say."""
+    if way == "link":
+        project.git("mv", "tests", "elsewhere")
+        (project.home / "tests").symlink_to("elsewhere")
+        project.git("add", "--all")
+    else:
+        other = GitRepository.create(project.folder.parent / "other")
+        other.test_file("test_a.py", "test_a", "test_b", "test_p")
+        other.commit()
+        project.git("rm", "--quiet", "-r", "tests")
+        project.git("submodule", "--quiet", "add", str(other.folder), "tests")
+
+    assert set() == gone(project, GcOptions(is_staged=True))
+    assert () == project.plan(GcOptions(is_staged=True)).offers
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_nothing_is_no_name(project: GitRepository, name: str) -> None:
+    """A test whose name is empty could not be found again."""
+    done = recstore(project, "mv", A, name)
+
+    assert (2, True) == (done.returncode, project.has_manifest(A))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from itertools import combinations_with_replacement
@@ -19,6 +20,7 @@ from recstore.store.moving import execute_moves, plan_moves
 from recstore.store.names import blob_path, manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository, recording
+from tests.hooked import recstore
 
 ROOT = Path(__file__).resolve().parents[3]
 A, B, C, NEW, OTHER = (f"tests/test_{name}" for name in ("a.py::a", "a.py::b", "c.py::c", "a.py::new", "a.py::other"))
@@ -389,3 +391,50 @@ def test_a_sparse_checkout_is_settled(project: GitRepository) -> None:
     assert ["took ours"] == [one.how for one in resolve(project, "ours")]
     assert [] == in_conflict(project)
     assert format_manifest(parse_manifest(project.git("show", f":.recstore/{manifest_path(A)}").encode() + b"\n", A))
+
+
+@pytest.fixture
+def torn(project: GitRepository) -> GitRepository:
+    """Return a project in which one test was recorded anew on both sides of a merge that is under way."""
+    part(
+        project,
+        lambda p: put(p, A, streamed("one", "1", "mine")),
+        lambda p: put(p, A, streamed("one", "1", "side")),
+    )
+    project.git("merge", "side", ok=False)
+    return project
+
+
+def test_what_was_recorded_again_since_is_not_written_over(torn: GitRepository) -> None:
+    """Whoever records the test anew in the middle of a merge has settled it, whatever is chosen for the rest."""
+    torn.forget(A)
+    torn.store.put(A, [streamed("one", "1", "paid for just now")])
+
+    assert ["kept as it is: it was settled in the work tree"] == [one.how for one in resolve(torn, "ours")]
+    manifest = torn.store.manifest(A)
+    assert manifest is not None
+    assert [streamed("one", "1", "paid for just now")] == [torn.store.get(entry) for entry in manifest.entries]
+    assert [] == in_conflict(torn)
+
+
+@pytest.mark.parametrize("text", ["", "recstore 1\n=======\n", 'recstore 1\ntest "another"\n'])
+def test_a_half_edited_manifest_settles_nothing(torn: GitRepository, text: str) -> None:
+    """The index has both sides whole."""
+    (torn.home / ".recstore" / manifest_path(A)).write_text(text)
+
+    assert ["took ours"] == [one.how for one in resolve(torn, "ours")]
+
+
+def test_a_word_that_means_no_conflict_is_an_error(torn: GitRepository) -> None:
+    """A mistyped test does not read as if all were well; the path that Git prints is a word like any other."""
+    path = f".recstore/{manifest_path(A)}"
+    wrong = recstore(torn, "resolve", "--ours", "tests/test_typo.py")
+    dry = recstore(torn, "resolve", "--ours", "--dry-run", path)
+    told = recstore(torn, "resolve", "--json", path)
+    right = recstore(torn, "resolve", "--ours", path)
+
+    assert (10, True) == (wrong.returncode, "tests/test_typo.py: is none of" in wrong.stderr)
+    assert (0, "1 manifest would be settled and staged.\n") == (dry.returncode, dry.stderr)
+    assert (41, "HEAD (mine)") == (told.returncode, json.loads(told.stdout)["ours"])
+    assert "MERGE_HEAD (side" in json.loads(told.stdout)["theirs"]
+    assert (0, []) == (right.returncode, in_conflict(torn))

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import GitError, NotInStore, UsageError
+from recstore.git.checking import check_span
+from recstore.git.pushes import range_span
 from recstore.git.recovery import find_blobs, heal
 from recstore.git.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
 from recstore.model import BlobName
 from recstore.store.names import blob_path, manifest_path
 from recstore.store.verify import verify_store
-from tests.git_repository import NOW_S, GitRepository
+from tests.git_repository import NOW_S, GitRepository, recording
+from tests.hooked import recstore
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
 
@@ -296,8 +299,12 @@ def test_everything_of_a_revision_is_that_commits_store(project: GitRepository) 
 
 def test_a_name_that_nothing_has_is_an_error(project: GitRepository) -> None:
     """Neither a test nor a recording."""
-    with pytest.raises(NotInStore, match="nothing is called so"):
+    with pytest.raises(NotInStore, match="nothing is called so in the trash"):
         restore(project, "tests/test_a.py::test_never")
+    with pytest.raises(NotInStore, match="nothing is called so in HEAD"):
+        restore(project, "tests/test_a.py::test_never", RestoreOptions(revision="HEAD"))
+    with pytest.raises(NotInStore, match="the trash: has nothing"):
+        restore(project, EVERYTHING)
 
 
 def test_a_test_in_a_deep_folder_is_found(project: GitRepository) -> None:
@@ -324,3 +331,67 @@ def test_the_order_of_removal_makes_restoring_whole(project: GitRepository) -> N
     plan = restore(project, A)
 
     assert ([manifest_path(A)], (blob_path(shared),)) == ([file.path for file in plan.files], plan.present)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "other bytes": lambda _: b"no object",
+    "cut off": lambda data: data[: len(data) // 2],
+    "a bit flipped": lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str) -> None:
+    """The recording stays where it is whole; others are restored all the same; and a push says what is wrong."""
+    project.test_file("tests/test_a.py", "test_a", "test_b")
+    blob, other = project.record(A, "of a"), project.record(B, "of b")
+    project.commit()
+    oid = project.git("rev-parse", f":.recstore/{blob_path(blob)}")
+    file = project.folder / ".git/objects" / oid[:2] / oid[2:]
+    file.chmod(0o644)
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    project.test_file("tests/test_a.py", "test_b")
+
+    with pytest.raises(GitError, match="is damaged"):
+        project.gc()
+    assert (True, True) == (project.has(blob), project.has_manifest(A))
+    with project.opened() as repository:
+        span = range_span(repository, "HEAD~1..HEAD")
+        assert ["damage"] == [one.kind for one in check_span(project.store, repository, span, ()).findings]
+        for name in (blob, other):
+            project.store.directory.remove(blob_path(name))
+        assert [blob_path(other)] == [found.path for found in heal(project.store, repository, [blob, other])]
+
+
+def test_a_revision_that_a_script_left_empty_is_wrong_use(project: GitRepository) -> None:
+    """Everything would be looked through, where one commit was meant."""
+    done = recstore(project, "restore", "--from", "", "--all")
+
+    assert (2, True) == (done.returncode, "--from: names nothing" in done.stderr)
+
+
+@pytest.mark.parametrize("count", [1, 101])
+def test_a_blob_is_found_where_the_project_once_was(tmp_path: Path, count: int) -> None:
+    """A project that moved to another folder has the history of the old one; a blob's name says which it is."""
+    project = GitRepository.create(tmp_path / "project", "old")
+    manifest = project.store.put(A, [recording(f"answer {number}") for number in range(count)])
+    project.commit()
+    project.git("rm", "--quiet", "-r", "old/.recstore/blobs")
+    project.git("commit", "--quiet", "-m", "gc")
+    project.git("mv", "old", "new [folder]")
+    project.commit()
+    moved = GitRepository(project.folder, "new [folder]")
+    blobs = [entry.blob for entry in manifest.entries]
+
+    with moved.opened() as repository:
+        assert count == len(heal(moved.store, repository, blobs))
+    assert {True} == {moved.has(blob) for blob in blobs}
+
+
+def test_nothing_to_write_waits_for_nobody(project: GitRepository) -> None:
+    """Another process may hold the store while all is there."""
+    committed(project)
+
+    with project.store.directory.locked():
+        assert () == restore(project, "").files
