@@ -20,7 +20,8 @@ __all__ = ["Asking", "is_test_file", "tests_that_ask"]
 
 _MARKERS: Final = frozenset(("recstore", "vcr"))
 _FIXTURE: Final = "recstore"
-_SKIPPED: Final = "skip"
+_EXEMPT: Final = frozenset(("default_cassette", "skip"))
+"""Markers of tests that need not have recordings under their own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def tests_that_ask(path: str, source: bytes, patterns: Iterable[str]) -> Iterato
         test_id = "::".join((path, *names))
         markers = {*of_module, *_markers(function), *(marker for owner in owners for marker in _class_markers(owner))}
         asks = markers & _MARKERS or _takes_fixture(function) or any(is_named(test_id, word) for word in wanted)
-        if asks and _SKIPPED not in markers:
+        if asks and not markers & _EXEMPT:
             yield Asking(test_id, function.lineno)
 
 
