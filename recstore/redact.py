@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from recstore.model import Headers
+from recstore.secret_shapes import SHAPES
 
 __all__ = ["REDACTED", "Redaction"]
 
@@ -55,33 +56,6 @@ _HEADER_NAMES: Final = frozenset(
 )
 """Headers that are dropped altogether."""
 
-_SHAPES: Final = (
-    # what has to be there, a look that costs next to nothing - the shape, which is asked for only then
-    (b"sk-", rb"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{16,}"),
-    (b"k_", rb"(?<![A-Za-z0-9])(?:[srp]k_(?:live|test)_[A-Za-z0-9]{16,}|gsk_[A-Za-z0-9]{32,})"),
-    (b"AIza", rb"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"),
-    (b"gh", rb"(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{36,}"),
-    (b"github_pat_", rb"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{22,}"),
-    (b"glpat-", rb"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20,}"),
-    (b"AKIA", rb"(?<![A-Za-z0-9])AKIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    (b"ASIA", rb"(?<![A-Za-z0-9])ASIA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    (b"xox", rb"(?<![A-Za-z0-9])xox[abeprs]-[A-Za-z0-9-]{10,}"),
-    (b"hf_", rb"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}"),
-    (b"r8_", rb"(?<![A-Za-z0-9])r8_[A-Za-z0-9]{36,}"),
-    (b"i-", rb"(?<![A-Za-z0-9])(?:xai|nvapi)-(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{40,}"),
-    (b"ly-", rb"(?<![A-Za-z0-9])tvly-(?=[A-Za-z_-]{0,80}\d)[A-Za-z0-9_-]{20,}"),
-    (b"pplx-", rb"(?<![A-Za-z0-9])pplx-[A-Za-z0-9]{40,}"),
-    (b"npm_", rb"(?<![A-Za-z0-9])npm_[A-Za-z0-9]{36}"),
-    (b"SG.", rb"(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    (b"eyJ", rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"),
-    (b"earer ", rb"(?<=[Bb]earer )(?=[A-Za-z._~+/-]*\d)[A-Za-z0-9._~+/-]{16,}=*"),
-    (b"://", rb"(?<=://)[^\s/:@\"'\\?#]{0,256}:[^\s/@\"'\\?#]{1,256}(?=@)"),
-    (
-        b"PRIVATE KEY",
-        rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[A-Za-z0-9+/=\\\s:,]|-(?!-))*+-----END [A-Z ]{0,40}PRIVATE KEY-----",
-    ),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
@@ -111,9 +85,9 @@ class Redaction:
 
     def shapes(self, data: bytes) -> bytes:
         """Return `data` without what has the shape of a secret."""
-        for sign, pattern in _COMPILED_SHAPES:
-            if sign in data:
-                data = pattern.sub(_REDACTED_BYTES, data)
+        for shape in SHAPES:
+            if shape.sign in data:
+                data = shape.pattern.sub(_REDACTED_BYTES, data)
         for pattern in self._names.patterns:
             data = pattern.sub(_REDACTED_BYTES, data)
         return data
@@ -191,7 +165,6 @@ _VALUE: Final = rb'("(?:[^"\\]|\\.)+"|-?\d[\d.eE+-]*|\[\s*"(?:[^"\\]|\\.)*"(?:\s
 """A JSON string with something in it, a number, or an array of strings: an object says what a name means, no secret."""
 
 _REDACTED_BYTES: Final = REDACTED.encode()
-_COMPILED_SHAPES: Final = tuple((sign, re.compile(pattern)) for sign, pattern in _SHAPES)
 
 
 def _redacted_member(match: re.Match[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from recstore.adapters import llama_stack
+from recstore.adapters import llama_stack_file
 from recstore.errors import DamagedManifest, RecstoreError
 from recstore.model import Entry, Manifest
 from recstore.store import Store
@@ -115,7 +115,7 @@ def file_bytes(store: Store, path: str, places: list[Place]) -> bytes:
     try:
         if kind == LLAMA_STACK:
             test_id, entry = places[0]
-            return llama_stack.write_file(store.get(entry), test_id, entry.origin)
+            return llama_stack_file.write_file(store.get(entry), test_id, entry.origin)
         if kind == VCR:
             from recstore.adapters.vcr import write_cassette
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from recstore.adapters.llama_stack_sent import recorded_body, recorded_url, sent_body, sent_query, sent_url
 from recstore.model import Json, JsonBody, RawBody, Request
 from recstore.upstreams import UpstreamMap
 
@@ -53,18 +54,19 @@ def read_request(request: dict[str, Any], upstreams: UpstreamMap) -> tuple[Reque
         return _read_tool_call(request), {}
     url, endpoint = request["url"], request.get("endpoint")
     endpoint = endpoint if type(endpoint) is str else ""
-    address = upstreams.address(_sent_url(url, endpoint))
-    body = request.get("payload" if "payload" in request else "body")
+    arguments = request.get("body")
+    address = upstreams.address(sent_url(url, endpoint, arguments))
+    body, origin = (request["payload"], {}) if "payload" in request else sent_body(arguments, endpoint)
+    base: dict[str, Json] = {"base": address.base, **origin}
     method = str(request.get("method", "POST"))
     is_listing = method == "POST" and body == {} and address.path.endswith(_LISTINGS)
-    base: dict[str, Json] = {"base": address.base}
     if endpoint and endpoint != _usual_endpoint(address.path):
         base["endpoint"] = endpoint
     sent = Request(
         method="GET" if is_listing else method,
         upstream=address.upstream,
         path=address.path,
-        query=address.query,
+        query=sent_query(address.query, arguments),
         body=None if is_listing or body is None else JsonBody(body),
     )
     return sent, base
@@ -86,30 +88,17 @@ def storable(request: Request) -> Request:
     return Request(request.method, request.upstream, request.path, request.query, request.headers, RawBody(text))
 
 
-def _sent_url(url: str, endpoint: str) -> str:
-    """Return the URL that the client called: the recorder joins a base that ends in /v1 and an endpoint that begins so."""
-    if endpoint.startswith(_VERSION_SEGMENT + "/") and url.endswith(endpoint):
-        return url.removesuffix(endpoint) + endpoint.removeprefix(_VERSION_SEGMENT)
-    return url
-
-
-def _recorded_url(base: str, path: str, endpoint: str) -> str:
-    suffix = endpoint.removeprefix(_VERSION_SEGMENT)
-    if endpoint.startswith(_VERSION_SEGMENT + "/") and path.endswith(suffix):
-        return base + path.removesuffix(suffix) + endpoint
-    return base + path
-
-
 def _usual_endpoint(path: str) -> str:
     start = path.rfind(_VERSION_SEGMENT + "/")
     return path[start:] if start >= 0 else path
 
 
-def written_request_body(request: Request) -> Json:
+def written_request_body(request: Request, origin: dict[str, Any]) -> Json:
     """Return the request body as recorded; the recorder notes down `{}` for a listing, which has none."""
     if isinstance(request.body, JsonBody):
-        return request.body.value
-    return {} if request.method == "GET" and request.path.endswith(_LISTINGS) else None
+        return recorded_body(request.body.value, origin)
+    is_listing = request.method == "GET" and request.path.endswith(_LISTINGS)
+    return recorded_body({} if is_listing else None, origin)
 
 
 def _predicted_call(request: Request, _test_id: str | None, origin: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +106,7 @@ def _predicted_call(request: Request, _test_id: str | None, origin: dict[str, An
     body = request.body.value if isinstance(request.body, JsonBody) else {}
     return {
         "method": "POST",
-        "url": _recorded_url(origin["base"], request.path, endpoint) + _question(request.query),
+        "url": recorded_url(origin["base"], request.path, endpoint) + _question(request.query),
         "headers": {},
         "body": None,
         "endpoint": endpoint,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from recstore.adapters import llama_stack
+from recstore.adapters import llama_stack_file
 from recstore.adapters.source import SourceRecording
 from recstore.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedSource
@@ -55,7 +55,7 @@ def _read_any(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRe
     if path.endswith(_CASSETTE_SUFFIXES):
         return _read_cassette(data, path, upstreams)
     document = _load_json(data, path)
-    if llama_stack.is_recording(document):
+    if llama_stack_file.is_recording(document):
         return [_prepare_exactly(document, data, path, upstreams)]
     return _read_cassette(data, path, upstreams) if b'"interactions"' in data[:_HEAD] else []
 
@@ -92,7 +92,7 @@ def _complaint(data: bytes, error: Exception) -> str:
 def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> PreparedRecording:
     """Return the file's recording in the most readable form that gives back its every byte."""
     try:
-        prepared, written = _prepare_and_write(llama_stack.read_document(document, path, upstreams))
+        prepared, written = _prepare_and_write(llama_stack_file.read_document(document, path, upstreams))
         if written == data:
             return prepared
         layout = _layout_of(data, orjson.loads(written))
@@ -101,7 +101,7 @@ def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams
     except (ValueError, TypeError, RecursionError, DamagedBlob):
         pass  # what JSON values cannot carry goes by its bytes
     try:
-        prepared, written = _prepare_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
+        prepared, written = _prepare_and_write(llama_stack_file.read_verbatim(document, data, path, upstreams))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamagedSource(path, f"has a request that no recorder makes: {error!s:.80}") from error
     if written != data:
@@ -112,7 +112,7 @@ def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams
 def _prepare_and_write(source: SourceRecording) -> tuple[PreparedRecording, bytes]:
     prepared = _prepare(source)
     recording = decode_recording(prepared.data, str(prepared.blob), minted_id(source.origin))
-    return prepared, llama_stack.write_file(recording, source.test_id, source.origin)
+    return prepared, llama_stack_file.write_file(recording, source.test_id, source.origin)
 
 
 def _prepare(source: SourceRecording) -> PreparedRecording:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recstore.bodies import parse_body
 from recstore.model import Headers, Json, Response
 from recstore.redact import REDACTED, Redaction
-from recstore.session.encodings import UndecodableError, decoded
+from recstore.encodings import UndecodableError, decoded
 from recstore.session.minted import Minter
 from recstore.session.sent import header
 from recstore.session.volatile import without_volatile, without_volatile_headers

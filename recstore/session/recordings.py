@@ -152,7 +152,7 @@ class Recordings:
         manifests = [self._store.read_manifest(directory.name_of(file)) for file in directory.walk(_SHARED)]
         entries: list[Entry] = []
         last: dict[RequestKey, int] = {}
-        for entry in (manifest.entries[0] for manifest in manifests):
+        for entry in (entry for manifest in manifests for entry in manifest.entries):
             key = entry.blob.key
             if not entry.is_union or key not in last:
                 last[key] = last.get(key, 0) + 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.adapters import llama_stack
+from recstore.adapters import llama_stack_file
 from recstore.adapters.reading import PreparedRecording, read_source
 from recstore.canonical import request_key
 from recstore.errors import DamagedSource
@@ -33,7 +33,7 @@ def exported(data: bytes, path: str, upstreams: UpstreamMap) -> tuple[bytes, str
     [prepared] = read_source(data, path, upstreams)
     recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
     assert prepared.blob.key == request_key(recording.request)
-    return llama_stack.write_file(recording, prepared.test_id, prepared.origin), str(prepared.origin["form"])
+    return llama_stack_file.write_file(recording, prepared.test_id, prepared.origin), str(prepared.origin["form"])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -65,7 +65,7 @@ def test_a_distorted_recording_comes_out_byte_for_byte(chosen: tuple[str, int], 
     for _ in range(data.draw(st.integers(1, 3))):
         distort(document, data)
     recorded = as_recorded(document)
-    if not llama_stack.is_recording(document):
+    if not llama_stack_file.is_recording(document):
         return
 
     written, _ = exported(recorded, path, data.draw(st.sampled_from(MAPS)))
@@ -133,8 +133,8 @@ def test_a_request_is_the_one_that_the_client_sent() -> None:
     _, chat = GENERATED["chat completion", 0]
     _, listing = GENERATED["models", 0]
 
-    sent = llama_stack.read_document(chat, "a.json", UpstreamMap()).recording.request
-    listed = llama_stack.read_document(listing, "a.json", UpstreamMap()).recording.request
+    sent = llama_stack_file.read_document(chat, "a.json", UpstreamMap()).recording.request
+    listed = llama_stack_file.read_document(listing, "a.json", UpstreamMap()).recording.request
 
     assert ("POST", "api.openai.com", "/v1/chat/completions") == (sent.method, sent.upstream, sent.path)
     assert ("GET", "/v1/models", None) == (listed.method, listed.path, listed.body)

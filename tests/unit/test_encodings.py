@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from recstore.session.encodings import UndecodableError, decoded
+from recstore.encodings import UndecodableError, decoded
 
 TEXT = b"some text that repeats, repeats, repeats itself " * 20
 

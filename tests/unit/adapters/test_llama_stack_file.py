@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recstore.adapters import llama_stack
+from recstore.adapters import llama_stack_file
 from recstore.adapters.reading import read_source
 from recstore.errors import RecstoreError
 from recstore.model import Entry, JsonBody, Manifest, Recording, StreamBody
@@ -24,7 +24,7 @@ DOCUMENTS = {shape: (path, document) for shape, path, document in generated(0)}
 
 def read(document: Any, path: str = PATH) -> Any:
     """Return what the adapter reads from a document."""
-    return llama_stack.read_document(document, path, UpstreamMap())
+    return llama_stack_file.read_document(document, path, UpstreamMap())
 
 
 def call(url: str = "https://api.openai.com/v1/v1/chat", endpoint: str = "/v1/chat", **members: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def with_response(body: Any, **members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_is_recognised(shape: str) -> None:
     """Whatever the recorder writes."""
-    assert llama_stack.is_recording(DOCUMENTS[shape][1])
+    assert llama_stack_file.is_recording(DOCUMENTS[shape][1])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_every_shape_is_recognised(shape: str) -> None:
 )
 def test_other_json_is_not(document: Any) -> None:
     """A package file, a cassette, half a recording."""
-    assert not llama_stack.is_recording(document)
+    assert not llama_stack_file.is_recording(document)
 
 
 # -- the request
@@ -105,7 +105,9 @@ def test_the_url_is_the_one_that_the_client_called(
 
     request = source.recording.request
     assert (upstream, path, query) == (request.upstream, request.path, request.query)
-    assert as_recorded(call(url, endpoint)) == llama_stack.write_file(source.recording, source.test_id, source.origin)
+    assert as_recorded(call(url, endpoint)) == llama_stack_file.write_file(
+        source.recording, source.test_id, source.origin
+    )
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/api/ps", "/api/tags"])
@@ -117,7 +119,7 @@ def test_a_listing_is_a_get(path: str) -> None:
     source = read(document)
 
     assert ("GET", None) == (source.recording.request.method, source.recording.request.body)
-    assert as_recorded(document) == llama_stack.write_file(source.recording, source.test_id, source.origin)
+    assert as_recorded(document) == llama_stack_file.write_file(source.recording, source.test_id, source.origin)
 
 
 @pytest.mark.parametrize(("method", "body"), [("DELETE", {}), ("POST", {"id": "m"}), ("POST", None)])
@@ -280,7 +282,7 @@ def test_an_unusual_document_is_understood_and_comes_out_exactly(document: dict[
 
     assert "verbatim" != prepared.origin["form"]
     recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
-    assert as_recorded(document) == llama_stack.write_file(recording, prepared.test_id, prepared.origin)
+    assert as_recorded(document) == llama_stack_file.write_file(recording, prepared.test_id, prepared.origin)
 
 
 def exported(data: bytes) -> bytes:
@@ -288,7 +290,7 @@ def exported(data: bytes) -> bytes:
     [prepared] = read_source(data, PATH, UpstreamMap())
     format_manifest(Manifest(prepared.test_id, (Entry(prepared.blob, 1, prepared.is_union, prepared.origin),)))
     recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
-    return llama_stack.write_file(recording, prepared.test_id, prepared.origin)
+    return llama_stack_file.write_file(recording, prepared.test_id, prepared.origin)
 
 
 def spoiled(raw: bytes, *path: str, shape: str = "chat completion") -> bytes:
@@ -363,7 +365,7 @@ def test_a_recording_is_written_without_touching_its_origin() -> None:
     source = read(document)
     before = json.dumps(source.origin)
 
-    written = [llama_stack.write_file(source.recording, source.test_id, source.origin) for _ in range(2)]
+    written = [llama_stack_file.write_file(source.recording, source.test_id, source.origin) for _ in range(2)]
 
     assert [as_recorded(document)] * 2 == written
     assert before == json.dumps(source.origin)
