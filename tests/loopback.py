@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _on_gzip(self, _: bytes, number: int) -> None:
-        self._send(gzip.compress(json.dumps({"packed": number}).encode()), content_encoding="gzip")
+        self._send(gzip.compress(json.dumps({"packed": number}).encode(), mtime=0), content_encoding="gzip")
 
     def _on_binary(self, _: bytes, number: int) -> None:
         self._send(bytes(range(256)) * 300 + bytes([number]), kind="application/octet-stream")

@@ -20,7 +20,6 @@ import pytest
 import recstore
 from recstore.adapters.importing import ImportOptions, import_paths
 from recstore.adapters.llama_stack_values import objects_of
-from recstore.capture import install, uninstall
 from recstore.model import Entry
 from recstore.session.active import activate
 from recstore.session.modes import Mode
@@ -239,13 +238,6 @@ async def different_async(project: Project) -> list[tuple[str | None, Recorded, 
 
 
 # -- the tests
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 @pytest.fixture(scope="module", params=[("llama-stack-2025-10-22", 1647), ("llama-stack-2025-12-01", 1477)])

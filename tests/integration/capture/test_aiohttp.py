@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,13 @@ import aiohttp
 import pytest
 
 import recstore
-from recstore.capture import install, uninstall
+from recstore.capture import uninstall
 from recstore.errors import ReplayMiss
 from recstore.store import Store
 from recstore.store.verify import verify_store
 from tests.loopback import serving
 
 Ask = Callable[[aiohttp.ClientSession, str], Awaitable[Any]]
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 @pytest.fixture

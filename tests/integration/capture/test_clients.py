@@ -20,7 +20,6 @@ import requests
 import urllib3
 
 import recstore
-from recstore.capture import install, uninstall
 from recstore.errors import DamagedBlob, ReplayMiss
 from recstore.store import Store
 from recstore.store.verify import verify_store
@@ -29,13 +28,6 @@ from tests.loopback import Upstream, serving
 httpx2 = pytest.importorskip("httpx2")
 
 Ask = Callable[[str], Any]
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import recstore
-from recstore.capture import install, uninstall
 from recstore.store import Store
 from recstore.store.verify import verify_store
 from tests.model_servers import TEXT, VECTOR, serving_models
@@ -30,13 +29,6 @@ SENTENCE = "".join(TEXT)
 ASKED: Any = [{"role": "user", "content": "Where do people live?"}]
 TOOL: Any = {"type": "function", "function": {"name": "distance", "parameters": {"type": "object", "properties": {}}}}
 Ask = Callable[[], Any]
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 def of_openai(ask: Callable[[Any], Any], **options: Any) -> Ask:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import recstore
-from recstore.capture import install, uninstall
 from recstore.errors import ReplayMiss
 from recstore.store import Store
 from tests.loopback import WORDS, serving
@@ -19,13 +17,6 @@ openai = pytest.importorskip("openai")
 
 MESSAGES: Any = [{"role": "user", "content": "Where do people live?"}]
 SENTENCE = "".join(WORDS)
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 def client(base: str) -> Any:

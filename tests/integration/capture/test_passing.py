@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 import recstore
-from recstore.capture import install, uninstall
 from recstore.store import Store
 from tests.loopback import serving
-
-
-@pytest.fixture(autouse=True)
-def _intercepted() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
 
 
 @pytest.fixture
