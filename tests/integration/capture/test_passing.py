@@ -47,7 +47,7 @@ def test_their_hosts_are_let_through_the_guard_of_sockets(project: Path) -> None
         plain.settimeout(0.2)
         with pytest.raises(recstore.errors.ReplayMiss):
             plain.connect(("192.0.2.1", 80))
-        with pytest.raises(httpx.TransportError):  # nobody is there
+        with pytest.raises((httpx.TransportError, RuntimeError)):  # nobody is there, or the guard of these tests asks
             client.get("http://192.0.2.1/x")
         with pytest.raises(OSError, match=r"timed out|unreachable|refused"):
             plain.connect(("192.0.2.1", 80))
