@@ -13,9 +13,10 @@
     +-- Locked                   30
     +-- GitError                 40
     +-- ManifestConflict         41
+    +-- SecretFound              60
 
-Codes 50 (remote), 60 (a secret would be committed) and 130 (interrupted) are reserved by the
-exit-code table; the last one is returned for Ctrl-C, which is no error of recstore's.
+Codes 50 (remote) and 130 (interrupted) are reserved by the exit-code table; the last one is returned for Ctrl-C, which
+is no error of recstore's.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ __all__ = [
     "NotInStore",
     "RecstoreError",
     "ReplayMiss",
+    "SecretFound",
     "UsageError",
 ]
 
@@ -138,3 +140,10 @@ class ManifestConflict(RecstoreError):
 
     exit_code = 41
     default_remedy = "`recstore resolve` settles what has one answer, and says what the choice is for the rest."
+
+
+class SecretFound(RecstoreError):
+    """A recording holds what looks like a key, a token or a password."""
+
+    exit_code = 60
+    default_remedy = "Run `recstore redact`; if it is none, allow it with a reason, see `allowed_secrets`."

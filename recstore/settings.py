@@ -18,6 +18,10 @@
     [tool.recstore.redact]                          what is secret besides what always is, see `redact`
     headers = ["x-customer"]                        also: query, fields, patterns
 
+    [[tool.recstore.allowed_secrets]]               what looks like a secret and is none, by the digest that is said of it
+    digest = "0123456789abcdef"
+    reason = "the example of the vendor's manual"
+
 A variable `RECSTORE_` and the setting's name in capitals, unless empty, holds what would stand behind the `=`
 in the file, and takes the whole place of it; a plain word needs no quotes. Options of a command are above
 both: whoever parses them replaces the fields.
@@ -51,6 +55,7 @@ MODES: Final = ("replay", "record", "record-if-missing", "live", "verify")
 _OWN_FILE: Final = "recstore.toml"
 _SHARED_FILE: Final = "pyproject.toml"
 _BASE_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]+(/[^?#\s]*)?")
+_SECRET_DIGEST: Final = re.compile(r"[0-9a-f]{16}")
 _ERROR_LINE: Final = re.compile(r" ?\(at line (\d+), column (\d+)\)| ?\(at end of document\)")
 
 
@@ -68,6 +73,7 @@ class Settings:
     timing: bool = False
     passthrough: tuple[str, ...] = ()
     redact: Redaction = field(default_factory=Redaction)
+    allowed_secrets: tuple[str, ...] = ()
 
 
 def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
@@ -243,6 +249,20 @@ def _parse_redact(value: Any, subject: str) -> Redaction:
     return Redaction(**{**texts, **lower})
 
 
+def _parse_allowed(value: Any, subject: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise UsageError(subject, f"allowed_secrets = {value!r} is no array of tables")
+    for one in value:
+        refuse_unknown(one, ("digest", "reason"), f"{subject}: allowed_secrets")
+        digest, reason = one.get("digest"), one.get("reason")
+        if not (isinstance(digest, str) and _SECRET_DIGEST.fullmatch(digest)):
+            hint = "`recstore verify --secrets` says it of each secret: 16 hexadecimal digits."
+            raise UsageError(subject, f"allowed_secrets: digest = {digest!r} is none", hint)
+        if not (isinstance(reason, str) and reason.strip()):
+            raise UsageError(subject, f"allowed_secrets: {digest} is allowed without a reason", "Add `reason`.")
+    return tuple(one["digest"] for one in value)
+
+
 _PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
     {
         "upstreams": _parse_upstreams,
@@ -255,6 +275,7 @@ _PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
         "timing": _switch("timing"),
         "passthrough": _parse_passthrough,
         "redact": _parse_redact,
+        "allowed_secrets": _parse_allowed,
     }
 )
 """What makes the value of each field of `Settings`."""

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
 from recstore.adapters.discovery import SourceFile, scope_of, source_files
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import read_source
 from recstore.errors import DamagedSource, RecstoreError
-from recstore.model import BlobName
+from recstore.model import BlobName, Json
+from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.names import blob_path
@@ -32,11 +35,12 @@ class ImportOptions:
     replace: bool = False
     dry_run: bool = False
     workers: int = 1
+    scan: SecretScan = field(default_factory=SecretScan)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did, or with `dry_run` would have done."""
+    """What an import did, or with `dry_run` would have done; `secrets` are those in new blobs, with their files."""
 
     files: int = 0
     recordings: int = 0
@@ -48,6 +52,7 @@ class ImportReport:
     removed_entries: int = 0
     removed_blobs: int = 0
     not_recordings: tuple[str, ...] = ()
+    secrets: tuple[tuple[str, Secret], ...] = ()
     problems: tuple[RecstoreError, ...] = ()
 
 
@@ -58,6 +63,7 @@ class _FileResult:
     name: str
     entries: tuple[ImportedEntry, ...] = ()
     new_blobs: tuple[tuple[BlobName, int], ...] = ()
+    secrets: tuple[Secret, ...] = ()
     problem: RecstoreError | None = None
 
 
@@ -111,6 +117,7 @@ def _publish(
         removed_entries=removed_entries,
         removed_blobs=len(change.unnamed) if options.replace else 0,
         not_recordings=tuple(result.name for result in results if not result.entries and result.problem is None),
+        secrets=tuple((result.name, secret) for result in results for secret in result.secrets),
         problems=tuple(result.problem for result in results if result.problem is not None),
     )
 
@@ -119,7 +126,7 @@ def _publish(
 
 
 def _results(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[_FileResult]:
-    job = _Job(store.directory.root, options.upstreams, options.dry_run)
+    job = _Job(store.directory.root, options.upstreams, options.dry_run, options.scan)
     return in_batches(job.read_batch, files, [file.size_bytes for file in files], options.workers)
 
 
@@ -130,6 +137,7 @@ class _Job:
     root: Path
     upstreams: UpstreamMap
     dry_run: bool
+    scan: SecretScan
 
     def read_batch(self, files: list[SourceFile]) -> list[_FileResult]:
         store = Store(Directory(self.root))
@@ -139,11 +147,9 @@ class _Job:
         try:
             data = Path(file.location).read_bytes()
             prepared = read_source(data, file.name, self.upstreams)
-            new_blobs = tuple(
-                (recording.blob, len(recording.data))
-                for recording in prepared
-                if store.put_encoded(recording.blob, recording.data, dry_run=self.dry_run)
-            )
+            new = [one for one in prepared if store.put_encoded(one.blob, one.data, dry_run=self.dry_run)]
+            secrets = {secret for one in new for secret in secrets_in_blob(one.data, file.name, self.scan)}
+            secrets.update(secret for one in new for secret in self._secrets_in_origin(one.origin))
         except OSError as error:
             problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
             return _FileResult(file.name, problem=problem)
@@ -153,4 +159,8 @@ class _Job:
             ImportedEntry(recording.test_id, recording.blob, recording.origin, recording.is_union)
             for recording in prepared
         )
-        return _FileResult(file.name, entries, new_blobs)
+        new_blobs = tuple((one.blob, len(one.data)) for one in new)
+        return _FileResult(file.name, entries, new_blobs, tuple(sorted(secrets)))
+
+    def _secrets_in_origin(self, origin: dict[str, Json]) -> tuple[Secret, ...]:
+        return secrets_in_text(orjson.dumps(origin), "what the file said besides", self.scan)

@@ -15,6 +15,7 @@ import click
 from recstore.cli.annotations import annotation
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
+from recstore.cli.secrets_shown import scan_of
 from recstore.cli.terminal import counted, printable, say, show_json
 from recstore.errors import Damage, ManifestConflict, UsageError
 from recstore.git.checking import Checked, check_span, check_view, commit_view
@@ -96,7 +97,7 @@ def _looked_at(job: _Job, options: dict[str, object]) -> Iterator[Checked]:
     store, repository, patterns = job.store, job.repository, job.settings.tests
     spans = list(_spans(repository, options))
     for span in spans:
-        yield check_span(store, repository, span, patterns)
+        yield check_span(store, repository, span, patterns, scan_of(job.settings))
     if options["revision"]:
         yield check_view(commit_view(repository, str(options["revision"])), patterns)
     elif options["staged"]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from recstore.adapters.importing import ImportOptions, ImportReport, import_paths
 from recstore.cli.project import json_option, open_project
+from recstore.cli.secrets_shown import scan_of
 from recstore.cli.terminal import counted, listed, progress, say, say_error, show_json, size
+from recstore.errors import SecretFound
 
 __all__ = ["command"]
 
@@ -26,7 +29,7 @@ def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: b
     to come out byte for byte before it is stored. Importing again changes nothing.
     """
     store, settings = open_project()
-    options = ImportOptions(settings.upstreams, replace, dry_run, workers=os.cpu_count() or 1)
+    options = ImportOptions(settings.upstreams, replace, dry_run, os.cpu_count() or 1, scan_of(settings))
     with progress("Importing") as step:
         report = import_paths(store, paths, options, step)
     if as_json:
@@ -55,6 +58,12 @@ def _show(report: ImportReport, *, dry_run: bool) -> None:
         )
     if report.not_recordings:
         click.echo(f"{counted(len(report.not_recordings), 'file')} held no recording and stayed out.")
+    for name in listed(
+        f"{file}: {secret.kind}, {secret.excerpt}, in {secret.place}" for file, secret in report.secrets
+    ):
+        say(f"warning: a secret in {name}")
+    if report.secrets:
+        say(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
     if report.problems:
         click.echo(f"{counted(len(report.problems), 'file')} could not be read; nothing of it was stored.")
 
@@ -72,5 +81,6 @@ def _as_json(report: ImportReport, *, dry_run: bool) -> dict[str, object]:
         "removed_entries": report.removed_entries,
         "removed_blobs": report.removed_blobs,
         "not_recordings": report.not_recordings,
+        "secrets": [{"file": file, **asdict(secret)} for file, secret in report.secrets],
         "problems": [{"file": problem.subject, "reason": problem.reason} for problem in report.problems],
     }

@@ -7,8 +7,11 @@ import os
 import click
 
 from recstore.cli.project import json_option, open_project
+from recstore.cli.secrets_shown import as_json as secrets_as_json
+from recstore.cli.secrets_shown import scan_of, show_secrets
 from recstore.cli.terminal import counted, progress, say, say_error, show_json, size
-from recstore.errors import Damage, RecstoreError
+from recstore.errors import Damage, RecstoreError, SecretFound
+from recstore.secrets.store_scan import StoredSecret, scan_store
 from recstore.store.verify import VerifyReport, quarantine, verify_store
 
 __all__ = ["command"]
@@ -16,19 +19,35 @@ __all__ = ["command"]
 
 @click.command("verify")
 @click.option("--repair", is_flag=True, help="Move damaged blobs to .recstore/local/quarantine.")
+@click.option("--secrets", is_flag=True, help="Look for keys, tokens and passwords, too.")
 @json_option
-def command(*, repair: bool, as_json: bool) -> None:
+def command(*, repair: bool, secrets: bool, as_json: bool) -> None:
     """Check every byte: names against contents, requests against keys, manifests against blobs."""
-    store, _ = open_project()
+    store, settings = open_project()
     with progress("Verifying") as step:
         report = verify_store(store, os.cpu_count() or 1, step)
     moved = quarantine(store, report.damaged_files) if repair else ()
+    found: tuple[StoredSecret, ...] = ()
+    if secrets:
+        with progress("Looking for secrets") as step:
+            found = scan_store(store, scan_of(settings), os.cpu_count() or 1, step)
     if as_json:
-        show_json(_as_json(report, moved))
+        show_json(_as_json(report, moved) | ({"secrets": secrets_as_json(found)} if secrets else {}))
     else:
         _show(report, moved)
+        if secrets:
+            _show_secrets(found)
     if report.problems:
         raise click.exceptions.Exit(_worst(report.problems))
+    if found:
+        raise click.exceptions.Exit(SecretFound.exit_code)
+
+
+def _show_secrets(found: tuple[StoredSecret, ...]) -> None:
+    show_secrets(found)
+    click.echo(f"{counted(len(found), 'secret')} found." if found else "No secret was found.")
+    if found:
+        say(SecretFound.default_remedy)
 
 
 def _worst(problems: tuple[RecstoreError, ...]) -> int:

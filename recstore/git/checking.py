@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
-from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError
+from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound
 from recstore.git.asking import is_test_file, tests_that_ask
 from recstore.git.findings import IGNORED, Finding, unusable_manifest
 from recstore.git.manifests import ManifestFacts, facts_of
@@ -22,6 +22,7 @@ from recstore.git.repository import Repository
 from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.git.views import CommitView, View
 from recstore.model import BlobName
+from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
 from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name
@@ -59,8 +60,12 @@ def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
     return checked
 
 
-def check_span(store: Store, repository: Repository, span: Span, patterns: tuple[str, ...]) -> Checked:
+def check_span(
+    store: Store, repository: Repository, span: Span, patterns: tuple[str, ...], scan: SecretScan
+) -> Checked:
     """Return what is wrong with what a span brings to its tip, and what of it was left in the work tree.
+
+    Secrets are looked for in what it brings, and in nothing else.
 
     Raises: GitError, NewerVersion: as `check_view`.
     """
@@ -71,7 +76,10 @@ def check_span(store: Store, repository: Repository, span: Span, patterns: tuple
     changed = set(manifests)
     changed.update(_naming(repository, span.tip, _removed_blobs(repository, span)))
     _check_manifests(view, sorted(changed), checked)
-    _check_blobs(view, repository.changed_store_files(span.bases, span.tip, "blobs"), checked)
+    tests = _check_secret_manifests(view, sorted(manifests), scan, checked)
+    for path, oid in repository.changed_store_files(span.bases, span.tip, "blobs").items():
+        _check_blob(view, path, oid, checked)
+        _check_secrets(view, (path, oid), tests, scan, checked)
     _check_askers(view, _changed_tests(repository, span), patterns, checked)
     if span.tip == repository.head:
         _check_left_behind(store, view, checked)
@@ -112,16 +120,44 @@ def _facts(view: View, path: str, checked: Checked) -> ManifestFacts | None:
     return facts
 
 
-def _check_blobs(view: CommitView, blobs: dict[str, str], checked: Checked) -> None:
-    """Compare the bytes of the blobs that a push brings with their names, as far as they are here."""
-    for path, oid in blobs.items():
-        name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-        subject = f"{FOLDER}/{path}"
-        if name is None or path != blob_path(name):
-            reason = "it has no blob's name, or lies in another folder than its name says"
-            checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
-        elif reason := _damage(view.repository, oid, name):
-            checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+def _check_blob(view: CommitView, path: str, oid: str, checked: Checked) -> None:
+    """Compare the bytes of a blob that a push brings with its name, as far as they are here."""
+    name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
+    subject = f"{FOLDER}/{path}"
+    if name is None or path != blob_path(name):
+        reason = "it has no blob's name, or lies in another folder than its name says"
+        checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+    elif reason := _damage(view.repository, oid, name):
+        checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
+
+
+def _check_secret_manifests(view: View, paths: Iterable[str], scan: SecretScan, checked: Checked) -> dict[str, str]:
+    """Find secrets in manifests, whose origins may hold headers; return blob's path -> a test that it is for."""
+    tests: dict[str, str] = {}
+    for path in paths:
+        with suppress(RecstoreError):  # a finding of its own
+            data = view.read(path) or b""
+            facts = facts_of(data, path)
+            tests |= {blob_path(blob): facts.test_id or OUTSIDE for blob in facts.blobs}
+            _add_secrets(secrets_in_text(data, "its origin", scan), facts.test_id or OUTSIDE, path, view, checked)
+    return tests
+
+
+def _check_secrets(
+    view: CommitView, blob: tuple[str, str], tests: dict[str, str], scan: SecretScan, checked: Checked
+) -> None:
+    path, oid = blob
+    with suppress(RecstoreError):  # a finding of its own, or left with the remote by a partial clone
+        found = secrets_in_blob(view.repository.objects.read(oid), path, scan)
+        _add_secrets(found, tests.get(path, OUTSIDE), path, view, checked)
+
+
+def _add_secrets(secrets: Iterable[Secret], test: str, path: str, view: View, checked: Checked) -> None:
+    for one in secrets:
+        subject = f"{FOLDER}/{path}: {one.kind}, {one.excerpt}, in {one.place} (digest {one.digest})"
+        checked.findings.add(
+            Finding("secret", test, subject, SecretFound.default_remedy, f"{FOLDER}/{path}", 0, view.title)
+        )
 
 
 def _damage(repository: Repository, oid: str, name: BlobName) -> str:

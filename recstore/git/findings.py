@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from recstore.errors import Damage, ManifestConflict, Missing, RecstoreError
+from recstore.errors import Damage, ManifestConflict, Missing, RecstoreError, SecretFound
 
 __all__ = ["IGNORED", "Finding", "Kind", "exit_code_of", "unusable_manifest"]
 
-Kind: TypeAlias = Literal["missing", "uncommitted", "unrecorded", "loose", "changed", "damage", "conflict"]
+Kind: TypeAlias = Literal["missing", "uncommitted", "unrecorded", "loose", "changed", "damage", "conflict", "secret"]
 
 IGNORED: Final = "the work tree, ignored by Git"
 """The place of what a `.gitignore` keeps from being committed."""
@@ -47,12 +47,13 @@ def unusable_manifest(subject: str, error: Damage | ManifestConflict, place: str
 
 _SEVEREST_FIRST: Final[tuple[tuple[Kind, type[RecstoreError]], ...]] = (
     ("conflict", ManifestConflict),
+    ("secret", SecretFound),
     ("damage", Damage),
 )
 
 
 def exit_code_of(findings: Iterable[Finding]) -> int:
-    """Return the exit code of the severest finding: a conflict, then damage, then anything missing; 0 for none."""
+    """Return the exit code of the severest finding: a conflict, a secret, damage, anything missing; 0 for none."""
     kinds = {finding.kind for finding in findings}
     for kind, error in _SEVEREST_FIRST:
         if kind in kinds:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recstore.bodies import parse_body
+from recstore.encodings import UndecodableError, decoded
 from recstore.model import Headers, Json, Response
 from recstore.redact import REDACTED, Redaction
-from recstore.encodings import UndecodableError, decoded
 from recstore.session.minted import Minter
 from recstore.session.sent import header
 from recstore.session.volatile import without_volatile, without_volatile_headers

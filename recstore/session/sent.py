@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from recstore.bodies import parse_body
 from recstore.canonical import identity_headers, request_key
+from recstore.encodings import UndecodableError, decoded
 from recstore.model import Headers, JsonBody, RawBody, Request, RequestKey
 from recstore.redact import Redaction
-from recstore.encodings import UndecodableError, decoded
 from recstore.session.minted import Names
 from recstore.session.multipart import is_multipart, with_constant_boundary
 from recstore.session.wire import WireRequest

@@ -13,6 +13,7 @@ from recstore.git.pushes import range_span
 from recstore.git.recovery import find_blobs, heal
 from recstore.git.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
 from recstore.model import BlobName
+from recstore.secrets import SecretScan
 from recstore.store.names import blob_path, manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository, recording
@@ -358,7 +359,9 @@ def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str
     assert (True, True) == (project.has(blob), project.has_manifest(A))
     with project.opened() as repository:
         span = range_span(repository, "HEAD~1..HEAD")
-        assert ["damage"] == [one.kind for one in check_span(project.store, repository, span, ()).findings]
+        assert ["damage"] == [
+            one.kind for one in check_span(project.store, repository, span, (), SecretScan()).findings
+        ]
         for name in (blob, other):
             project.store.directory.remove(blob_path(name))
         assert [blob_path(other)] == [found.path for found in heal(project.store, repository, [blob, other])]

@@ -1,0 +1,61 @@
+"""`recstore redact`."""
+
+from __future__ import annotations
+
+import click
+
+from recstore.adapters.redacting import RedactReport, redact_store
+from recstore.cli.project import json_option, open_project
+from recstore.cli.secrets_shown import as_json as secrets_as_json
+from recstore.cli.secrets_shown import scan_of, show_secrets
+from recstore.cli.terminal import counted, say, show_json
+from recstore.errors import SecretFound
+
+__all__ = ["command"]
+
+_HISTORY = """\
+What was committed before is still in Git's history, for everybody who has a copy of it. First make the key useless, where
+it was issued; then, if the history has to be clean: `git filter-repo --replace-text`, and a push with --force."""
+
+
+@click.command("redact")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be taken out, and change nothing.")
+@json_option
+def command(*, dry_run: bool, as_json: bool) -> None:
+    """Take out secrets that are stored already: keys, tokens, passwords.
+
+    Recordings get new names, manifests follow, and replay goes on: a request is looked up without its secrets.
+    """
+    store, settings = open_project()
+    report = redact_store(store, scan_of(settings), settings.upstreams, dry_run=dry_run)
+    if as_json:
+        show_json(_as_json(report, dry_run=dry_run))
+    else:
+        _show(report, dry_run=dry_run)
+    if report.left:
+        raise click.exceptions.Exit(SecretFound.exit_code)
+
+
+def _show(report: RedactReport, *, dry_run: bool) -> None:
+    show_secrets(report.left or report.found)
+    if not report.found:
+        click.echo("No secret was found.")
+        return
+    click.echo(
+        f"{'Would take' if dry_run else 'Took'} out {counted(len(report.found) - len(report.left), 'secret')}: "
+        f"{counted(len(report.renamed), 'blob')} with new names, "
+        f"{counted(len(report.changed_manifests), 'manifest')} changed."
+    )
+    if report.left:
+        click.echo(f"{counted(len(report.left), 'secret')} cannot be taken out here: record those tests again.")
+    say(_HISTORY)
+
+
+def _as_json(report: RedactReport, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "found": secrets_as_json(report.found),
+        "renamed": [{"from": str(old), "to": str(new)} for old, new in report.renamed],
+        "changed_manifests": report.changed_manifests,
+        "left": secrets_as_json(report.left),
+    }
