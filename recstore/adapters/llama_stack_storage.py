@@ -23,8 +23,10 @@ from recstore.adapters.llama_stack_values import PACKAGES, model_set_digest, obj
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import PreparedRecording, read_source
 from recstore.errors import NotInStore, UsageError
+from recstore.session.active import current
 from recstore.settings import load_settings
 from recstore.store import FOLDER, Store
+from recstore.store.healing import healing
 
 __all__ = ["ResponseStorage"]
 
@@ -57,6 +59,7 @@ class ResponseStorage:
         self._project = _project_folder(self.base_dir)
         self._settings = load_settings(self._project, os.environ)
         self._store = Store.open(self._project)
+        self._store.recover = healing(self._project)
         self._known = KnownManifests(self._store)
         self._turn = RLock()
 
@@ -111,6 +114,9 @@ class ResponseStorage:
 
     def _read(self, path: str, places: list[Place]) -> _Recording:
         document: _Recording = json.loads(file_bytes(self._store, path, places))
+        if (session := current()) is not None:
+            for test_id, entry in places:
+                session.note_served(test_id, [entry])
         mapping = document.get("id_normalization_mapping")
         if mapping:
             document = {**_with_ids(document, mapping), "id_normalization_mapping": {}}

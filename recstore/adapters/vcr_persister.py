@@ -20,6 +20,7 @@ from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import read_source
 from recstore.adapters.vcr import id_of_test
 from recstore.errors import NotInStore, UsageError
+from recstore.session.active import current
 from recstore.settings import load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.origins import VCR, origin_path
@@ -111,6 +112,8 @@ class _Kept:
         manifest = self.store.manifest(test_id)
         entries = [entry for entry in manifest.entries if self._is_own(entry.origin)] if manifest else []
         if entries:
+            if (session := current()) is not None:
+                session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
             return file_bytes(self.store, self.name, [(test_id, entry) for entry in entries])
         return self.place.read_bytes() if self.place.is_file() else b""
 

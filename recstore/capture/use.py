@@ -15,6 +15,7 @@ from recstore.session.report import SessionReport
 from recstore.session.session import Session
 from recstore.settings import load_settings
 from recstore.store import Store
+from recstore.store.healing import healing
 
 __all__ = ["use"]
 
@@ -33,7 +34,9 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
 
     def __init__(self, scope_id: str, *, mode: str = Mode.REPLAY, project: Path | str = ".") -> None:
         folder = Path(project)
-        self.session = Session(Store.open(folder), load_settings(folder, {}), scope_id, Mode(mode))
+        store = Store.open(folder)
+        store.recover = healing(folder)
+        self.session = Session(store, load_settings(folder, {}), scope_id, Mode(mode))
         self.report: SessionReport | None = None
         self._stack = ExitStack()
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recstore.plugin.healing import healing
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
+from recstore.store.healing import healing
 
 __all__ = ["NO_STORE", "Project"]
 

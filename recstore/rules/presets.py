@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from recstore.rules.kinds import IgnoreJson, Replace, Round, RuleSet, Scope
+from recstore.rules.kinds import IgnoreJson, IgnoreQuery, Replace, Round, RuleSet, Scope
 
 __all__ = ["PRESETS"]
 
@@ -37,6 +37,8 @@ def _llama_stack() -> RuleSet:
         (
             IgnoreJson(("extra_body", "project_id"), sent),
             IgnoreJson(("extra_query", "project_id"), sent),
+            IgnoreJson(("project_id",), sent),  # where the client has put it into what it sends
+            IgnoreQuery("project_id", sent),
             IgnoreJson(("stream_options",), bedrock),
             *(Replace(re.compile(pattern), replacement, scope=sent) for pattern, replacement in _SEARCH_RESULTS),
             Round(digits=5, text_from=4, scope=sent),

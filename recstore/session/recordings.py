@@ -97,6 +97,10 @@ class Recordings:
             return times[place]
         return times[-1] if times and (may_repeat or self._repeats(times[-1])) else None
 
+    def note_served(self, entries: Iterable[Entry]) -> None:
+        """Have entries count as served that something else has answered from."""
+        self._served.update((entry.blob.key, entry.n) for entry in entries)
+
     def give_back(self, time: Time) -> None:
         """Have a time that could not be read count as not taken."""
         self._served.discard(_place_of(time))

@@ -92,6 +92,11 @@ class Session:
         """Have one more parent: a fixture that was set up after the test had begun."""
         self._names.know_too(parent._names)
 
+    def note_served(self, test_id: str | None, entries: Iterable[Entry]) -> None:
+        """Know that another recorder's storage has answered from these entries, if the test is the session's own."""
+        if test_id == self.scope_id:
+            self._recordings.note_served(entries)
+
     @property
     def misses(self) -> tuple[ReplayMiss, ...]:
         """Every miss so far, each once: clients swallow, wrap and retry."""

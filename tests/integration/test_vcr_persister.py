@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+import recstore as package
 from recstore.adapters.vcr_persister import Persister
 from recstore.errors import DamagedBlob, NotInStore, UsageError
 from recstore.store import Store
@@ -268,3 +269,21 @@ def test_an_emptied_cassette_is_none(tmp_path: Path) -> None:
     assert [] == list(store.tests())
     with pytest.raises(vcr.persisters.filesystem.CassetteNotFoundError):
         Persister().load_cassette(place, serializer)
+
+
+def test_what_a_cassette_answers_counts_as_served(tmp_path: Path) -> None:
+    """A test that recstore runs as well must not lose what vcrpy plays for it to `gc --unserved`."""
+    store = Store.create(tmp_path)
+    place = str(tmp_path / "tests/cassettes/test_suite/test_one.yaml")
+    recorder = vcr.VCR(record_mode="once")
+    recorder.register_persister(Persister())
+    with serving() as upstream, recorder.use_cassette(place):
+        httpx.get(f"{upstream.base}/x")
+    with package.use("tests/test_suite.py::test_one", project=tmp_path) as used, recorder.use_cassette(place):
+        httpx.get(f"{upstream.base}/x")
+
+    assert used.report is not None
+    assert () == used.report.unserved
+    manifest = store.manifest("tests/test_suite.py::test_one")
+    assert manifest is not None
+    assert {(entry.blob.key, entry.n) for entry in manifest.entries} == used.report.served
