@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 
 from recstore.errors import NotInStore
 
-__all__ = ["SourceFile", "scope_of", "source_files"]
+__all__ = ["SourceFile", "scope_of", "source_file_at", "source_files"]
 
 _SUFFIXES: Final = (".json", ".yaml", ".yml")
 _PRUNED: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
@@ -40,6 +41,21 @@ def source_files(paths: tuple[Path, ...], project: Path) -> list[SourceFile]:
         for file in _files_below(path, _origin_folder(path, project)):
             found[file.location] = file
     return sorted(found.values())
+
+
+def source_file_at(location: str, root: str, project: Path) -> SourceFile | None:
+    """Return the file at that place, as `source_files` would find it below the folder or file `root`; None if it would not."""
+    if not location.endswith(_SUFFIXES) or os.path.islink(location):
+        return None
+    inside = location[len(root) :].strip(os.sep).split(os.sep)[:-1]
+    try:
+        status = os.stat(location)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode) or not _PRUNED.isdisjoint(inside) or os.path.realpath(location) != location:
+        return None
+    prefix = len(str(_origin_folder(Path(root), project)).rstrip(os.sep)) + 1
+    return SourceFile(location[prefix:].replace(os.sep, "/"), location, status.st_size)
 
 
 def scope_of(paths: tuple[Path, ...], project: Path) -> tuple[str, ...]:

@@ -15,16 +15,16 @@ import orjson
 from recstore.adapters.discovery import SourceFile, scope_of, source_files
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import read_source
-from recstore.errors import DamagedSource, RecstoreError
+from recstore.errors import DamagedSource, NotInStore, RecstoreError
 from recstore.model import BlobName, Json
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
-from recstore.store.names import blob_path
+from recstore.store.names import blob_path, digest_of
 from recstore.store.parallel import in_batches
 from recstore.upstreams import UpstreamMap
 
-__all__ = ["ImportOptions", "ImportReport", "import_paths"]
+__all__ = ["FileResult", "ImportOptions", "ImportReport", "ensure_blobs", "import_paths", "read_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,14 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _FileResult:
-    """What one file gave: entries for its recordings, or why there are none."""
+class FileResult:
+    """What one file gave: entries for its recordings, whose blobs are written and not yet durable, or why there are none.
+
+    `digest` is that of the file's bytes, "" where they could not be read.
+    """
 
     name: str
+    digest: str = ""
     entries: tuple[ImportedEntry, ...] = ()
     new_blobs: tuple[tuple[BlobName, int], ...] = ()
     secrets: tuple[Secret, ...] = ()
@@ -85,7 +89,7 @@ def import_paths(
     wanted = tuple(paths)
     files = source_files(wanted, project)
     results = []
-    for result in _results(store, files, options):
+    for result in read_files(store, files, options):
         results.append(result)
         if progress is not None:
             progress(len(results), len(files))
@@ -93,8 +97,26 @@ def import_paths(
     return _publish(store, files, results, options, scope)
 
 
+def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileResult], options: ImportOptions) -> None:
+    """Write blobs again that another process has removed since: nothing named them yet. The caller holds the lock.
+
+    A file that has changed meanwhile is in the store as it was only if its blobs are still there.
+    Raises: NotInStore: a blob went, and the file is another one now; import it again.
+    """
+    named = {entry.blob: result.name for result in results for entry in result.entries}
+    lost = {blob: name for blob, name in named.items() if not store.directory.path(blob_path(blob)).exists()}
+    if not lost:
+        return
+    concerned = [file for file in files if file.name in set(lost.values())]
+    again = {entry.blob for result in read_files(store, concerned, options) for entry in result.entries}
+    for blob, name in lost.items():
+        if blob not in again:
+            raise NotInStore(name, "was written again while it was imported", "Import it again.")
+    store.directory.flush_too(blob_path(blob) for blob in lost)
+
+
 def _publish(
-    store: Store, files: list[SourceFile], results: list[_FileResult], options: ImportOptions, scope: tuple[str, ...]
+    store: Store, files: list[SourceFile], results: list[FileResult], options: ImportOptions, scope: tuple[str, ...]
 ) -> ImportReport:
     imported = [entry for result in results for entry in result.entries]
     broken = {result.name for result in results if result.problem is not None}
@@ -102,6 +124,8 @@ def _publish(
         store.directory.flush_too(blob_path(entry.blob) for entry in imported)  # workers wrote them, unflushed
         store.directory.flush()
     with store.directory.locked():
+        if not options.dry_run:
+            ensure_blobs(store, files, results, options)
         change, removed_entries = merged(list(store.manifests()), imported, scope, keep=broken)
         if not options.dry_run:
             execute(store, change, remove_unnamed=options.replace)
@@ -125,7 +149,8 @@ def _publish(
 # -- reading files, in one process or several
 
 
-def _results(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[_FileResult]:
+def read_files(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[FileResult]:
+    """Yield what each file gave, in order. Blobs are written, and no manifest names them yet."""
     job = _Job(store.directory.root, options.upstreams, options.dry_run, options.scan)
     return in_batches(job.read_batch, files, [file.size_bytes for file in files], options.workers)
 
@@ -139,28 +164,30 @@ class _Job:
     dry_run: bool
     scan: SecretScan
 
-    def read_batch(self, files: list[SourceFile]) -> list[_FileResult]:
+    def read_batch(self, files: list[SourceFile]) -> list[FileResult]:
         store = Store(Directory(self.root))
         return [self._read_file(store, file) for file in files]
 
-    def _read_file(self, store: Store, file: SourceFile) -> _FileResult:
+    def _read_file(self, store: Store, file: SourceFile) -> FileResult:
+        digest = ""
         try:
             data = Path(file.location).read_bytes()
+            digest = digest_of(data)
             prepared = read_source(data, file.name, self.upstreams)
             new = [one for one in prepared if store.put_encoded(one.blob, one.data, dry_run=self.dry_run)]
             secrets = {secret for one in new for secret in secrets_in_blob(one.data, file.name, self.scan)}
             secrets.update(secret for one in new for secret in self._secrets_in_origin(one.origin))
         except OSError as error:
             problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
-            return _FileResult(file.name, problem=problem)
+            return FileResult(file.name, digest, problem=problem)
         except RecstoreError as error:
-            return _FileResult(file.name, problem=error)
+            return FileResult(file.name, digest, problem=error)
         entries = tuple(
             ImportedEntry(recording.test_id, recording.blob, recording.origin, recording.is_union)
             for recording in prepared
         )
         new_blobs = tuple((one.blob, len(one.data)) for one in new)
-        return _FileResult(file.name, entries, new_blobs, tuple(sorted(secrets)))
+        return FileResult(file.name, digest, entries, new_blobs, tuple(sorted(secrets)))
 
     def _secrets_in_origin(self, origin: dict[str, Json]) -> tuple[Secret, ...]:
         return secrets_in_text(orjson.dumps(origin), "what the file said besides", self.scan)

@@ -17,8 +17,8 @@ from threading import RLock
 from typing import Any, ClassVar, Final
 
 from recstore.adapters.exporting import Place, file_bytes
+from recstore.adapters.known_manifests import KnownManifests
 from recstore.adapters.llama_stack_context import current_test
-from recstore.adapters.llama_stack_manifests import KnownManifests
 from recstore.adapters.llama_stack_values import PACKAGES, model_set_digest, objects_of, recorded_body
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import PreparedRecording, read_source
@@ -134,7 +134,8 @@ class ResponseStorage:
             for new in prepared:
                 self._store.put_encoded(new.blob, new.data)
             self._store.directory.flush()
-            change, _ = merged(self._known.concerned(path, imported), imported, (), keep=())
+            self._known.of_all()
+            change, _ = merged(self._known.concerned((path,), imported), imported, (), keep=())
             execute(self._store, change, remove_unnamed=False)
 
     # -- where

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "mv": "Give a test's recordings to the test under its new name.",
     "resolve": "Settle manifests in conflict.",
     "hooks": "Have Git call recstore: before a commit, before a push, after a merge.",
+    "watch": "Keep the store in step while another recorder writes files.",
     "redact": "Take out secrets that are stored already.",
     "rekey": "Rename blobs after the upstream map has changed.",
     "demo": "See the whole thing work in a scratch repository.",

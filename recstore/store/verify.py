@@ -55,7 +55,8 @@ def verify_store(store: Store, workers: int = 1, progress: Progress | None = Non
     manifests = _readable_manifests(store, problems)
     present = {blob for name in names if (blob := _blob_of(name)) is not None}
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
-    problems += [_missing(blob, manifests) for blob in sorted(named - present)]
+    absent = [blob for blob in named - present if not store.directory.path(blob_path(blob)).exists()]  # or just come
+    problems += [_missing(blob, manifests) for blob in sorted(absent)]
     return VerifyReport(
         blobs=len(names),
         bytes=sum(sizes_bytes),

@@ -1,0 +1,1 @@
+"""Watch mode: the store follows while a recorder writes its files."""

@@ -1,0 +1,108 @@
+"""A few files of a source into the store: what `import` would make of them, in place of what was there of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from recstore.adapters.discovery import SourceFile
+from recstore.adapters.exporting import Place
+from recstore.adapters.importing import FileResult, ImportOptions, ensure_blobs, read_files
+from recstore.adapters.known_manifests import KnownManifests
+from recstore.adapters.merging import ImportedEntry, execute, merged
+from recstore.errors import RecstoreError
+from recstore.model import BlobName, RequestKey
+from recstore.secrets import Secret
+from recstore.store import Store
+from recstore.store.names import blob_path
+
+__all__ = ["Followed", "Follower", "Outcome"]
+
+Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none"]
+"""What became of a file; `none`: there is no recording in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of one file: the tests and blobs of its recordings, and whether an old question has a new answer."""
+
+    name: str
+    outcome: Outcome
+    tests: tuple[str | None, ...] = ()
+    blobs: tuple[BlobName, ...] = ()
+    has_new_answer: bool = False
+    secrets: tuple[Secret, ...] = ()
+    problem: RecstoreError | None = None
+    digest: str = ""
+
+
+class Follower:
+    """Brings files into one store as they change. Not thread-safe; other processes may write the store meanwhile."""
+
+    def __init__(self, store: Store, options: ImportOptions) -> None:
+        self.store = store
+        self._options = replace(options, workers=1)
+        self._known = KnownManifests(store)
+
+    def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
+        """Import the files, forget those that are `gone`, and return what became of each.
+
+        After: durable; a blob that nothing names any more because of it is removed; so that the store is what an
+        import of these files into a fresh one would give. A crash in between leaves a store that verifies.
+        Raises: Locked, Damage, ManifestConflict, NewerVersion: of the store; nothing was published.
+        """
+        results = list(read_files(self.store, files, self._options))
+        sound = [result for result in results if result.problem is None]
+        imported = [entry for result in sound for entry in result.entries]
+        directory = self.store.directory
+        directory.flush_too(blob_path(entry.blob) for entry in imported)
+        directory.flush()
+        names = {result.name for result in sound} | set(gone)
+        with directory.locked():
+            ensure_blobs(self.store, files, sound, self._options)
+            known = self._known.of_all()
+            before = {name: known.get(name, []) for name in names}
+            self._publish(names, imported)
+        return [
+            *(_followed(result, before.get(result.name, [])) for result in results),
+            *(Followed(name, "removed", _tests(before[name])) for name in gone if before[name]),
+        ]
+
+    def names(self) -> Collection[str]:
+        """Return the names of all files that the store has recordings of."""
+        return self._known.of_all().keys()
+
+    def _publish(self, names: set[str], imported: list[ImportedEntry]) -> None:
+        present = self._known.concerned(names, imported)
+        change, _ = merged(present, imported, tuple(names), keep=())
+        if not (change.published or change.withdrawn):
+            return
+        execute(self.store, change, remove_unnamed=False)
+        for blob in set(change.unnamed) - self._known.named(change.unnamed):
+            self.store.directory.remove(blob_path(blob))
+
+
+def _followed(result: FileResult, before: list[Place]) -> Followed:
+    if result.problem is not None:
+        return Followed(result.name, "bad", problem=result.problem, digest=result.digest)
+    if not result.entries:
+        return Followed(result.name, "removed" if before else "none", _tests(before), digest=result.digest)
+    blobs = tuple(entry.blob for entry in result.entries)
+    tests = tuple(dict.fromkeys(entry.test_id for entry in result.entries))
+    old = [entry.blob for _, entry in before]
+    outcome: Outcome = "new" if not old else "unchanged" if sorted(old) == sorted(blobs) else "changed"
+    return Followed(result.name, outcome, tests, blobs, _differs(old, blobs), result.secrets, digest=result.digest)
+
+
+def _differs(old: Collection[BlobName], new: Collection[BlobName]) -> bool:
+    """Return whether a request that was there before has another answer now."""
+    answers: dict[RequestKey, set[str]] = defaultdict(set)
+    for blob in old:
+        answers[blob.key].add(blob.digest)
+    return any(blob.key in answers and blob.digest not in answers[blob.key] for blob in new)
+
+
+def _tests(places: Collection[Place]) -> tuple[str | None, ...]:
+    return tuple(dict.fromkeys(test_id for test_id, _ in places))
