@@ -31,6 +31,7 @@ class KnownManifests:
         self._files: dict[str, list[Place]] = {}
         self._owners: dict[Owner, str] = {}
         self._named: Counter[BlobName] = Counter()
+        self._changes: list[tuple[Manifest | None, Manifest | None]] = []
 
     def of_test(self, test_id: str | None, path: str) -> list[Place]:
         """Return what the test has recorded of the file `path`: asking for that reads one manifest."""
@@ -41,15 +42,22 @@ class KnownManifests:
         """Return what is recorded of each file, by whichever test, as it is now."""
         stamps = dict(self._stamps())
         for name in [name for name in self._known if name not in stamps]:
+            self._changes.append((self._known[name][1], None))
             self._forget(name)
         for name, stamp in stamps.items():
             known = self._known.get(name)
             if known is None or known[0] != stamp:
                 manifest = self._read(name)  # first: where it cannot be used, what is known stays
+                self._changes.append((known[1] if known else None, manifest))
                 self._forget(name)
                 if manifest is not None:
                     self._learn(name, stamp, manifest)
         return self._files
+
+    def changes(self) -> list[tuple[Manifest | None, Manifest | None]]:
+        """Return which manifests changed since this was last asked, as of `of_all`: before and after, None for none."""
+        found, self._changes = self._changes, []
+        return found
 
     def concerned(self, paths: Collection[str], imported: list[ImportedEntry]) -> list[Manifest]:
         """Return the manifests that change when `imported` becomes what is recorded of the files `paths`, as of `of_all`."""
@@ -59,8 +67,7 @@ class KnownManifests:
         return [self._known[self._owners[owner]][1] for owner in owners if owner in self._owners]
 
     def named(self, blobs: Collection[BlobName]) -> set[BlobName]:
-        """Return those of the blobs that some manifest names, as it is now."""
-        self.of_all()
+        """Return those of the blobs that some manifest names, as of `of_all`."""
         return {blob for blob in blobs if self._named[blob] > 0}
 
     def _learn(self, name: str, stamp: _Stamp, manifest: Manifest) -> None:

@@ -40,18 +40,19 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     """Keep the store in step with the files that another recorder writes, until Ctrl-C.
 
     SOURCE is a folder, file or glob of loose recordings, also one that is not there yet; without any, `sources` of the
-    configuration. What stands behind `--` is run meanwhile: watch ends with it, and with its exit code.
+    configuration. What stands behind `--` is run meanwhile: watch ends with it, and with its exit code, and says what came
+    into the store, whoever recorded it.
     """
     stated, inside = _split(sources)
     store, settings = open_project()
     view = View(store, as_json)
-    places = _sources(store, settings, stated)
+    places = _sources(store, settings, stated, is_running=bool(inside))
     follower = Follower(store, ImportOptions(settings.upstreams, scan=scan_of(settings)))
     changed: list[Followed] = []
 
     def tell(followed: Followed) -> None:
         view.tell(followed)
-        if followed.outcome in ("new", "changed", "removed"):
+        if followed.outcome in ("new", "changed", "removed", "recorded"):
             changed.append(followed)
 
     watcher = Watcher(follower, places, WatchOptions(**options), tell)
@@ -69,6 +70,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
             watch(watcher, places, store, stop, lambda: _run(after, changed) if watcher.is_settled else None)
             code = _ended(running) if running is not None else 0
         watcher.settle_down()
+        watcher.look_at_store()
     _run(after, changed)
     view.summary()
     if code:
@@ -81,11 +83,11 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words[: len(words) - len(behind)], tuple(behind)
 
 
-def _sources(store: Store, settings: Settings, stated: tuple[str, ...]) -> Sources:
+def _sources(store: Store, settings: Settings, stated: tuple[str, ...], *, is_running: bool) -> Sources:
     project = store.directory.root.resolve().parent
     if stated:
         return Sources(project, tuple(os.path.abspath(source) for source in stated))
-    if not settings.sources:
+    if not (settings.sources or is_running):
         raise UsageError(
             "watch",
             "has nothing to watch",

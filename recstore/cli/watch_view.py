@@ -74,12 +74,13 @@ class View:
         """Say what was done in all."""
         seconds = time.monotonic() - self._started_s
         if self.as_json:
-            counts = {name: self.counts[name] for name in ("new", "changed", "unchanged", "removed", "bad")}
+            counts = {name: self.counts[name] for name in ("new", "changed", "unchanged", "removed", "bad", "recorded")}
             show_json({"event": "summary", **counts, "bytes": self.bytes, "tokens": self.tokens, "seconds": seconds})
             return
         say(
             f"{counted(self.counts['new'], 'new file')}, {self.counts['changed']:,} changed, "
             f"{self.counts['unchanged']:,} unchanged, {self.counts['removed']:,} removed, {self.counts['bad']:,} bad; "
+            f"{counted(self.counts['recorded'], 'test')} recorded by others; "
             f"{size(self.bytes)}, {counted(self.tokens, 'token')}, in {seconds:.0f} s."
         )
 
@@ -92,7 +93,7 @@ class View:
             facts["secrets"] = [
                 {"kind": one.kind, "place": one.place, "excerpt": one.excerpt} for one in followed.secrets
             ]
-        if followed.outcome not in ("new", "changed"):
+        if followed.outcome not in ("new", "changed", "recorded"):
             return facts
         facts |= {"bytes": 0, "tokens": 0, "has_new_answer": followed.has_new_answer}
         for blob in followed.blobs:
@@ -117,7 +118,7 @@ class View:
                 return []
             return [f"bad        {followed.name}: {followed.problem.reason}"]
         lines = []
-        if followed.outcome in ("new", "changed", "removed"):
+        if followed.outcome in ("new", "changed", "removed", "recorded"):
             what = f"  {facts['upstream']}{facts['path']}  {facts['model']}" if "upstream" in facts else ""
             much = f"  {size(facts['bytes'])}" if "bytes" in facts else ""
             name = next((test for test in followed.tests if test), followed.name)

@@ -20,8 +20,8 @@ from recstore.store.names import blob_path
 
 __all__ = ["Followed", "Follower", "Outcome"]
 
-Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none"]
-"""What became of a file; `none`: there is no recording in it."""
+Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded"]
+"""What became of a file; `none`: there is no recording in it; `recorded`: another process has stored something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ class Follower:
         self.store = store
         self._options = replace(options, workers=1)
         self._known = KnownManifests(store)
+        self._known.of_all()
+        self._known.changes()
+        self._by_others: list[Followed] = []
 
     def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
         """Import the files, forget those that are `gone`, and return what became of each.
@@ -63,12 +66,29 @@ class Follower:
         with directory.locked():
             ensure_blobs(self.store, files, sound, self._options)
             known = self._known.of_all()
+            self._notice_others()
             before = {name: known.get(name, []) for name in names}
             self._publish(names, imported)
+            self._known.changes()
         return [
             *(_followed(result, before.get(result.name, [])) for result in results),
             *(Followed(name, "removed", _tests(before[name])) for name in gone if before[name]),
         ]
+
+    def recorded(self) -> list[Followed]:
+        """Return what other processes have stored since this was last asked: for each test, the blobs that are new to it."""
+        self._known.of_all()
+        self._notice_others()
+        found, self._by_others = self._by_others, []
+        return found
+
+    def _notice_others(self) -> None:
+        for before, after in self._known.changes():
+            old = {entry.blob for entry in before.entries} if before else set()
+            new = tuple(entry.blob for entry in after.entries if entry.blob not in old) if after else ()
+            if after is not None and new:
+                name = after.test_id or "(outside any test)"
+                self._by_others.append(Followed(name, "recorded", (after.test_id,), new, _differs(old, new)))
 
     def names(self) -> Collection[str]:
         """Return the names of all files that the store has recordings of."""
@@ -80,6 +100,7 @@ class Follower:
         if not (change.published or change.withdrawn):
             return
         execute(self.store, change, remove_unnamed=False)
+        self._known.of_all()
         for blob in set(change.unnamed) - self._known.named(change.unnamed):
             self.store.directory.remove(blob_path(blob))
 

@@ -66,6 +66,7 @@ def _watch_roots(
             watcher.notice(paths - ours)
         watcher.settle()
         if is_index_old and watcher.is_settled and not batch:
+            watcher.look_at_store()
             is_index_old = _refresh(store)
         on_tick()
         if time.monotonic() - looked_s >= _ROOTS_S:

@@ -126,6 +126,11 @@ class Watcher:
         """Have everything looked at again soon: what came before somebody listened was not heard."""
         self._last_s, self._is_restless = time.monotonic(), True
 
+    def look_at_store(self) -> None:
+        """Tell what other processes have stored."""
+        for recorded in self._follower.recorded():
+            self._tell(recorded)
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing is in doubt, and no burst is on."""

@@ -21,9 +21,11 @@ from pathlib import Path
 
 from tests.bench.git_rows import git_rows
 from tests.bench.replay_rows import plugin_import_ms, replay_rows
+from tests.bench.watch_rows import print_watch
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "llama-stack-2025-10-22"
 REPEATS = int(os.environ.get("BENCH_REPEATS", "7"))
+WATCH_S = int(os.environ.get("BENCH_WATCH_S", "30"))
 SCALE = int(os.environ.get("BENCH_SCALE", "100000"))
 
 LOAD_SOURCE = """
@@ -79,6 +81,7 @@ def main() -> None:
         for name, ours_s, beside, theirs_s, goal in replay_rows(folder / "replay", min(REPEATS, 3)):
             print(Row(name, ours_s, beside, theirs_s, goal), flush=True)
         print(f"importing the pytest plugin: {plugin_import_ms():.1f} ms (at most 5)")
+        print_watch(folder / "watch", WATCH_S)
         print(f"\n{SCALE:,} recordings, committed")
         for name, ours_s, beside, theirs_s, goal in git_rows(folder, SCALE, REPEATS):
             print(Row(name, ours_s, beside, theirs_s, goal), flush=True)

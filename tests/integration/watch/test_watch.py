@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import GitRepository
 from tests.integration.watch.watching import environment, recstore, stored, until, watching
+from tests.loopback import serving
 
 
 @pytest.fixture
@@ -221,6 +223,36 @@ def test_a_command_is_run_inside(project: Path) -> None:
     assert 7 == done.returncode, done.stderr
     assert equal(project)
     assert "new file" in done.stderr
+
+
+def test_a_recording_run_of_pytest_is_run_inside(project: Path) -> None:
+    """What the plugin records by itself is told as well: without any source, with its tests, and at the end."""
+    suite = """
+        import httpx, os, pytest
+
+        @pytest.mark.recstore
+        @pytest.mark.parametrize("number", range(4))
+        def test_chat(number):
+            assert 200 == httpx.get(f"{os.environ['BASE']}/{number}").status_code
+    """
+    (project / "test_chat.py").write_text(textwrap.dedent(suite))
+    with serving() as upstream:
+        inside = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--recstore=record"]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "recstore", "watch", "--json", "--", *inside],
+            cwd=project,
+            env={**environment(), "BASE": upstream.base},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    assert 0 == done.returncode, done.stdout
+    assert {f"test_chat.py::test_chat[{number}]" for number in range(4)} == {
+        event["file"] for event in events if event["event"] == "recorded"
+    }
+    assert 4 == events[-1]["recorded"]
 
 
 def test_a_command_follows_each_settled_change(project: Path) -> None:
