@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -34,12 +34,12 @@ def environment() -> dict[str, str]:
 def stored(project: Path) -> dict[str, bytes]:
     """Return every file of a store that is committed."""
     root = project / ".recstore"
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for folder in ("blobs", "tests", "shared")
-        for path in sorted((root / folder).rglob("*"))
-        if path.is_file()
-    }
+    found: dict[str, bytes] = {}
+    for folder in ("blobs", "tests", "shared"):
+        for path in sorted((root / folder).rglob("*")):
+            with suppress(FileNotFoundError, IsADirectoryError):  # the watcher is at work
+                found[str(path.relative_to(root))] = path.read_bytes()
+    return found
 
 
 def until(condition: Callable[[], Any]) -> Any:
