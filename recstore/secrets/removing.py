@@ -12,7 +12,7 @@ from recstore.redact import REDACTED
 from recstore.secrets.leaves import Path, leaves_of, string_leaves
 from recstore.secrets.scanning import SecretScan
 
-__all__ = ["redacted_recording", "without_secrets"]
+__all__ = ["redacted_recording", "redacted_stream", "without_secrets"]
 
 
 def without_secrets(data: bytes, scan: SecretScan) -> bytes:
@@ -53,7 +53,7 @@ def _body(body: Body | None, clean: Callable[[str], str], scan: SecretScan) -> B
         return RawBody(without_secrets(body.data, scan))
     if isinstance(body, JsonBody):
         return replace(body, value=_value(body.value, clean))
-    return None if body is None else _stream(body, scan)
+    return None if body is None else redacted_stream(body, scan)
 
 
 def _value(value: Json, clean: Callable[[str], str]) -> Any:
@@ -64,7 +64,8 @@ def _value(value: Json, clean: Callable[[str], str]) -> Any:
     return changed
 
 
-def _stream(body: StreamBody, scan: SecretScan) -> StreamBody:
+def redacted_stream(body: StreamBody, scan: SecretScan) -> StreamBody:
+    """Return the stream without the secrets in it: where one begins stands the word for it, the rest of it is cut out."""
     events = copy.deepcopy(body.events)
     for path, parts in leaves_of(body.events).items():
         pieces = [text.encode("utf-8", "surrogatepass") for _, text in parts]

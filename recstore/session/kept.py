@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from recstore.bodies import parse_body
 from recstore.encodings import UndecodableError, decoded
-from recstore.model import Headers, Json, Response
+from recstore.model import Headers, Json, Response, StreamBody
 from recstore.redact import REDACTED, Redaction
+from recstore.secrets.removing import redacted_stream
+from recstore.secrets.scanning import SecretScan
 from recstore.session.minted import Minter
 from recstore.session.sent import header
 from recstore.session.volatile import without_volatile, without_volatile_headers
@@ -29,21 +32,29 @@ class LiveAnswer:
 
 
 def kept_response(
-    answer: LiveAnswer, redaction: Redaction, minter: Minter, credentials: tuple[bytes, ...] = ()
+    answer: LiveAnswer,
+    redaction: Redaction,
+    minter: Minter,
+    credentials: tuple[bytes, ...] = (),
+    *,
+    is_head: bool = False,
 ) -> Response:
     """Return what is stored of a live answer; `credentials` are taken out wherever the server repeats them."""
     headers = answer.headers
     data = b"".join(answer.chunks)
     encoding = header(headers, "content-encoding")
     is_readable = True
-    if encoding:
+    if encoding and data:
         try:
             data = decoded(data, encoding)
             headers = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
         except UndecodableError:
             is_readable = False
-    headers = redaction.header_pairs(without_volatile_headers(headers))
+    headers = redaction.header_pairs(without_volatile_headers(headers, is_length_kept=is_head))
     body = parse_body(_without_secrets(data, redaction, credentials) if is_readable else data)
+    if isinstance(body, StreamBody):  # a secret may come in pieces
+        own = tuple(re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
+        body = redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own)))
     return Response(
         status=answer.status,
         reason=_storable(answer.reason),

@@ -66,6 +66,19 @@ def test_secrets_and_credentials_are_taken_out_of_everything() -> None:
     assert "hunter2" not in json.dumps(found.error)
 
 
+@pytest.mark.parametrize("secret", ["sk-proj-" + "Ab3dEf6hIj9" * 3, "the-key-that-was-sent-0"])
+def test_a_secret_in_pieces_of_a_stream_is_taken_out(secret: str) -> None:
+    """No event has all of it: by its shape, or because it is what the request was sent with."""
+    pieces = ["It is ", secret[:5], secret[5:14], secret[14:], "."]
+    chunks = [b"data: " + json.dumps({"t": piece}).encode() + b"\n\n" for piece in pieces]
+
+    found = _kept(_answer(*chunks), b"the-key-that-was-sent-0")
+
+    assert isinstance(found.body, StreamBody)
+    texts = [event["data"]["t"] for event in found.body.events]  # type: ignore[index,call-overload]
+    assert ["It is ", "REDACTED", "", "", "."] == texts
+
+
 def test_ids_and_times_of_models_answers_are_settled() -> None:
     """Ids by the request's key; the layout stays."""
     live = json.dumps({"object": "chat.completion", "id": "chatcmpl-LiveLive", "created": 17}, indent=2).encode()
