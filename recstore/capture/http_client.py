@@ -140,7 +140,7 @@ def _listened(response: Any, call: Call) -> Any:
     if response.fp is None:  # nothing follows
         call.ended()
     else:
-        response.fp = Tee(response.fp, call, is_chunked=response.chunked)
+        response.fp = Tee(response.fp, call, length=response.length, is_chunked=response.chunked)
     return response
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import re
 import sys
 from collections.abc import Callable
-from http.client import HTTPException, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol
 from typing import Any, Final
 
 from recstore.session.wire import ErrorKind, WireError
@@ -24,6 +26,10 @@ _ERRORS: Final[dict[ErrorKind, Callable[[str], Exception]]] = {
     "other": OSError,
 }
 
+_OF_ONE_TEXT: Final = (BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol)
+_NUMBERED: Final = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
+"""How an error of the operating system reads."""
+
 
 def network_errors() -> tuple[type[Exception], ...]:
     """Return the classes of what goes wrong on the way: http.client's, and urllib3's own where it is in use."""
@@ -41,7 +47,12 @@ def raised(told: WireError, connection: Any) -> Exception:
     if urllib3 is not None and name == "ConnectTimeoutError":
         late: Exception = urllib3.ConnectTimeoutError(connection, told.message)
         return late
-    return _ERRORS[told.kind](told.message)
+    own = getattr(http.client, name, None) if told.type_name.startswith("http.client.") else None
+    if own in _OF_ONE_TEXT:
+        wrong: Exception = own(told.message)
+        return wrong
+    numbered = _NUMBERED.fullmatch(told.message)
+    return _ERRORS[told.kind](*((int(numbered[1]), numbered[2]) if numbered else (told.message,)))
 
 
 def wire_error(error: Exception) -> WireError:

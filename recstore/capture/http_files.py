@@ -5,22 +5,29 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from recstore.capture.http_errors import raised, wire_error
-from recstore.capture.raw_http import dechunked, response_head
+from recstore.capture.raw_http import Unchunking, response_pieces
 from recstore.session.call import Call
-from recstore.session.wire import WireResponse
+from recstore.session.wire import WireError, WireResponse
 
 __all__ = ["RecordedSocket", "Tee", "Unopened"]
 
+_CUT_OFF: Final = "http.client.IncompleteRead"
+
 
 class Tee:
-    """The file that a live response is read from: what is read is told to the call."""
+    """The file that a live response is read from: what is read of the body is told to the call.
 
-    def __init__(self, file: Any, call: Call, *, is_chunked: bool) -> None:
-        self._file, self._call, self._is_chunked = file, call, is_chunked
-        self._raw: list[bytes] = []
+    `length` is how much is to come, None where nobody said so. Where the file ends before the body does, the call has
+    failed: http.client finds that out by itself, after it has read.
+    """
+
+    def __init__(self, file: Any, call: Call, *, length: int | None, is_chunked: bool) -> None:
+        self._file, self._call, self._length = file, call, length
+        self._chunks = Unchunking() if is_chunked else None
+        self._size_bytes = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -29,44 +36,54 @@ class Tee:
         try:
             data = read(*arguments)
         except OSError as error:
-            self._flush()
             self._call.failed(wire_error(error))
             raise
-        if self._is_chunked:
-            self._raw.append(data)
-        else:
-            self._call.received(data)
+        for piece in [data] if self._chunks is None else self._chunks.feed(data):
+            self._size_bytes += len(piece)
+            self._call.received(piece)
         return data
 
-    def read(self, *arguments: Any) -> bytes:
+    def _end(self) -> None:
+        """Know that the file has ended."""
+        read = f"{self._size_bytes} bytes read"
+        if self._chunks is not None and not self._chunks.is_whole:
+            self._call.failed(WireError("protocol", _CUT_OFF, f"IncompleteRead({read})"))
+        elif self._chunks is None and self._length is not None and self._size_bytes < self._length:
+            missing = f"{self._length - self._size_bytes} more expected"
+            self._call.failed(WireError("protocol", _CUT_OFF, f"IncompleteRead({read}, {missing})"))
+
+    def read(self, size: int | None = -1) -> bytes:
         """Return what the file's own `read` returns."""
-        return self._told(self._file.read, *arguments)
+        data = self._told(self._file.read, size)
+        if size is None or size < 0 or len(data) < size:
+            self._end()
+        return data
 
-    def read1(self, *arguments: Any) -> bytes:
+    def read1(self, size: int = -1) -> bytes:
         """Return what the file's own `read1` returns."""
-        return self._told(self._file.read1, *arguments)
+        data = self._told(self._file.read1, size)
+        if size and not data:
+            self._end()
+        return data
 
-    def readline(self, *arguments: Any) -> bytes:
+    def readline(self, size: int = -1) -> bytes:
         """Return what the file's own `readline` returns."""
-        return self._told(self._file.readline, *arguments)
+        data = self._told(self._file.readline, size)
+        if not data.endswith(b"\n") and (size < 0 or len(data) < size):
+            self._end()
+        return data
 
     def readinto(self, buffer: Any) -> int:
         """Read into `buffer`."""
         view = memoryview(buffer).cast("B")
-        data = self._told(self._file.read, len(view))
+        data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
         """Close the file: what was read is the answer."""
         self._file.close()
-        self._flush()
         self._call.ended()
-
-    def _flush(self) -> None:
-        raw, self._raw = self._raw, []
-        for chunk in dechunked(b"".join(raw)):
-            self._call.received(chunk)
 
 
 class Unopened:
@@ -85,7 +102,7 @@ class _Recorded(io.RawIOBase):
         super().__init__()
         self._error = answer.error
         self._delays_s = [0.0, *answer.delays_s]
-        self._chunks = [response_head(answer), *([] if method == "HEAD" else answer.chunks)]
+        self._chunks = response_pieces(answer, method)
 
     def readable(self) -> bool:
         """Return that it is."""
@@ -96,7 +113,7 @@ class _Recorded(io.RawIOBase):
         while self._chunks and not self._chunks[0]:
             self._chunks.pop(0)
         if not self._chunks:
-            if self._error is not None:
+            if self._error is not None and self._error.kind != "protocol":  # there, that nothing comes is the error
                 raise raised(self._error, None)
             return 0
         if self._delays_s and (delay_s := self._delays_s.pop(0)):

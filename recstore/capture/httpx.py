@@ -116,7 +116,7 @@ class _Client:
             raise self.error(answer.error or WireError("other", "", "no response was recorded"), request)
         return self.module.Response(
             answer.status,
-            headers=[*answer.headers],
+            headers=[(_header_bytes(name), _header_bytes(value)) for name, value in answer.headers],
             stream=stream(self, None, (answer, request)),
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": answer.reason.encode("ascii", "ignore")},
         )
@@ -132,6 +132,14 @@ class _Client:
 def _wire_request(request: Any, body: bytes) -> WireRequest:
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
     return WireRequest(request.method, str(request.url), headers, body)
+
+
+def _header_bytes(text: str) -> bytes:
+    """Return the bytes of a header's name or value: those that it came in, unless another client read them otherwise."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 class _Body:

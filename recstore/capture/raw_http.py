@@ -5,12 +5,18 @@ Source: RFC 9112. What is read here was written by a client of this very process
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from recstore.model import Headers
 from recstore.session.wire import WireRequest, WireResponse
 
-__all__ = ["dechunked", "read_request", "response_head"]
+__all__ = ["Unchunking", "chunk", "read_request", "response_pieces"]
+
+_BODILESS: Final = (204, 304)
+_MISSING: Final = re.compile(r"IncompleteRead\(\d+ bytes read, (\d+) more expected\)")
+"""What http.client says where a body is shorter than was promised."""
 
 
 def read_request(data: bytes, base: str) -> WireRequest:
@@ -21,32 +27,77 @@ def read_request(data: bytes, base: str) -> WireRequest:
     target = rest.rpartition(" ")[0]
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
     if _is_chunked(headers):
-        body = b"".join(dechunked(body))
+        body = b"".join(Unchunking().feed(body))
     return WireRequest(method, target if "://" in target else base + target, headers, body)
 
 
-def dechunked(data: bytes) -> Iterator[bytes]:
-    """Yield the chunks of a body in chunked transfer coding, as far as it goes."""
-    place = 0
-    while (end := data.find(b"\r\n", place)) >= 0:
+class Unchunking:
+    """A body in chunked transfer coding, undone as it comes."""
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self._line = b""
+        self._left_bytes = 0
+        self._is_after_chunk = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes hold of the body."""
+        while data and not self.is_whole:
+            if self._left_bytes:
+                piece, data = data[: self._left_bytes], data[self._left_bytes :]
+                self._left_bytes -= len(piece)
+                yield piece
+            else:
+                line, mark, data = (self._line + data).partition(b"\n")
+                self._line = b"" if mark else line
+                if mark:
+                    self._end_line(line.strip())
+
+    def _end_line(self, line: bytes) -> None:
+        """Take the line that ends a chunk, or the one that says how long the next is: one of nothing is the last."""
+        if self._is_after_chunk:
+            self._is_after_chunk = False
+            return
         try:
-            size_bytes = int(data[place:end].partition(b";")[0], 16)
+            self._left_bytes = int(line.partition(b";")[0], 16)
         except ValueError:
-            return
-        if not size_bytes:
-            return
-        yield data[end + 2 : end + 2 + size_bytes]
-        place = end + 2 + size_bytes + 2
+            self._left_bytes = 0  # the client will have its own opinion
+        self._is_after_chunk = self._left_bytes > 0
+        self.is_whole = not self._left_bytes
 
 
-def response_head(answer: WireResponse) -> bytes:
-    """Return the status line and headers of a recorded answer; without a length it ends with its connection."""
-    lines = [
-        f"HTTP/1.1 {answer.status} {answer.reason}".rstrip(),
-        *(f"{name}: {value}" for name, value in answer.headers),
-    ]
-    if not any(name.lower() == "content-length" for name, _ in answer.headers):
-        lines.append("Connection: close")
+def chunk(data: bytes) -> bytes:
+    """Return one chunk of a body; one of nothing is the last."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def response_pieces(answer: WireResponse, method: str) -> list[bytes]:
+    """Return the recorded answer as a server would send it: the head, then chunk after chunk of the body.
+
+    A body of no stated length goes in chunks. One that broke off breaks off in the same way: bytes that were promised
+    do not come, or the last chunk does not.
+    """
+    headers = _with_promise(answer)
+    if method == "HEAD" or answer.status in _BODILESS:
+        return [_head(answer, headers)]
+    if any(name.lower() == "content-length" for name, _ in headers):
+        return [_head(answer, headers), *answer.chunks]
+    headers = (*headers, ("Transfer-Encoding", "chunked"))
+    end = [] if answer.error else [chunk(b"")]
+    return [_head(answer, headers), *map(chunk, filter(None, answer.chunks)), *end]
+
+
+def _with_promise(answer: WireResponse) -> Headers:
+    """Return the headers; with the length that was promised, where that is how the client saw that the body broke off."""
+    promised = _MISSING.search(answer.error.message) if answer.error else None
+    if promised is None:
+        return answer.headers
+    length = sum(map(len, answer.chunks)) + int(promised[1])
+    return (*answer.headers, ("Content-Length", str(length)))
+
+
+def _head(answer: WireResponse, headers: Headers) -> bytes:
+    lines = [f"HTTP/1.1 {answer.status} {answer.reason}".rstrip(), *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
 

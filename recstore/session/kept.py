@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from recstore.bodies import parse_body
+from recstore.bodies import body_bytes, parse_body
 from recstore.encodings import UndecodableError, decoded
-from recstore.model import Headers, Json, Response, StreamBody
+from recstore.model import Body, Headers, Json, Response, StreamBody
 from recstore.redact import REDACTED, Redaction
 from recstore.secrets.removing import redacted_stream
 from recstore.secrets.scanning import SecretScan
@@ -51,15 +51,12 @@ def kept_response(
         except UndecodableError:
             is_readable = False
     headers = redaction.header_pairs(without_volatile_headers(headers, is_length_kept=is_head))
-    body = parse_body(_without_secrets(data, redaction, credentials) if is_readable else data)
-    if isinstance(body, StreamBody):  # a secret may come in pieces
-        own = tuple(re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
-        body = redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own)))
+    body = _body(data, redaction, credentials) if is_readable else parse_body(data)
     return Response(
         status=answer.status,
         reason=_storable(answer.reason),
         headers=tuple((name, _text_without(value, credentials)) for name, value in headers),
-        body=without_volatile(body, minter.stored) if is_readable else body,
+        body=without_volatile(body, minter.stored, minter.made_up) if is_readable else body,
         error=None if answer.error is None else _as_json(answer.error, redaction, credentials),
     )
 
@@ -67,6 +64,18 @@ def kept_response(
 def _as_json(error: WireError, redaction: Redaction, credentials: tuple[bytes, ...]) -> dict[str, Json]:
     message = redaction.query_in(_text_without(error.message, credentials))
     return {"type": _storable(error.type_name), "message": message, "kind": error.kind}
+
+
+def _body(data: bytes, redaction: Redaction, credentials: tuple[bytes, ...]) -> Body | None:
+    """Return the body without secrets.
+
+    Those that come in pieces go first: once an event has lost its part of one, nothing tells what the next one's part is.
+    """
+    body = parse_body(data)
+    if isinstance(body, StreamBody):
+        own = (re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
+        data = body_bytes(redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own))))
+    return parse_body(_without_secrets(data, redaction, credentials))
 
 
 def _without_secrets(data: bytes, redaction: Redaction, credentials: tuple[bytes, ...]) -> bytes:

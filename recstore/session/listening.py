@@ -74,4 +74,5 @@ class Listener:
     def _response(self, answer: LiveAnswer, asked: _Asked) -> Response:
         sent = asked.sent
         minter = Minter(self._names, sent.key, sent.text(), looks_up=sent.request.method in _LOOK_UPS)
-        return kept_response(answer, self._redaction, minter, asked.credentials)
+        is_head = sent.request.method == "HEAD"
+        return kept_response(answer, self._redaction, minter, asked.credentials, is_head=is_head)

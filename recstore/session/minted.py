@@ -4,6 +4,8 @@
     stored       chatcmpl-recstore<12 digits>               from the request's key and the id's place in the answer
     presented    chatcmpl-recstore<12 digits><12 digits>    the same, and which test was answered, and which time
 
+What is signed or encrypted for the model alone (a thought, say) is treated alike: both names of it are base64, too.
+
 Clients send ids back. A presented id says of itself what it is stored as; what a live one is stored as, the session
 remembers that heard it. So a request is keyed and stored with stored ids alone, whoever made it, and when.
 """
@@ -11,7 +13,7 @@ remembers that heard it. So a request is keyed and stored with stored ids alone,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import blake3
@@ -28,10 +30,17 @@ _PRESENTED: Final = re.compile(rb"recstore([0-9a-f]{12})([0-9a-f]{12})(?![0-9a-f
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PREFIX: Final = (
     "(?:chatcmpl-tool-|chatcmpl-|cmpl-|embd-|gen-|"
-    "(?:resp|msg|call|fc|fco|rs|toolu|srvtoolu|mcptoolu|ws|fs|ci|cu|cuo|ig|mcp|mcpl|mcpr|mcp_list|ctc|ctco|lsh|sh|req)_)"
+    "file-|modr-|modelperm-|"
+    "(?:resp|msg|call|fc|fco|rs|toolu|srvtoolu|mcptoolu|ws|fs|ci|cu|cuo|ig|mcp|mcpl|mcpr|mcp_list|ctc|ctco|lsh|sh|req|"
+    "apc|apco|batch|cmp|cntr|container|conv|vs)_)"
     "(?:bdrk_|vrtx_)?"
 )
 _WHOLE: Final = re.compile(f"({_PREFIX})(?:{_UUID}|[A-Za-z0-9]{{8,}})|({_UUID}|[0-9a-f]{{32}})")
+_MADE_UP: Final = re.compile(f"({_PREFIX}|function-call-)?.+", re.DOTALL)
+_LONG_BYTES: Final = 64
+"""From here on, what was made up is known by itself wherever it stands; what is shorter, only where it stands alone."""
+_FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
+"""Google's client sends base64 back in its other alphabet."""
 _ANYWHERE: Final = re.compile(
     f"{_PREFIX}(?:{_UUID}|[A-Za-z0-9]{{8,}})|(?<![A-Za-z0-9]){_UUID}|(?<![A-Za-z0-9])[0-9a-f]{{32}}".encode()
 )
@@ -52,6 +61,7 @@ class Names:
         self._scope_id = scope_id
         self._before = tuple(known_before)
         self._stored: dict[bytes, bytes] = {}
+        self._odd: dict[bytes, bytes] = {}
         self._suffixes: dict[bytes, bytes] = {}
 
     def know_too(self, other: Names) -> None:
@@ -64,7 +74,16 @@ class Names:
             data = _PRESENTED.sub(self._heard_again, data)
         if self.has_live:
             data = _ANYWHERE.sub(lambda match: self.stored_as(match[0]) or match[0], data)
+        for live, stored in self._odd_ones():
+            if live in data:
+                data = _replaced(data, live, stored)
         return data
+
+    def _odd_ones(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the ids that do not look like any, and what they are stored as."""
+        yield from self._odd.items()
+        for names in self._before:
+            yield from names._odd_ones()  # noqa: SLF001 - its own class
 
     @property
     def has_live(self) -> bool:
@@ -83,6 +102,10 @@ class Names:
     def remember(self, live: bytes, stored: bytes) -> None:
         """Know what a live id is stored as."""
         self._stored[live] = stored
+        if _ANYWHERE.fullmatch(live) is None:
+            self._odd[live] = stored
+            if len(live) >= _LONG_BYTES:
+                self._odd[live.translate(_FOR_URLS)] = stored
 
     def presented(self, chunks: tuple[bytes, ...], key: RequestKey, n: int) -> tuple[bytes, ...]:
         """Return the answer to the n-th request of that key, with each stored id replaced by a presented one.
@@ -129,9 +152,15 @@ class Minter:
         """
         if text in self._own:
             return self._own[text]
-        match = _WHOLE.fullmatch(text)
+        return self._renamed(text, _WHOLE.fullmatch(text))
+
+    def made_up(self, text: str) -> str:
+        """Return what is stored in place of `text`, which the server has made up whatever it looks like."""
+        return self._own.get(text) or self._renamed(text, _MADE_UP.fullmatch(text))
+
+    def _renamed(self, text: str, match: re.Match[str] | None) -> str:
         live = text.encode("utf-8", "replace")
-        if match is None or _MARK in live or live in self._sent:
+        if match is None or _MARK in live or self._is_sent(live):
             return text
         known = self._names.stored_as(live)
         if known is None or not (self._looks_up or known in self._sent):
@@ -139,6 +168,17 @@ class Minter:
             self._own[text] = known.decode()
             self._names.remember(live, known)
         return known.decode()
+
+    def _is_sent(self, live: bytes) -> bool:
+        is_odd = _ANYWHERE.fullmatch(live) is None
+        return live in self._sent and (not is_odd or _replaced(self._sent, live, b"") != self._sent)
+
+
+def _replaced(data: bytes, odd: bytes, stored: bytes) -> bytes:
+    """Return `data` with an id that does not look like one replaced."""
+    if len(odd) >= _LONG_BYTES:
+        return data.replace(odd, stored)
+    return re.sub(rb"(?<![^\"/=])" + re.escape(odd) + rb"(?=\\*\"|[/?&\n]|\Z)", lambda _: stored, data)
 
 
 def _token(key: RequestKey, place: int) -> bytes:

@@ -2,7 +2,8 @@
 
 They are set to something that never changes before an answer is stored, so that recording an unchanged one again
 changes no byte. Only answers that are recognised, by the members they have, as those of a known interface are touched:
-OpenAI's chat, completions, responses and embeddings, Anthropic's messages, Ollama, Gemini. What a model says is not.
+OpenAI's chat, completions, responses, embeddings, pictures, files and batches, Anthropic's messages, Ollama, Gemini. What
+a model says is not; what it sends along for nobody but itself, signed or encrypted, is renamed as ids are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from recstore.json_text import LAYOUTS, NotExactError, detect_layout, parse_exact
 from recstore.model import Body, Headers, Json, JsonBody, RawBody, StreamBody
@@ -19,6 +20,14 @@ __all__ = ["is_answer_of_model", "without_volatile", "without_volatile_headers"]
 
 Rename: TypeAlias = Callable[[str], str]
 """What an id is stored as."""
+
+
+class _Renames(NamedTuple):
+    """For what stands where ids stand, and may be a name that somebody chose; and for what only a server can have made."""
+
+    perhaps: Rename
+    certainly: Rename
+
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 _TIMES: Final = frozenset(
@@ -39,6 +48,14 @@ _SAID: Final = frozenset(
 """Members that hold what somebody said, where nothing is volatile; `output` only where it is none of the interface's."""
 
 _OPENAI_OBJECTS: Final = frozenset(("chat.completion", "chat.completion.chunk", "text_completion", "response"))
+_RESOURCES: Final = {
+    "file": ("purpose", "bytes"),
+    "batch": ("endpoint", "input_file_id"),
+    "vector_store": ("file_counts", "status"),
+}
+"""OpenAI's other objects, and members that no other service's object of that name has."""
+_HOSTS_OF_MODELS: Final = frozenset(("vllm", "llamacpp", "sglang"))
+"""Owners of models in lists: these servers say that a model was created when they were asked."""
 _LISTED: Final = frozenset(("embedding", "chat.completion", "response", "chat.completion.message"))
 _ITEM_TYPES: Final = frozenset(("message", "reasoning", "function_call", "function_call_output"))
 _ANTHROPIC_EVENTS: Final = {
@@ -49,25 +66,44 @@ _ANTHROPIC_EVENTS: Final = {
     "error": "error",
 }
 _GEMINI: Final = frozenset(("candidates", "usageMetadata", "promptFeedback"))
+_SEALED: Final = frozenset(("encrypted_content", "encrypted_index", "thoughtSignature", "thought_signature"))
+"""Members that a client can only send back: what the model thought, signed or encrypted."""
+_SEALED_BY_TYPE: Final = {"thinking": "signature", "signature_delta": "signature", "redacted_thinking": "data"}
+"""Anthropic's: where it depends on the type beside them."""
+_TOOL_CALL: Final = re.compile(r"(?:call|fc)_(?=.*\d)(?=.*[A-Za-z]).{4,}|function-call-\d+|(?=.*[A-Z\d])[A-Za-z0-9]{9}")
+"""Ids of calls by Groq, Gemini, DeepSeek and Mistral, which are no others'; some servers count, some repeat the name."""
 
 _VOLATILE_HEADERS: Final = re.compile(
     "date|expires|age|via|server-timing|alt-svc|nel|report-to|reporting-endpoints|set-cookie2?|x-runtime|x-timer|"
     "x-served-by|x-cache.*|cf-.*|fly-.*|x-vercel-.*|x-cloud-trace-context|traceparent|tracestate|x-b3-.*|x-envoy-.*|"
     "x-amz-(?:id-.*|cf-.*)|x-amzn-(?:requestid|trace.*)|x-ms-client-.*|azureml-.*|x-groq-region|x-robots-tag|"
-    ".*ratelimit.*|.*request-?id|.*correlation-?id|.*trace-?id|.*processing-ms|.*(?:latency|duration|elapsed|-time|-time-ms)|"
+    ".*ratelimit.*|.*request-?id|.*correlation-?id|.*trace-?id|.*processing-ms|.*(?:latency|duration|elapsed|-time)(?:-m?s)?|"
+    "x-generation-id|x-litellm-(?:call-id|response-cost|key-.*|version)|"
     ".*-organization(?:-id)?|openai-project|"
     "connection|keep-alive|transfer-encoding|content-length|trailer|upgrade|proxy-connection"
 )
 """Headers that differ from answer to answer, or belong to one connection; and whose account it was."""
 
 
-def without_volatile_headers(headers: Headers) -> Headers:
-    """Return the headers of a response that are worth keeping."""
-    return tuple(pair for pair in headers if _VOLATILE_HEADERS.fullmatch(pair[0].lower()) is None)
+def without_volatile_headers(headers: Headers, *, is_length_kept: bool = False) -> Headers:
+    """Return the headers of a response that are worth keeping; the length is one where no body tells it, after HEAD."""
+    names = [name.lower() for name, _ in headers]
+    return tuple(
+        pair
+        for name, pair in zip(names, headers, strict=True)
+        if _VOLATILE_HEADERS.fullmatch(name) is None or (is_length_kept and name == "content-length")
+    )
 
 
-def without_volatile(body: Body | None, rename: Rename) -> Body | None:
-    """Return `body` with what is volatile in it replaced; as it is, where it is no model's answer."""
+def without_volatile(body: Body | None, rename: Rename, rename_made_up: Rename | None = None) -> Body | None:
+    """Return `body` with what is volatile in it replaced; as it is, where it is no model's answer.
+
+    `rename_made_up` is for what a server has made up whatever it looks like; without it, `rename` is.
+    """
+    return _without_volatile(body, _Renames(rename, rename_made_up or rename))
+
+
+def _without_volatile(body: Body | None, rename: _Renames) -> Body | None:
     if isinstance(body, JsonBody):
         return replace(body, value=_answer(body.value, rename))
     if isinstance(body, StreamBody):
@@ -82,10 +118,18 @@ def is_answer_of_model(value: Json) -> bool:
     kind, said = _word(value, "object"), value.get("type")
     if kind in _OPENAI_OBJECTS or (kind == "list" and _lists_answers(value.get("data"))):
         return True
+    if _is_resource(kind, value):
+        return True
     if isinstance(said, str):
         return _is_typed_answer(said, value)
     is_ollama = "model" in value and ("created_at" in value or "total_duration" in value)
     return is_ollama or not _GEMINI.isdisjoint(value)
+
+
+def _is_resource(kind: str, value: dict[str, Json]) -> bool:
+    if kind in _RESOURCES:
+        return all(name in value for name in _RESOURCES[kind])
+    return not kind and "created" in value and _has_pictures(value.get("data"))
 
 
 def _is_typed_answer(said: str, value: dict[str, Json]) -> bool:
@@ -96,7 +140,16 @@ def _is_typed_answer(said: str, value: dict[str, Json]) -> bool:
 
 def _lists_answers(data: Json) -> bool:
     first = data[0] if isinstance(data, list) and data else None
-    return isinstance(first, dict) and (_word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES)
+    if not isinstance(first, dict):
+        return False
+    if _word(first, "object") == "model":
+        return _word(first, "owned_by") in _HOSTS_OF_MODELS
+    return _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES
+
+
+def _has_pictures(data: Json) -> bool:
+    first = data[0] if isinstance(data, list) and data else None
+    return isinstance(first, dict) and ("b64_json" in first or "revised_prompt" in first)
 
 
 def _word(value: dict[str, Json], name: str) -> str:
@@ -104,32 +157,47 @@ def _word(value: dict[str, Json], name: str) -> str:
     return word if isinstance(word, str) else ""
 
 
-def _answer(value: Json, rename: Rename) -> Json:
+def _answer(value: Json, rename: _Renames) -> Json:
     if isinstance(value, list):  # Gemini streams an array
         return [_answer(element, rename) for element in value]
     return _settled(value, rename) if is_answer_of_model(value) else value
 
 
-def _event(event: Json, rename: Rename, framing: str) -> Json:
+def _event(event: Json, rename: _Renames, framing: str) -> Json:
     if framing.startswith("sse") and isinstance(event, dict) and "data" in event:
         return {**event, "data": _event_data(event["data"], rename)}
     return _answer(event, rename)
 
 
-def _event_data(data: Json, rename: Rename) -> Json:
+def _event_data(data: Json, rename: _Renames) -> Json:
     """Return an event's data; a text may be JSON that is laid out otherwise than that of the other events."""
     if not isinstance(data, str):
         return _answer(data, rename)
     return _LINE.sub(lambda line: _line(line, rename), data.encode()).decode()
 
 
-def _settled(value: Json, rename: Rename) -> Json:
+def _settled(value: Json, rename: _Renames) -> Json:
     if isinstance(value, dict):
-        return {name: _member(name, member, rename) for name, member in value.items()}
+        made_up = _made_up_in(value)
+        return {
+            name: rename.certainly(member)
+            if name in made_up and isinstance(member, str) and member
+            else _member(name, member, rename)
+            for name, member in value.items()
+        }
     return [_settled(element, rename) for element in value] if isinstance(value, list) else value
 
 
-def _member(name: str, value: Json, rename: Rename) -> Json:
+def _made_up_in(value: dict[str, Json]) -> frozenset[str]:
+    """Return the names of those members that only the server that answers can have made up."""
+    said, id_ = _word(value, "type"), _word(value, "id")
+    is_answer = _word(value, "object") in _OPENAI_OBJECTS or (said == "message" and "stop_reason" in value)
+    is_call = ("function" in value or {"name", "args"} <= value.keys()) and _TOOL_CALL.fullmatch(id_) is not None
+    sealed = _SEALED_BY_TYPE.get(said)
+    return _SEALED | ({"id"} if is_answer or is_call else set()) | ({sealed} if sealed else set())
+
+
+def _member(name: str, value: Json, rename: _Renames) -> Json:
     if isinstance(value, dict | list):
         return value if name in _SAID and not _is_output(name, value) else _settled(value, rename)
     if isinstance(value, str):
@@ -139,11 +207,11 @@ def _member(name: str, value: Json, rename: Rename) -> Json:
     return value
 
 
-def _text_member(name: str, value: str, rename: Rename) -> str:
+def _text_member(name: str, value: str, rename: _Renames) -> str:
     if name in _TIMES:
         return _EPOCH
     if name == "id" or name.endswith("_id"):
-        return rename(value)
+        return rename.perhaps(value)
     return _CONSTANTS.get(name, value)
 
 
@@ -157,7 +225,7 @@ def _is_output(name: str, value: Json) -> bool:
 _LINE: Final = re.compile(rb"^(data: ?)?([{][^\r\n]*[}])(?=\r?$)", re.MULTILINE)
 
 
-def _line(line: re.Match[bytes], rename: Rename) -> bytes:
+def _line(line: re.Match[bytes], rename: _Renames) -> bytes:
     try:
         value = parse_exact(line[2])
         write = LAYOUTS[detect_layout(line[2], value)]

@@ -79,6 +79,20 @@ def test_a_secret_in_pieces_of_a_stream_is_taken_out(secret: str) -> None:
     assert ["It is ", "REDACTED", "", "", "."] == texts
 
 
+@pytest.mark.parametrize("cut", [1, 8, 20, 24, 40])
+def test_no_piece_of_a_secret_is_left_where_one_event_has_enough_to_know_it_by(cut: int) -> None:
+    """Wherever it is cut: the first event may hold what looks like a whole key, and the next one the rest of it."""
+    secret = "sk-proj-" + "Ab3dEf6hIj9" * 3
+    pieces = ["It is ", secret[:cut], secret[cut:], "."]
+    chunks = [b"data: " + json.dumps({"t": piece}).encode() + b"\n\n" for piece in pieces]
+
+    found = _kept(_answer(*chunks))
+
+    assert isinstance(found.body, StreamBody)
+    texts = [event["data"]["t"] for event in found.body.events]  # type: ignore[index,call-overload]
+    assert ["It is ", "REDACTED", "", "."] == texts
+
+
 def test_ids_and_times_of_models_answers_are_settled() -> None:
     """Ids by the request's key; the layout stays."""
     live = json.dumps({"object": "chat.completion", "id": "chatcmpl-LiveLive", "created": 17}, indent=2).encode()

@@ -28,9 +28,7 @@ def test_ids_that_servers_make_up_are_seen(text: str) -> None:
     assert looks_minted(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "call_1", "call_get_weather", "asst_abcdefghij", "gpt-4o", "file-abcdefghij", "call_"]
-)
+@pytest.mark.parametrize("text", ["", "call_1", "call_get_weather", "asst_abcdefghij", "gpt-4o", "call_"])
 def test_other_names_are_none(text: str) -> None:
     """What a user chose, or what is made by another call, keeps its name."""
     assert not looks_minted(text)
