@@ -57,7 +57,7 @@ def events(values: Iterable[Any], *, is_named: bool = False, end: bytes = b"", *
         (f"event: {value['type']}\n" if is_named else "").encode() + b"data: " + json.dumps(value).encode() + b"\n\n"
         for value in values
     ]
-    fresh = {"content_type": "text/event-stream; charset=utf-8", **_fresh_headers()}
+    fresh: dict[str, Any] = {"content_type": "text/event-stream; charset=utf-8", **_fresh_headers()}
     return chunked(*pieces, *([end] if end else []), **fresh, **options)
 
 
@@ -227,7 +227,11 @@ def _message_events(whole: dict[str, Any]) -> Iterable[dict[str, Any]]:
     yield {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None}}
     for index, block in enumerate(whole["content"]):
         kind = block["type"]
-        empty = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}, "tool_use": {"input": {}}}
+        empty: dict[str, dict[str, Any]] = {
+            "thinking": {"thinking": "", "signature": ""},
+            "text": {"text": ""},
+            "tool_use": {"input": {}},
+        }
         yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty.get(kind, {})}}
         deltas: dict[str, list[dict[str, str]]] = {
             "thinking": [{"type": "thinking_delta", "thinking": "How "}, {"type": "thinking_delta", "thinking": "far?"},
