@@ -270,6 +270,7 @@ def test_a_command_follows_each_settled_change(project: Path) -> None:
 def test_several_at_once_lose_nothing(project: Path) -> None:
     """Two watchers, imports and collections beside a recorder: the store is sound, and what an import gives."""
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    (project / "tests").mkdir()
     with watching(project, "tests") as one, watching(project, "tests") as other:
         writing = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.watch.recorder", str(project), "100", "3", "halves"],
