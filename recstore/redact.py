@@ -18,7 +18,7 @@ from urllib.parse import unquote_plus
 from recstore.model import Headers
 from recstore.secret_shapes import SHAPES
 
-__all__ = ["REDACTED", "Redaction"]
+__all__ = ["REDACTED", "Redaction", "looks_made_up"]
 
 REDACTED: Final = "REDACTED"
 """Stands where a secret stood."""
@@ -55,6 +55,14 @@ _HEADER_NAMES: Final = frozenset(
     ("authorization", "proxy-authorization", "authentication-info", "cookie", "set-cookie", "set-cookie2")
 )
 """Headers that are dropped altogether."""
+
+
+_MADE_UP: Final = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/]{16,}={0,2}|[0-9a-f]{32,}")
+
+
+def looks_made_up(value: str) -> bool:
+    """Return whether `value` is letters and digits as only a machine mixes them: no path, no date, no words."""
+    return _MADE_UP.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,19 @@ class Redaction:
             return query
         text = "&".join(map(self._parameter, query.split("&")))
         return self.path_text(text)
+
+    def secret_parameters(self, query: str) -> tuple[str, ...]:
+        """Return the values of parameters that are secret wherever they occur, as they were sent and as they are meant.
+
+        `key` and its like name an object as often as a secret: there, the value has to look made up.
+        """
+        found: list[str] = []
+        for stated, _, value in (parameter.partition("=") for parameter in query.split("&")):
+            name, meant = unquote_plus(stated).lower(), unquote_plus(value)
+            is_secret = self._names.parameter.fullmatch(name) is not None
+            if is_secret and (self._names.field.fullmatch(name) or looks_made_up(meant)):
+                found += [value, meant]
+        return tuple(dict.fromkeys(found))
 
     def path_text(self, path: str) -> str:
         """Return a path without what has the shape of a secret."""

@@ -26,6 +26,8 @@ class Rehearsal:
     replayed: Any
     stored: tuple[dict[str, bytes], dict[str, bytes]]
     requests: int
+    connections: tuple[int, int]
+    """How many the client opened without recstore, and while it was recorded."""
 
     @property
     def is_unchanged(self) -> bool:
@@ -51,19 +53,20 @@ def rehearsed(project: Path, make_script: Callable[[], Script], ask: Callable[[s
     store = Store.create(project)
     with serving_raw(make_script(), port) as server:
         plain = ask(server.base)
-        requests = len(server.asked)
+        requests, connections = len(server.asked), server.connections
     recorded, stored = [], []
     for _ in range(2):
         with serving_raw(make_script(), port) as server, recstore.use("a test", mode="record", project=project):
             recorded.append(ask(server.base))
         assert requests == len(server.asked)
+        counted = (connections, server.connections)
         stored.append(files_of(store.directory.root))
     with recstore.use("a test", project=project) as used:
         replayed = ask(server.base)
     assert used.report is not None
     assert () == used.report.unserved
     assert () == verify_store(store).problems
-    return Rehearsal(plain, (recorded[0], recorded[1]), replayed, (stored[0], stored[1]), requests)
+    return Rehearsal(plain, (recorded[0], recorded[1]), replayed, (stored[0], stored[1]), requests, counted)
 
 
 def with_timing(project: Path) -> Path:

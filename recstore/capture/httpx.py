@@ -26,6 +26,7 @@ _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
     ("ReadError", "read"),
     ("WriteError", "write"),
     ("ProxyError", "proxy"),
+    ("RemoteProtocolError", "protocol"),
     ("ProtocolError", "protocol"),
     ("TransportError", "other"),
 )

@@ -15,8 +15,11 @@ from recstore.session.wire import WireRequest, WireResponse
 __all__ = ["Unchunking", "chunk", "read_request", "response_pieces"]
 
 _BODILESS: Final = (204, 304)
-_MISSING: Final = re.compile(r"IncompleteRead\(\d+ bytes read, (\d+) more expected\)")
-"""What http.client says where a body is shorter than was promised."""
+_CUT_SHORT: Final = re.compile(
+    r"IncompleteRead\(\d+ bytes read, (?P<more>\d+) more expected\)|"
+    r"\(received (?P<received>\d+) bytes, expected (?P<all>\d+)\)"
+)
+"""What http.client and httpx say where a body is shorter than was promised."""
 
 
 def read_request(data: bytes, base: str) -> WireRequest:
@@ -89,10 +92,11 @@ def response_pieces(answer: WireResponse, method: str) -> list[bytes]:
 
 def _with_promise(answer: WireResponse) -> Headers:
     """Return the headers; with the length that was promised, where that is how the client saw that the body broke off."""
-    promised = _MISSING.search(answer.error.message) if answer.error else None
-    if promised is None:
+    told = _CUT_SHORT.search(answer.error.message) if answer.error else None
+    if told is None:
         return answer.headers
-    length = sum(map(len, answer.chunks)) + int(promised[1])
+    missing = int(told["more"]) if told["more"] else int(told["all"]) - int(told["received"])
+    length = sum(map(len, answer.chunks)) + max(missing, 1)
     return (*answer.headers, ("Content-Length", str(length)))
 
 

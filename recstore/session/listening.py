@@ -44,7 +44,7 @@ class Listener:
 
     def call(self, sent: Sent, wire: WireRequest, take: Take) -> Call:
         """Return the call of a request that is about to be made; `take` gets its answer, once."""
-        asked = _Asked(sent, credentials_of(wire))
+        asked = _Asked(sent, credentials_of(wire, self._redaction))
 
         def over(answer: LiveAnswer) -> None:
             with self._turn:

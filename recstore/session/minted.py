@@ -32,7 +32,7 @@ _PREFIX: Final = (
     "(?:chatcmpl-tool-|chatcmpl-|cmpl-|embd-|gen-|"
     "file-|modr-|modelperm-|"
     "(?:resp|msg|call|fc|fco|rs|toolu|srvtoolu|mcptoolu|ws|fs|ci|cu|cuo|ig|mcp|mcpl|mcpr|mcp_list|ctc|ctco|lsh|sh|req|"
-    "apc|apco|batch|cmp|cntr|container|conv|vs)_)"
+    "apc|apco|batch|msgbatch|cmp|cntr|container|conv|vs)_)"
     "(?:bdrk_|vrtx_)?"
 )
 _WHOLE: Final = re.compile(f"({_PREFIX})(?:{_UUID}|[A-Za-z0-9]{{8,}})|({_UUID}|[0-9a-f]{{32}})")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from recstore.bodies import parse_body
 from recstore.canonical import identity_headers, request_key
 from recstore.encodings import UndecodableError, decoded
 from recstore.model import Headers, JsonBody, RawBody, Request, RequestKey
-from recstore.redact import Redaction
+from recstore.redact import Redaction, looks_made_up
 from recstore.session.minted import Names
 from recstore.session.multipart import is_multipart, with_constant_boundary
 from recstore.session.wire import WireRequest
@@ -16,8 +17,13 @@ from recstore.upstreams import UpstreamMap
 
 __all__ = ["Sent", "credentials_of", "header", "read_request"]
 
-_CREDENTIAL_HEADERS = frozenset(("authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "x-auth-token"))
+_CREDENTIAL_HEADERS = frozenset(
+    ("authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "x-auth-token")
+)
 _SHORTEST_CREDENTIAL = 12
+_COOKIE_VALUE = re.compile(r"=\"?([^;\"]+)")
+_NO_PATH = re.compile(r"\A([^:/?#]+://[^/?#]+)(?=[?#]|\Z)")
+"""Some clients leave away what all of them send: `/`, where a URL has no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Sent:
 
 def read_request(wire: WireRequest, upstreams: UpstreamMap, redaction: Redaction, names: Names) -> Sent:
     """Return what is to be looked up for `wire`."""
-    address = upstreams.address(wire.url)
+    address = upstreams.address(_NO_PATH.sub(r"\1/", wire.url))
     content_type = header(wire.headers, "content-type")
     content_type, body = _body(wire, content_type, redaction)
     body = names.to_stored(body)
@@ -58,10 +64,14 @@ def read_request(wire: WireRequest, upstreams: UpstreamMap, redaction: Redaction
     return Sent(request, request_key(request), content_type)
 
 
-def credentials_of(wire: WireRequest) -> tuple[bytes, ...]:
-    """Return what the request's headers prove who is asking with: servers repeat it in their errors."""
-    values = [value for name, value in wire.headers if name.lower() in _CREDENTIAL_HEADERS]
-    words = {word for value in values for word in value.split() if len(word) >= _SHORTEST_CREDENTIAL}
+def credentials_of(wire: WireRequest, redaction: Redaction) -> tuple[bytes, ...]:
+    """Return what the request's headers and its query prove who is asking with: servers repeat it in their errors."""
+    names = _CREDENTIAL_HEADERS.union(redaction.headers)
+    values = [value for name, value in wire.headers if name.lower() in names]
+    found = [word for value in values for word in value.split()]
+    found += filter(looks_made_up, _COOKIE_VALUE.findall(header(wire.headers, "cookie")))
+    found += redaction.secret_parameters(wire.url.partition("#")[0].partition("?")[2])
+    words = {word for word in found if len(word) >= _SHORTEST_CREDENTIAL}
     return tuple(word.encode("utf-8", "replace") for word in sorted(words, key=len, reverse=True))
 
 

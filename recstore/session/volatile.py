@@ -31,7 +31,19 @@ class _Renames(NamedTuple):
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 _TIMES: Final = frozenset(
-    ("created", "created_at", "completed_at", "createTime", "expires_at", "expires_after", "modified_at")
+    (
+        *("created", "created_at", "completed_at", "createTime", "expires_at", "expires_after", "modified_at"),
+        *(
+            "in_progress_at",
+            "finalizing_at",
+            "failed_at",
+            "expired_at",
+            "cancelling_at",
+            "cancelled_at",
+        ),  # OpenAI's batches
+        *("cancel_initiated_at", "ended_at", "archived_at"),  # Anthropic's
+        "last_active_at",
+    )
 )
 _DURATIONS: Final = frozenset(
     (
@@ -52,8 +64,9 @@ _RESOURCES: Final = {
     "file": ("purpose", "bytes"),
     "batch": ("endpoint", "input_file_id"),
     "vector_store": ("file_counts", "status"),
+    "message_batch": ("processing_status", "request_counts"),
 }
-"""OpenAI's other objects, and members that no other service's object of that name has."""
+"""Other objects of OpenAI's and Anthropic's, and members that no other service's object of that name has."""
 _HOSTS_OF_MODELS: Final = frozenset(("vllm", "llamacpp", "sglang"))
 """Owners of models in lists: these servers say that a model was created when they were asked."""
 _LISTED: Final = frozenset(("embedding", "chat.completion", "response", "chat.completion.message"))
@@ -118,7 +131,7 @@ def is_answer_of_model(value: Json) -> bool:
     kind, said = _word(value, "object"), value.get("type")
     if kind in _OPENAI_OBJECTS or (kind == "list" and _lists_answers(value.get("data"))):
         return True
-    if _is_resource(kind, value):
+    if _is_resource(kind or _word(value, "type"), value):
         return True
     if isinstance(said, str):
         return _is_typed_answer(said, value)
@@ -129,7 +142,10 @@ def is_answer_of_model(value: Json) -> bool:
 def _is_resource(kind: str, value: dict[str, Json]) -> bool:
     if kind in _RESOURCES:
         return all(name in value for name in _RESOURCES[kind])
-    return not kind and "created" in value and _has_pictures(value.get("data"))
+    if "created" in value:
+        return not kind and _is_first(value.get("data"), "b64_json", "revised_prompt")  # pictures
+    is_moderation = _word(value, "id").startswith("modr-") and "results" in value
+    return is_moderation or _is_first(value.get("models"), "expires_at")  # what Ollama has loaded
 
 
 def _is_typed_answer(said: str, value: dict[str, Json]) -> bool:
@@ -147,9 +163,10 @@ def _lists_answers(data: Json) -> bool:
     return _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES
 
 
-def _has_pictures(data: Json) -> bool:
-    first = data[0] if isinstance(data, list) and data else None
-    return isinstance(first, dict) and ("b64_json" in first or "revised_prompt" in first)
+def _is_first(found: Json, *names: str) -> bool:
+    """Return whether the first of an array is an object that has one of these members."""
+    first = found[0] if isinstance(found, list) and found else None
+    return isinstance(first, dict) and any(name in first for name in names)
 
 
 def _word(value: dict[str, Json], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -132,3 +133,38 @@ def test_ids_nobody_has_heard_of_are_named() -> None:
     _stored(names, "call_abcdefgh")
 
     assert frozenset((b"call_zzzzzzzz",)) == names.unknown_in(b'["call_abcdefgh", "call_zzzzzzzz", "x"]')
+
+
+@pytest.mark.parametrize("live", ["D681PevKs", "call_a1b2", "chatcmpl-7", "functions.x:0"])
+def test_what_a_server_made_up_comes_back_whatever_it_looks_like(live: str) -> None:
+    """As a whole string, or a step of a path; not where it is part of a word, or a word that somebody says."""
+    names = Names("t")
+    stored = Minter(names, KEY, b"").made_up(live)
+    sent = f'{{"a": "{live}", "b": "{{\\"c\\":\\"{live}\\"}}", "d": "It said {live}x.", "/v1/{live}/x?id={live}": 1}}'
+
+    found = names.to_stored(sent.encode()).decode()
+
+    assert 1 == found.count(live)
+    assert 4 == found.count(stored)
+    assert re.fullmatch("(?:call_|chatcmpl-)?recstore[0-9a-f]{12}", stored)
+    assert stored == Minter(Names("u"), KEY, b"").made_up(live[:-1] + "z")
+
+
+def test_what_is_sealed_comes_back_in_either_alphabet_and_in_one_piece_with_another() -> None:
+    """Clients join what came in two events; Google's writes base64 as it is written in URLs."""
+    names, first, second = Names("t"), "ab+/" * 30 + "ab==", "cd/+" * 30 + "cd=="
+    minter = Minter(names, KEY, b"")
+    stored = minter.made_up(first) + minter.made_up(second)
+
+    assert stored.encode() == names.to_stored((first + second).encode())
+    assert stored.encode() == names.to_stored((first + second).replace("+", "-").replace("/", "_").encode())
+    [presented] = names.presented((stored.encode(),), KEY, 1)
+    assert stored.encode() == Names("u").to_stored(presented)
+    for half in (presented[: len(presented) // 2], stored[: len(stored) // 2].encode()):
+        assert base64.b64encode(base64.b64decode(half, validate=True)) == half
+
+
+def test_what_the_request_says_keeps_its_name_and_what_only_looks_so_does_not() -> None:
+    """An id that a server repeats is the caller's; a word of the request that an id happens to be part of is none."""
+    assert "call_a1b2" == Minter(Names("t"), KEY, b'{"id": "call_a1b2"}').made_up("call_a1b2")
+    assert "call_a1b2" != Minter(Names("t"), KEY, b'{"text": "call_a1b2c3"}').made_up("call_a1b2")

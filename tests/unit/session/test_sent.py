@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from recstore.canonical import request_key
-from recstore.model import JsonBody, RawBody
+from recstore.model import Headers, JsonBody, RawBody
 from recstore.redact import Redaction
 from recstore.session.minted import Names
 from recstore.session.sent import Sent, credentials_of, header, read_request
@@ -121,7 +121,50 @@ def test_credentials_are_told_from_words() -> None:
         headers=(("Authorization", "Bearer hunter2-hunter2"), ("X-Api-Key", "hunter2-hunter2-x"), ("Cookie", "a=b"))
     )
 
-    assert (b"hunter2-hunter2-x", b"hunter2-hunter2") == credentials_of(wire)
+    assert (b"hunter2-hunter2-x", b"hunter2-hunter2") == credentials_of(wire, Redaction())
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "expected"),
+    [
+        ("api_key=hunter2%2Fhunter2&q=harmless-harmless", (), {b"hunter2%2Fhunter2", b"hunter2/hunter2"}),
+        ("key=Hunter2Hunter2Hunter2", (), {b"Hunter2Hunter2Hunter2"}),
+        ("key=reports/2026/summary.csv&token=2026-11-23T10:00:00Z&key=HUNTER-2-hunter-2", (), set()),
+        ("key=short", (), set()),
+        ("", (("Proxy-Authorization", "Basic aHVudGVyMjpodW50"),), {b"aHVudGVyMjpodW50"}),
+        ("", (("X-Own", "hunter2-hunter2"),), {b"hunter2-hunter2"}),
+        (
+            "",
+            (("Cookie", "at=2026-11-23T10; sid=Hunter2Hunter2Hu"),),
+            {b"at=2026-11-23T10;", b"sid=Hunter2Hunter2Hu", b"Hunter2Hunter2Hu"},
+        ),
+    ],
+)
+def test_credentials_of_other_places(query: str, headers: Headers, expected: set[bytes]) -> None:
+    """A query's, as sent and as meant; a proxy's; those of headers that the project names; a cookie's value alone."""
+    wire = asked(url=f"https://api.example.com/x?{query}", headers=headers)
+
+    assert expected == set(credentials_of(wire, Redaction(headers=("x-own",))))
+
+
+def test_what_a_parameter_names_is_not_taken_out_of_the_answer() -> None:
+    """`key` is a secret's name in a query, and an object's: an answer may go on to speak of the object."""
+    wire = asked(
+        url="https://api.example.com/x?key=reports/2026/summary.csv", headers=(("Cookie", "at=2026-11-23T10:00:00Z"),)
+    )
+
+    assert not any(
+        credential in b'{"key": "reports/2026/summary.csv", "at": "2026-11-23T10:00:00Z"}'
+        for credential in credentials_of(wire, Redaction())
+    )
+
+
+@pytest.mark.parametrize("rest", ["", "?a=1", "#part", "/?a=1", "/x"])
+def test_a_url_without_a_path_has_the_path_of_its_host(rest: str) -> None:
+    """Some clients write `/` and some do not; on the wire all of them do."""
+    found = read_request(asked(url=f"https://api.example.com{rest}"), UpstreamMap(), Redaction(), Names("t")).request
+
+    assert ("/x" if rest == "/x" else "/", "a=1" if "a=1" in rest else "") == (found.path, found.query)
 
 
 def test_a_header_is_found_in_any_case() -> None:

@@ -71,6 +71,28 @@ def _settled(value: Any) -> Any:
             {"candidates": [{"index": 1}], "responseId": "recstore", "createTime": EPOCH},
         ),
         ([{"candidates": [], "responseId": "x"}], [{"candidates": [], "responseId": "recstore"}]),
+        (
+            {"object": "file", "purpose": "batch", "bytes": 3, "id": "f1", "created_at": 17},
+            {"object": "file", "purpose": "batch", "bytes": 3, "id": "<f1>", "created_at": 0},
+        ),
+        (
+            {"object": "batch", "endpoint": "/x", "input_file_id": "f1", "id": "b1", "in_progress_at": 17},
+            {"object": "batch", "endpoint": "/x", "input_file_id": "<f1>", "id": "<b1>", "in_progress_at": 0},
+        ),
+        (
+            {"type": "message_batch", "processing_status": "ended", "request_counts": {}, "id": "b1", "ended_at": None},
+            {"type": "message_batch", "processing_status": "ended", "request_counts": {}, "id": "<b1>", "ended_at": None},
+        ),
+        ({"created": 17, "data": [{"b64_json": "AAA="}]}, {"created": 0, "data": [{"b64_json": "AAA="}]}),
+        ({"id": "modr-1", "model": "o", "results": []}, {"id": "<modr-1>", "model": "o", "results": []}),
+        (
+            {"models": [{"name": "m", "expires_at": "2026-01-01T00:00:00Z"}]},
+            {"models": [{"name": "m", "expires_at": EPOCH}]},
+        ),
+        (
+            {"object": "list", "data": [{"object": "model", "id": "m", "created": 17, "owned_by": "vllm"}]},
+            {"object": "list", "data": [{"object": "model", "id": "<m>", "created": 0, "owned_by": "vllm"}]},
+        ),
     ],
 )  # fmt: skip
 def test_what_is_volatile_in_a_models_answer_is_settled(live: Any, expected: Any) -> None:
@@ -79,11 +101,67 @@ def test_what_is_volatile_in_a_models_answer_is_settled(live: Any, expected: Any
 
 
 @pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        ({"object": "chat.completion", "id": "any"}, {"object": "chat.completion", "id": "[any]"}),
+        ({"object": "chat.completion", "id": ""}, {"object": "chat.completion", "id": "<>"}),
+        (
+            {"type": "message", "role": "assistant", "id": "any", "stop_reason": None},
+            {"type": "message", "role": "assistant", "id": "[any]", "stop_reason": None},
+        ),
+        (
+            {"type": "message", "role": "assistant", "content": [
+                {"type": "thinking", "thinking": "a", "signature": "s"}, {"type": "redacted_thinking", "data": "d"},
+                {"type": "other", "signature": "s", "data": "d"}]},
+            {"type": "message", "role": "assistant", "content": [
+                {"type": "thinking", "thinking": "a", "signature": "[s]"}, {"type": "redacted_thinking", "data": "[d]"},
+                {"type": "other", "signature": "s", "data": "d"}]},
+        ),
+        (
+            {"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "s"}},
+            {"type": "content_block_delta", "delta": {"type": "signature_delta", "signature": "[s]"}},
+        ),
+        (
+            {"object": "response", "output": [{"type": "reasoning", "encrypted_content": "e", "summary": []}]},
+            {"object": "response", "output": [{"type": "reasoning", "encrypted_content": "[e]", "summary": []}]},
+        ),
+        (
+            {"candidates": [{"content": {"parts": [
+                {"functionCall": {"name": "f", "args": {"id": "x"}, "id": "a1b2c3d4e"}, "thoughtSignature": "t"}]}}]},
+            {"candidates": [{"content": {"parts": [
+                {"functionCall": {"name": "f", "args": {"id": "x"}, "id": "[a1b2c3d4e]"}, "thoughtSignature": "[t]"}]}}]},
+        ),
+        *(
+            (
+                {"object": "chat.completion", "choices": [{"message": {"tool_calls": [{"id": live, "function": {}}]}}]},
+                {"object": "chat.completion", "choices": [{"message": {"tool_calls": [{"id": kept, "function": {}}]}}]},
+            )
+            for live, kept in [
+                ("call_a1b2", "[call_a1b2]"), ("D681PevKs", "[D681PevKs]"), ("function-call-17", "[function-call-17]"),
+                ("functions.distance:0", "<functions.distance:0>"), ("call_1", "<call_1>"), ("assistant", "<assistant>"),
+            ]
+        ),
+    ],
+)  # fmt: skip
+def test_what_only_a_server_can_have_made_up_is_told_from_names(live: Any, expected: Any) -> None:
+    """Ids of answers and of calls, whatever they look like, and what is signed or encrypted; not names that are counted."""
+    body = without_volatile(JsonBody(live), lambda name: f"<{name}>", lambda name: f"[{name}]")
+
+    assert isinstance(body, JsonBody)
+    assert expected == body.value
+
+
+@pytest.mark.parametrize(
     "value",
     [
         {"id": "c1", "created": 17},
         {"object": "list", "data": [{"object": "model", "id": "gpt-4o", "created": 17}]},
         {"object": "file", "id": "file-1", "created_at": 17},
+        {"object": "charge", "id": "ch_1", "created": 17, "data": [{"b64_json": ""}]},
+        {"object": "model", "id": "m", "created": 17, "owned_by": "vllm"},
+        {"object": "batch", "id": "b1", "created_at": 17},
+        {"created": 17, "data": [{"url": "x"}]},
+        {"models": [{"id": "m"}]},
         {"type": "message", "id": "m1"},
         {"type": "error", "error": "text", "request_id": "r"},
         {"type": 5, "id": "x"},
