@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from recstore.errors import NotInStore
+from recstore.errors import DamagedSource, NotInStore, RecstoreError
 
-__all__ = ["SourceFile", "scope_of", "source_file_at", "source_files"]
+__all__ = ["Found", "SourceFile", "found_below", "scope_of", "source_file_at", "source_files"]
 
 _SUFFIXES: Final = (".json", ".yaml", ".yml")
 _PRUNED: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SourceFile:
-    """A file to import: `name` is its path as origins state it, with `/`; `size_bytes` as `stat` gave it."""
+class SourceFile(NamedTuple):
+    """A file that may hold recordings, as it lay there: another one once it has been written again.
 
-    name: str
+    `prefix` is how many characters of its location are not of its name; `modified_ns` is equal for two writes within a
+    tick of the clock.
+    """
+
     location: str
+    prefix: int
+    inode: int
+    modified_ns: int
     size_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The path as origins state it, with `/`."""
+        return self.location[self.prefix :].replace(os.sep, "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies below a path, in any order: files, and why others are not among them: `links_out`, `unreadable` folders."""
+
+    files: tuple[SourceFile, ...]
+    links_out: tuple[str, ...] = ()
+    unreadable: tuple[RecstoreError, ...] = ()
 
 
 def source_files(paths: tuple[Path, ...], project: Path) -> list[SourceFile]:
@@ -32,15 +51,61 @@ def source_files(paths: tuple[Path, ...], project: Path) -> list[SourceFile]:
     A file inside the project is named by its path from the project's folder, any other by its path from
     the folder that was given. Links that lead out of the folder given are left out.
 
-    Raises: NotInStore: one of the paths is not there.
+    Raises: NotInStore: one of the paths is not there. DamagedSource: a folder cannot be listed.
     """
-    found: dict[str, SourceFile] = {}
-    for path in paths:
-        if not path.exists():
-            raise NotInStore(str(path), "there is no such file or folder", "Name a folder of recordings, or a file.")
-        for file in _files_below(path, _origin_folder(path, project)):
-            found[file.location] = file
-    return sorted(found.values())
+    everything = [found_below(path, project) for path in paths]
+    for problem in (problem for found in everything for problem in found.unreadable):
+        raise problem
+    files = {file.location: file for found in everything for file in found.files}
+    return sorted(files.values(), key=lambda file: file.name)
+
+
+def found_below(path: Path, project: Path) -> Found:
+    """Return what lies at or below `path`, named as `source_files` says.
+
+    Raises: NotInStore: nothing is there.
+    """
+    start, prefix = path.resolve(), _prefix(path, project)
+    if not start.exists():
+        raise NotInStore(str(path), "there is no such file or folder", "Name a folder of recordings, or a file.")
+    if start.is_file():
+        return Found((_source_file(str(start), prefix, start.stat()),))
+    files: list[SourceFile] = []
+    links: list[str] = []
+    unreadable: list[RecstoreError] = []
+    folders = [str(start)]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as children:
+                folders += _sort_out(children, prefix, files, links)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            unreadable.append(DamagedSource(folder, f"cannot be listed: {error.strerror or error}"))
+    links_out = [link for link in links if start not in Path(os.path.realpath(link)).parents]
+    inside = [link for link in links if link not in links_out and link.endswith(_SUFFIXES) and os.path.isfile(link)]
+    files += (_source_file(link, prefix, os.stat(link)) for link in inside)
+    return Found(tuple(files), tuple(links_out), tuple(unreadable))
+
+
+def _sort_out(
+    children: Iterable[os.DirEntry[str]], prefix: int, files: list[SourceFile], links: list[str]
+) -> list[str]:
+    """Add what a folder has to `files` and `links`, and return the folders in it that are to be looked into."""
+    folders = []
+    for child in children:
+        if child.name.endswith(_SUFFIXES) and child.is_file(follow_symlinks=False):  # of which there are many
+            try:
+                status = child.stat()
+            except FileNotFoundError:  # it has gone since
+                continue
+            files.append(_source_file(child.path, prefix, status))
+        elif child.is_symlink():
+            links.append(child.path)
+        elif child.name not in _PRUNED and child.is_dir():
+            folders.append(child.path)
+    return folders
 
 
 def source_file_at(location: str, root: str, project: Path) -> SourceFile | None:
@@ -54,8 +119,16 @@ def source_file_at(location: str, root: str, project: Path) -> SourceFile | None
         return None
     if not stat.S_ISREG(status.st_mode) or not _PRUNED.isdisjoint(inside) or os.path.realpath(location) != location:
         return None
-    prefix = len(str(_origin_folder(Path(root), project)).rstrip(os.sep)) + 1
-    return SourceFile(location[prefix:].replace(os.sep, "/"), location, status.st_size)
+    return _source_file(location, _prefix(Path(root), project), status)
+
+
+def _source_file(location: str, prefix: int, status: os.stat_result) -> SourceFile:
+    return SourceFile(location, prefix, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _prefix(path: Path, project: Path) -> int:
+    """Return how many characters of a location are not of its name."""
+    return len(str(_origin_folder(path, project)).rstrip(os.sep)) + 1
 
 
 def scope_of(paths: tuple[Path, ...], project: Path) -> tuple[str, ...]:
@@ -75,32 +148,3 @@ def _origin_folder(path: Path, project: Path) -> Path:
     if path == project or project in path.parents:
         return project
     return path if path.is_dir() else path.parent
-
-
-def _files_below(path: Path, folder: Path) -> Iterator[SourceFile]:
-    start = path.resolve()
-    prefix = len(str(folder).rstrip(os.sep)) + 1
-    if start.is_file():
-        yield SourceFile(str(start)[prefix:].replace(os.sep, "/"), str(start), start.stat().st_size)
-        return
-    for entry in _walk(str(start)):
-        if entry.name.endswith(_SUFFIXES) and _stays_below(entry, start):
-            yield SourceFile(entry.path[prefix:].replace(os.sep, "/"), entry.path, entry.stat().st_size)
-
-
-def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as listing:
-        children = list(listing)
-    for child in children:
-        if child.is_dir(follow_symlinks=False):
-            if child.name not in _PRUNED:
-                yield from _walk(child.path)
-        else:
-            yield child
-
-
-def _stays_below(entry: os.DirEntry[str], start: Path) -> bool:
-    if not entry.is_symlink():
-        return entry.is_file()
-    target = Path(os.path.realpath(entry.path))
-    return target.is_file() and start in target.parents

@@ -88,7 +88,7 @@ class ResponseStorage:
         for folder in self._folders():
             path = f"{folder}/{request_hash}.json"
             with self._turn:
-                places = self._known.of_test(current_test(), path) or self._known.of_all().get(path)
+                places = self._known.of_test(current_test(), path) or self._places(path)
             if places:
                 return self._read(path, places)
         return None
@@ -99,18 +99,23 @@ class ResponseStorage:
         Raises: as `find_recording`.
         """
         with self._turn:
-            files = self._known.of_all()
-        return [
-            self._read(path, files[path])
-            for folder in self._folders()
-            for path in sorted(files)
-            if path.startswith(f"{folder}/models-{request_hash}-") and "/" not in path[len(folder) + 1 :]
-        ]
+            self._known.look()
+            lists = [
+                (path, self._known.places(path))
+                for folder in self._folders()
+                for path in sorted(self._known.paths())
+                if path.startswith(f"{folder}/models-{request_hash}-") and "/" not in path[len(folder) + 1 :]
+            ]
+        return [self._read(path, places) for path, places in lists]
 
     _model_list_responses = model_list_responses
     """The name that the recorder calls it by."""
 
     # -- reading
+
+    def _places(self, path: str) -> list[Place]:
+        self._known.look()
+        return self._known.places(path)
 
     def _read(self, path: str, places: list[Place]) -> _Recording:
         document: _Recording = json.loads(file_bytes(self._store, path, places))
@@ -134,7 +139,7 @@ class ResponseStorage:
             for new in prepared:
                 self._store.put_encoded(new.blob, new.data)
             self._store.directory.flush()
-            self._known.of_all()
+            self._known.look()
             change, _ = merged(self._known.concerned((path,), imported), imported, (), keep=())
             execute(self._store, change, remove_unnamed=False)
 

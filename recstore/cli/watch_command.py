@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -47,7 +48,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     store, settings = open_project()
     view = View(store, as_json)
     places = _sources(store, settings, stated, is_running=bool(inside))
-    follower = Follower(store, ImportOptions(settings.upstreams, scan=scan_of(settings)))
+    follower = Follower(store, ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings)))
     changed: list[Followed] = []
 
     def tell(followed: Followed) -> None:
@@ -64,7 +65,8 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     if once:
         watcher.settle_down()
     else:
-        watcher.rescan()
+        with _without_collection():
+            watcher.rescan()
         view.event("ready")
         with view.shown(), _ended_by_signals(stop), _running(inside, stop) as running:
             watch(watcher, places, store, stop, lambda: _run(after, changed) if watcher.is_settled else None)
@@ -94,6 +96,17 @@ def _sources(store: Store, settings: Settings, stated: tuple[str, ...], *, is_ru
             'Name a folder, or set `sources = ["tests/recordings"]` in the configuration.',
         )
     return Sources(project, settings.sources)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Do without Python's search for cycles while what stays for ever is made: it would go through all of it again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from recstore.adapters.discovery import SourceFile
 from recstore.adapters.exporting import Place
 from recstore.adapters.importing import FileResult, ImportOptions, ensure_blobs, read_files
-from recstore.adapters.known_manifests import KnownManifests
+from recstore.adapters.known_manifests import KnownManifests, Recorded
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.errors import RecstoreError
 from recstore.model import BlobName, RequestKey
@@ -22,6 +22,10 @@ __all__ = ["Followed", "Follower", "Outcome"]
 
 Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded"]
 """What became of a file; `none`: there is no recording in it; `recorded`: another process has stored something."""
+
+
+_MANY: Final = 1_000
+"""So many files are worth starting processes for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,9 @@ class Follower:
 
     def __init__(self, store: Store, options: ImportOptions) -> None:
         self.store = store
-        self._options = replace(options, workers=1)
+        self._options = options
         self._known = KnownManifests(store)
-        self._known.of_all()
-        self._known.changes()
-        self._by_others: list[Followed] = []
+        self._by_others: list[Recorded] = []
 
     def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
         """Import the files, forget those that are `gone`, and return what became of each.
@@ -56,7 +58,8 @@ class Follower:
         import of these files into a fresh one would give. A crash in between leaves a store that verifies.
         Raises: Locked, Damage, ManifestConflict, NewerVersion: of the store; nothing was published.
         """
-        results = list(read_files(self.store, files, self._options))
+        workers = self._options.workers if len(files) >= _MANY else 1
+        results = list(read_files(self.store, files, replace(self._options, workers=workers)))
         sound = [result for result in results if result.problem is None]
         imported = [entry for result in sound for entry in result.entries]
         directory = self.store.directory
@@ -65,11 +68,11 @@ class Follower:
         names = {result.name for result in sound} | set(gone)
         with directory.locked():
             ensure_blobs(self.store, files, sound, self._options)
-            known = self._known.of_all()
-            self._notice_others()
-            before = {name: known.get(name, []) for name in names}
+            self._known.look()
+            self._by_others += self._known.recorded()
+            before = {name: self._known.places(name) for name in names}
             self._publish(names, imported)
-            self._known.changes()
+            self._known.recorded()
         return [
             *(_followed(result, before.get(result.name, [])) for result in results),
             *(Followed(name, "removed", _tests(before[name])) for name in gone if before[name]),
@@ -77,22 +80,21 @@ class Follower:
 
     def recorded(self) -> list[Followed]:
         """Return what other processes have stored since this was last asked: for each test, the blobs that are new to it."""
-        self._known.of_all()
-        self._notice_others()
-        found, self._by_others = self._by_others, []
-        return found
+        self._known.look()
+        found, self._by_others = [*self._by_others, *self._known.recorded()], []
+        return [
+            Followed(one.test_id or "(outside any test)", "recorded", (one.test_id,), one.blobs, one.has_new_answer)
+            for one in found
+        ]
 
-    def _notice_others(self) -> None:
-        for before, after in self._known.changes():
-            old = {entry.blob for entry in before.entries} if before else set()
-            new = tuple(entry.blob for entry in after.entries if entry.blob not in old) if after else ()
-            if after is not None and new:
-                name = after.test_id or "(outside any test)"
-                self._by_others.append(Followed(name, "recorded", (after.test_id,), new, _differs(old, new)))
+    def state(self) -> str:
+        """Return what is another once the store's manifests are, without reading them; "" if that cannot be told now."""
+        return self._known.state()
 
     def names(self) -> Collection[str]:
         """Return the names of all files that the store has recordings of."""
-        return self._known.of_all().keys()
+        self._known.look(thorough=True)
+        return self._known.paths()
 
     def _publish(self, names: set[str], imported: list[ImportedEntry]) -> None:
         present = self._known.concerned(names, imported)
@@ -100,7 +102,7 @@ class Follower:
         if not (change.published or change.withdrawn):
             return
         execute(self.store, change, remove_unnamed=False)
-        self._known.of_all()
+        self._known.look()
         for blob in set(change.unnamed) - self._known.named(change.unnamed):
             self.store.directory.remove(blob_path(blob))
 

@@ -28,18 +28,15 @@ def watch(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick
     Raises: RecstoreError: of the store, but for one that is locked for a while.
     """
     while not stop.is_set():
-        roots = sources.roots()
+        _watch_roots(watcher, sources, store, stop, on_tick)
         watcher.rescan()
-        _watch_roots(watcher, sources, store, stop, (roots, on_tick))
 
 
-def _watch_roots(
-    watcher: Watcher, sources: Sources, store: Store, stop: Event, more: tuple[dict[str, int], Callable[[], None]]
-) -> None:
+def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick: Callable[[], None]) -> None:
     """Follow until the roots are others."""
     import watchfiles
 
-    roots, on_tick = more
+    roots = sources.roots()
     own = str(store.directory.root.resolve())
     looked_s, is_index_old = time.monotonic(), True
     changes = watchfiles.watch(

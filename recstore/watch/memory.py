@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
 from recstore.adapters.discovery import SourceFile
 from recstore.store.directory import Directory
-from recstore.watch.places import Signature
+from recstore.store.names import digest_of
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "Remembered"]
 
 _NAME: Final = "local/watch.json"
-_VERSION: Final = 1
+_VERSION: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Files by their locations, those of them that hold no recording, and the manifests that were there with them.
+
+    `manifests` is what `Follower.state` gave: where it gives the same again, the store still has what these files gave it.
+    """
+
+    files: dict[str, SourceFile] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
+    manifests: str = ""
 
 
 class Memory:
@@ -21,26 +34,33 @@ class Memory:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._saved = b""
+        self._saved = ""
 
-    def load(self) -> dict[str, tuple[SourceFile, Signature]]:
-        """Return what the last watcher had seen; nothing where its note is absent, damaged or of another version."""
-        data = self._directory.read(_NAME)
+    def load(self, now: dict[str, SourceFile]) -> Remembered:
+        """Return what the last watcher had seen; nothing where its note is absent, damaged or of another version.
+
+        Where that is what lies there `now`, which is the common case, the list of files need not be parsed.
+        """
+        listed, _, rest = (self._directory.read(_NAME) or b"").partition(b"\n")
         try:
-            value = orjson.loads(data or b"")
+            value = orjson.loads(rest)
             if value["recstore"] != _VERSION:
-                return {}
-            return {
-                location: (SourceFile(name, location, signature[2]), (signature[0], signature[1], signature[2]))
-                for location, name, signature in value["files"]
-            }
+                return Remembered()
+            is_same = listed == _listed(now)
+            files = now if is_same else {row[0]: SourceFile._make(row) for row in orjson.loads(listed)}
+            return Remembered(files, frozenset(value["empty"]), str(value["manifests"]))
         except (ValueError, TypeError, KeyError, IndexError):
-            return {}
+            return Remembered()
 
-    def save(self, seen: dict[str, tuple[SourceFile, Signature]]) -> None:
+    def save(self, seen: Remembered) -> None:
         """Keep what was seen."""
-        files = [(location, file.name, signature) for location, (file, signature) in sorted(seen.items())]
-        data = orjson.dumps({"recstore": _VERSION, "files": files})
-        if data != self._saved:
+        note = {"recstore": _VERSION, "manifests": seen.manifests, "empty": sorted(seen.empty)}
+        data = _listed(seen.files) + b"\n" + orjson.dumps(note)
+        digest = digest_of(data)
+        if digest != self._saved:
             self._directory.write(_NAME, data)
-            self._saved = data
+            self._saved = digest
+
+
+def _listed(files: dict[str, SourceFile]) -> bytes:
+    return orjson.dumps([tuple(file) for file in files.values()])

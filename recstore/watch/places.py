@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import iglob
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final
 
-from recstore.adapters.discovery import SourceFile, source_file_at, source_files
-from recstore.errors import RecstoreError
+from recstore.adapters.discovery import SourceFile, found_below, source_file_at
+from recstore.errors import RecstoreError, UsageError
 
-__all__ = ["Seen", "Signature", "Sources", "signature_of"]
-
-Signature: TypeAlias = tuple[int, int, int]
-"""Of a file: what is another once it was written again, but for what happens within one tick of the file system's clock."""
+__all__ = ["Seen", "Sources"]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What lies in the sources: each file with its signature, by its location; and links that lead out of them."""
+    """What lies in the sources: the files by their locations, and why links and folders in them are not followed."""
 
-    files: dict[str, tuple[SourceFile, Signature]]
-    refused: frozenset[str]
+    files: dict[str, SourceFile]
+    refused: dict[str, RecstoreError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +52,16 @@ class Sources:
 
     def look(self) -> Seen:
         """Return what lies there. A file that comes or goes meanwhile is there or not."""
-        files: dict[str, tuple[SourceFile, Signature]] = {}
-        refused: set[str] = set()
+        seen = Seen({}, {})
         for root in self.roots():
             try:
-                found = source_files((Path(root),), self.project)
+                found = found_below(Path(root), self.project)
             except (OSError, RecstoreError):  # it has just gone
                 continue
-            for file in found:
-                signature = signature_of(file.location)
-                if signature is not None:
-                    files[file.location] = (file, signature)
-            refused.update(_links_out(root))
-        return Seen(files, frozenset(refused))
+            seen.files.update((file.location, file) for file in found.files)
+            seen.refused.update((link, UsageError(link, _LEADS_OUT)) for link in found.links_out)
+            seen.refused.update((problem.subject, problem) for problem in found.unreadable)
+        return seen
 
 
-def signature_of(location: str) -> Signature | None:
-    """Return the signature of the file there, None if there is none."""
-    try:
-        status = os.stat(location)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _links_out(root: str) -> Iterator[str]:
-    """Yield the links directly in a source's folders that lead out of it: nothing behind them is read."""
-    for folder, folders, names in os.walk(root):
-        for name in (*folders, *names):
-            path = os.path.join(folder, name)
-            if os.path.islink(path):
-                target = os.path.realpath(path)
-                if not target.startswith(f"{root}{os.sep}"):
-                    yield path
+_LEADS_OUT: Final = "is a link that leads out of its source; it is not followed"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -19,8 +20,8 @@ from recstore.adapters.discovery import SourceFile
 from recstore.errors import Locked, UsageError
 from recstore.store.names import digest_of
 from recstore.watch.following import Followed, Follower
-from recstore.watch.memory import Memory
-from recstore.watch.places import Signature, Sources, signature_of
+from recstore.watch.memory import Memory, Remembered
+from recstore.watch.places import Sources
 
 __all__ = ["WatchOptions", "Watcher"]
 
@@ -34,7 +35,12 @@ _LONG_BURST_S: Final = 5.0
 _RESCAN_S: Final = 60.0
 """Between two looks at everything: while a burst goes on, and while nothing happens."""
 
+_REST: Final = 150
+"""So many times as long as a look took nothing is looked at: watching costs less than one part in a hundred."""
+
 _BATCH: Final = 200
+_BIG_BATCH: Final = 5_000
+"""Files that are followed at once: as they come, and where so many are new that nobody waits for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +73,62 @@ class Watcher:
         self._options = options
         self._tell = tell
         self._memory = Memory(follower.store.directory)
-        self._seen: dict[str, tuple[SourceFile, Signature]] = {}
+        self._seen: dict[str, SourceFile] | None = None
         self._doubts: dict[str, _Doubt] = {}
         self._digests: dict[str, str] = {}
         self._refused: set[str] = set()
         self._empty: set[str] = set()
+        self._bad: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._state = ""
         self._roots: tuple[str, ...] = ()
         self._is_restless = False
         self._last_s = self._rescanned_s = time.monotonic()
+        self._rest_s = _RESCAN_S
 
     def rescan(self) -> int:
         """Compare all sources with what was seen of them, follow what differs, and return how many files there are."""
+        start_s = time.monotonic()
         now = self._sources.look()
-        for link in sorted(now.refused - self._refused):
-            refusal = UsageError(link, "is a link that leads out of its source; it is not followed")
-            self._tell(Followed(link, "bad", problem=refusal))
-        self._refused |= now.refused
+        for place in sorted(now.refused.keys() - self._refused):
+            self._tell(Followed(place, "bad", problem=now.refused[place]))
+        self._refused |= now.refused.keys()
         self._roots = tuple(self._sources.roots())
-        known = self._seen or self._memory.load()
-        stored = self._follower.names()
+        state = self._follower.state()  # before the names: what changes between the two is not taken for known
+        known, is_trusted = self._known(now.files, state)
+        stored: Collection[str] = () if is_trusted else self._follower.names()
         changed = [
             file
-            for location, (file, signature) in now.files.items()
-            if known.get(location, _NONE)[1] != signature or not (file.name in stored or location in self._empty)
+            for location, file in now.files.items()
+            if known.get(location) != file
+            or not (is_trusted or file.name in stored or location in self._empty or location in self._doubts)
         ]
-        gone = [file.name for location, (file, _) in known.items() if location not in now.files]
-        self._seen = {**known, **now.files}
-        for location in [location for location in self._seen if location not in now.files]:
-            del self._seen[location]
-        self._follow(changed, gone if self._options.mirror else [])
-        self._memory.save(self._seen)
+        if self._options.mirror:
+            self._gone |= {file.name for location, file in known.items() if location not in now.files}
+            self._gone -= {file.name for file in now.files.values()}
+        self._seen = now.files
         self._rescanned_s = time.monotonic()
-        self._is_restless = False
+        self._rest_s = max(_RESCAN_S, _REST * (self._rescanned_s - start_s))
+        self._is_restless = bool(changed or self._gone)  # until a look finds nothing to follow
+        self._state = "" if self._is_restless else state
+        self._follow(changed)
+        self._forget()
         return len(now.files)
+
+    def _known(self, now: dict[str, SourceFile], state: str) -> tuple[dict[str, SourceFile], bool]:
+        """Return what was seen at the last look, and whether all of it is known to be in the store, still."""
+        if self._seen is not None:
+            return self._seen, False
+        remembered = self._memory.load(now)
+        self._empty = set(remembered.empty)
+        return remembered.files, remembered.manifests == state != ""
+
+    def save(self) -> None:
+        """Note what was seen, but for files that the next watcher is to follow, or to tell of, as well."""
+        seen, left_out = self._seen or {}, self._doubts.keys() | self._bad.keys()
+        files = {location: file for location, file in seen.items() if location not in left_out}
+        self._digests.clear()
+        self._memory.save(Remembered(files, frozenset(self._empty & files.keys()), self._state))
 
     def notice(self, locations: Iterable[str]) -> None:
         """Follow the files at these places at once, whatever is known of them."""
@@ -107,19 +136,21 @@ class Watcher:
         files = []
         for location in set(locations):
             file = self._sources.file_at(location, self._roots)
-            signature = signature_of(location)
-            if file is not None and signature is not None:  # what has gone, the look after this burst finds
+            if file is not None:  # what has gone, the look after this burst finds
                 files.append(file)
-                self._seen[location] = (file, signature)
-        self._follow(files, [])
+        if self._seen is not None:
+            self._seen.update((file.location, file) for file in files)
+        self._follow(files)
 
     def settle(self) -> None:
         """Look again at what was in doubt, and at everything after a burst, or after a long time."""
         again = [doubt.file for location, doubt in list(self._doubts.items()) if self._is_another(location, doubt)]
-        self._follow(again, [])
+        self._follow(again)
         now_s = time.monotonic()
-        is_over = self._is_restless and now_s - self._last_s >= _QUIET_S
-        if is_over or now_s - self._rescanned_s >= (_LONG_BURST_S if self._is_restless else _RESCAN_S):
+        if self._is_restless and now_s - self._last_s >= _QUIET_S:
+            self.rescan()
+            self.save()
+        elif now_s - self._rescanned_s >= (_LONG_BURST_S if self._is_restless else self._rest_s):
             self.rescan()
 
     def distrust(self) -> None:
@@ -142,39 +173,45 @@ class Watcher:
         while not self.is_settled and not (stop is not None and stop.is_set()):
             time.sleep(_TICK_S / 2)
             self.settle()
+        self.save()
 
     # -- files
 
-    def _follow(self, files: list[SourceFile], gone: list[str]) -> None:
-        for start in range(0, len(files), _BATCH):
-            self._follow_batch(files[start : start + _BATCH], [])
-        if gone:
-            self._follow_batch([], gone)
+    def _follow(self, files: list[SourceFile]) -> None:
+        size = _BATCH if len(files) < _BIG_BATCH else _BIG_BATCH
+        for start in range(0, len(files), size):
+            self._follow_batch(files[start : start + size])
 
-    def _follow_batch(self, files: list[SourceFile], gone: list[str]) -> None:
+    def _forget(self) -> None:
+        """Have the store forget what has gone; where it is locked, at the next look."""
+        if self._gone:
+            with suppress(Locked):
+                for outcome in self._follower.follow([], self._gone):
+                    self._tell(outcome)
+                self._gone = set()
+
+    def _follow_batch(self, files: list[SourceFile]) -> None:
         by_name = {file.name: file for file in files}
         try:
-            outcomes = self._follower.follow(files, gone)
+            outcomes = self._follower.follow(files)
         except Locked:  # another process works on the store: these files are not lost
             for file in files:
                 self._doubts[file.location] = _Doubt(file, time.monotonic(), None)
-            self._is_restless = self._is_restless or bool(gone)
             return
         for outcome in outcomes:
-            if outcome.name in by_name:
-                self._take(outcome, by_name[outcome.name])
-            else:
-                self._tell(outcome)
+            self._take(outcome, by_name[outcome.name])
 
     def _take(self, outcome: Followed, file: SourceFile) -> None:
         """Tell what became of a file, unless it may be half of one, and keep it in doubt where this may not be the last."""
-        location, signature = file.location, signature_of(file.location)
+        location, modified_ns = file.location, _modified_ns(file.location)
+        if outcome.outcome != "bad":
+            self._bad.pop(location, None)
         (self._empty.discard if outcome.blobs else self._empty.add)(location)
         is_told = self._digests.get(location) == outcome.digest and outcome.outcome in ("unchanged", "none")
         self._digests[location] = outcome.digest
         if outcome.outcome != "bad" and not is_told:
             self._tell(outcome)
-        is_young = signature is not None and time.time() - signature[1] / 1e9 < _TICK_S
+        is_young = modified_ns is not None and time.time() - modified_ns / 1e9 < _TICK_S
         if outcome.outcome == "bad" or is_young or self._options.consume:
             self._doubts[location] = _Doubt(file, time.monotonic(), outcome)
 
@@ -189,7 +226,9 @@ class Watcher:
                 return False
             del self._doubts[location]
             if followed.outcome == "bad":
-                self._tell(followed)
+                if self._bad.get(location) != digest:
+                    self._tell(followed)
+                self._bad[location] = digest
             elif self._options.consume and followed.blobs:
                 self._consume(followed, location)
             return False
@@ -198,20 +237,28 @@ class Watcher:
 
     def _consume(self, followed: Followed, location: str) -> None:
         """Remove a file whose recordings are in the store, each read again, if nobody has written it since."""
-        signature = signature_of(location)
+        modified_ns = _modified_ns(location)
         for blob in followed.blobs:
             self._follower.store.read_blob(blob)
-        if _digest_at(location) == followed.digest and signature_of(location) == signature:
+        if _digest_at(location) == followed.digest and _modified_ns(location) == modified_ns:
             os.unlink(location)
-            self._seen.pop(location, None)
+            if self._seen is not None:
+                self._seen.pop(location, None)
 
 
 def _digest_at(location: str) -> str | None:
-    """Return the digest of the file's bytes, None if there is none that can be read."""
+    """Return the digest of the file's bytes, "" if they cannot be read, None if there is no file."""
     try:
         return digest_of(Path(location).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+
+
+def _modified_ns(location: str) -> int | None:
+    """Return when the file was written, None if there is none."""
+    try:
+        return os.stat(location).st_mtime_ns
     except OSError:
         return None
-
-
-_NONE: Final = (None, None)
