@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -19,7 +19,7 @@ from recstore.cli.project import json_option, open_project
 from recstore.cli.secrets_shown import scan_of
 from recstore.cli.terminal import say
 from recstore.cli.watch_view import View
-from recstore.errors import UsageError
+from recstore.errors import RecstoreError, UsageError
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.watch.following import Followed, Follower
@@ -73,6 +73,8 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
             code = _ended(running) if running is not None else 0
         watcher.settle_down()
         watcher.look_at_store()
+    with suppress(RecstoreError):  # who asks next brings it up to date, or hears why not
+        store.index.refresh()
     _run(after, changed)
     view.summary()
     if code:

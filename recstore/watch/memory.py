@@ -30,21 +30,22 @@ class Remembered:
 
 
 class Memory:
-    """A note in the local folder of a store; without it everything is read anew."""
+    """A note in the local folder of a store, for who watches these sources next; without it everything is read anew."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, sources: tuple[str, ...]) -> None:
         self._directory = directory
+        self._sources = sources
         self._saved = ""
 
     def load(self, now: dict[str, SourceFile]) -> Remembered:
-        """Return what the last watcher had seen; nothing where its note is absent, damaged or of another version.
+        """Return what the last watcher of these sources had seen; nothing where its note is absent, damaged or newer.
 
         Where that is what lies there `now`, which is the common case, the list of files need not be parsed.
         """
         listed, _, rest = (self._directory.read(_NAME) or b"").partition(b"\n")
         try:
             value = orjson.loads(rest)
-            if value["recstore"] != _VERSION:
+            if value["recstore"] != _VERSION or value["sources"] != list(self._sources):
                 return Remembered()
             is_same = listed == _listed(now)
             files = now if is_same else {row[0]: SourceFile._make(row) for row in orjson.loads(listed)}
@@ -54,7 +55,12 @@ class Memory:
 
     def save(self, seen: Remembered) -> None:
         """Keep what was seen."""
-        note = {"recstore": _VERSION, "manifests": seen.manifests, "empty": sorted(seen.empty)}
+        note = {
+            "recstore": _VERSION,
+            "sources": self._sources,
+            "manifests": seen.manifests,
+            "empty": sorted(seen.empty),
+        }
         data = _listed(seen.files) + b"\n" + orjson.dumps(note)
         digest = digest_of(data)
         if digest != self._saved:

@@ -72,7 +72,7 @@ class Watcher:
         self._sources = sources
         self._options = options
         self._tell = tell
-        self._memory = Memory(follower.store.directory)
+        self._memory = Memory(follower.store.directory, sources.stated)
         self._seen: dict[str, SourceFile] | None = None
         self._doubts: dict[str, _Doubt] = {}
         self._digests: dict[str, str] = {}
@@ -104,7 +104,8 @@ class Watcher:
             or not (is_trusted or file.name in stored or location in self._empty or location in self._doubts)
         ]
         if self._options.mirror:
-            self._gone |= {file.name for location, file in known.items() if location not in now.files}
+            left = known.keys() - now.files.keys()
+            self._gone |= {known[location].name for location in left if _has_gone(location)}
             self._gone -= {file.name for file in now.files.values()}
         self._seen = now.files
         self._rescanned_s = time.monotonic()
@@ -244,6 +245,17 @@ class Watcher:
             os.unlink(location)
             if self._seen is not None:
                 self._seen.pop(location, None)
+
+
+def _has_gone(location: str) -> bool:
+    """Return whether there is nothing: not where a folder on the way cannot be read."""
+    try:
+        os.lstat(location)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _digest_at(location: str) -> str | None:

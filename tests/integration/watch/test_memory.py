@@ -1,0 +1,133 @@
+"""What a watcher knows of the last one: it starts without reading what has not changed, and misses nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from recstore.adapters.discovery import SourceFile
+from recstore.adapters.importing import ImportOptions
+from recstore.errors import Locked
+from recstore.model import Manifest
+from recstore.store import Store
+from recstore.watch.following import Followed, Follower
+from recstore.watch.places import Sources
+from recstore.watch.watcher import Watcher, WatchOptions
+from tests.generator import write_recordings
+from tests.integration.watch.watching import stored
+
+LONG_AGO = 1_700_000_000
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project whose recordings a watcher has seen; all of it has been so for long."""
+    project = tmp_path / "project"
+    Store.create(project)
+    write_recordings(project, 12)
+    (project / "tests/none.json").write_text('{"no": "recording"}')
+    age(project)
+    looked(project)
+    age(project)
+    looked(project)
+    return project
+
+
+def age(project: Path) -> None:
+    """Have everything look as if it had been changed long ago."""
+    for path in project.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def looked(
+    project: Path, follower: Follower | None = None, *, mirror: bool = False, source: str = "tests"
+) -> list[tuple[str, str]]:
+    """Return what a new watcher tells of, after it has looked until nothing is in doubt."""
+    told: list[Followed] = []
+    follower = follower or Follower(Store.open(project), ImportOptions())
+    Watcher(follower, Sources(project, (source,)), WatchOptions(mirror=mirror), told.append).settle_down()
+    return [(one.outcome, one.name) for one in told]
+
+
+def test_what_is_known_is_not_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a manifest nor a file."""
+
+    def refuse(_self: object, name: str) -> Manifest:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(Store, "read_manifest", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    assert [] == looked(project)
+
+
+def test_a_file_that_changed_meanwhile_is_followed(project: Path) -> None:
+    """One that came, and one that was written again, are told of; the others are not."""
+    [first, second, *_] = sorted((project / "tests").rglob("recordings/*.json"))
+    shutil.copy(first, project / "tests/copy.json")
+    second.write_bytes(second.read_bytes() + b"\n")
+
+    told = {name: outcome for outcome, name in looked(project)}
+
+    assert {"tests/copy.json": "new", second.relative_to(project).as_posix(): "changed"} == told
+
+
+def test_a_manifest_that_went_meanwhile_comes_back(project: Path) -> None:
+    """As after the checkout of a branch without the recordings, while nobody watched."""
+    expected = stored(project)
+    shutil.rmtree(project / ".recstore/tests")
+
+    assert {"new"} == {outcome for outcome, _ in looked(project)}
+    assert expected == stored(project)
+
+
+def test_files_of_other_sources_have_not_gone(project: Path) -> None:
+    """Who mirrors one folder removes nothing of another one that was watched before."""
+    expected = stored(project)
+    (project / "more").mkdir()
+    shutil.copy(min((project / "tests").rglob("recordings/*.json")), project / "more/copy.json")
+
+    assert [("new", "more/copy.json")] == looked(project, mirror=True, source="more")
+    assert expected.keys() <= stored(project).keys()
+
+
+def test_a_bad_file_is_told_of_by_each_watcher(project: Path) -> None:
+    """Nobody may have listened to the last one. One watcher tells of it once, though it is touched."""
+    (project / "tests/bad.json").write_text('{"test_id": "a", "requ')
+    age(project)
+
+    assert [("bad", "tests/bad.json")] == looked(project) == looked(project)
+
+
+def test_what_a_locked_store_did_not_forget_it_forgets_later(project: Path) -> None:
+    """A file went, and another process held the store just then."""
+
+    class Busy(Follower):
+        """A follower that finds the store locked the first time it is to forget something."""
+
+        was_busy = False
+
+        def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
+            if gone and not self.was_busy:
+                self.was_busy = True
+                raise Locked("the store", "another process has been writing to it")
+            return super().follow(files, gone)
+
+    [first, *_] = sorted((project / "tests").rglob("recordings/*.json"))
+    first.unlink()
+    follower = Busy(Store.open(project), ImportOptions())
+
+    assert [("removed", first.relative_to(project).as_posix())] == looked(project, follower, mirror=True)
+    assert follower.was_busy
+
+
+def test_a_damaged_note_is_no_note(project: Path) -> None:
+    """Everything is read again, and found to be there."""
+    note = project / ".recstore/local/watch.json"
+    note.write_bytes(note.read_bytes()[:-10])
+
+    assert {"unchanged", "none"} == {outcome for outcome, _ in looked(project)}
