@@ -49,12 +49,12 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     view = View(store, as_json)
     places = _sources(store, settings, stated, is_running=bool(inside))
     follower = Follower(store, ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings)))
-    changed: list[Followed] = []
+    changed: set[str] = set()
 
     def tell(followed: Followed) -> None:
         view.tell(followed)
         if followed.outcome in ("new", "changed", "removed", "recorded"):
-            changed.append(followed)
+            changed.add(followed.outcome)
 
     watcher = Watcher(follower, places, WatchOptions(**options), tell)
     for source in places.stated:
@@ -153,7 +153,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
-def _run(after: str | None, changed: list[Followed]) -> None:
+def _run(after: str | None, changed: set[str]) -> None:
     """Run the command that belongs after a change, if there was one."""
     if not changed:
         return

@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
 
@@ -37,6 +37,11 @@ _RACY: Final = ""
 
 _SOUND: Final = -1
 
+_CHUNK: Final = 500
+"""So many files are read and written at once: no more of a large store is in memory."""
+
+_Item = TypeVar("_Item")
+
 _KNOWN_BLOBS: Final = f"""
     SELECT 'blobs/' || substr(key, 1, 2) || '/' || key || '-' || digest || '.json',
         CASE WHEN is_damaged THEN size_bytes ELSE {_SOUND} END
@@ -55,62 +60,60 @@ class _Blob:
 
 @dataclass(slots=True)
 class _Changes:
-    """What the database has to forget and to learn, and what is wrong with the rest."""
+    """What the database has to forget and to learn."""
 
     old_manifests: list[tuple[str]] = field(default_factory=list)
     manifests: list[tuple[str, str, Manifest]] = field(default_factory=list)
     old_blobs: list[BlobName] = field(default_factory=list)
     blobs: list[_Blob] = field(default_factory=list)
-    problems: list[RecstoreError] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.old_manifests or self.manifests or self.old_blobs or self.blobs)
 
 
 def refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
     """Make the database say what the store's files say; return what is wrong with those that cannot be read.
 
-    Files are read without holding the database's lock. If another process has changed the database
-    meanwhile, what was read may be older than what it wrote, and is read again.
+    Files are read without holding the database's lock, some thousand at a time. If another process has changed the
+    database meanwhile, what was read may be older than what it wrote, and is read again.
 
     Raises: sqlite3.DatabaseError: the database is damaged or locked, or cannot be written.
     """
     while True:
+        problems: list[RecstoreError] = []
         version = data_version(connection)
-        changes = _find_changes(store, connection)
-        if not changes:
-            return tuple(changes.problems)
-        with transaction(connection):
-            if data_version(connection) == version:
-                _apply(changes, connection)
-                return tuple(changes.problems)
+        if all(_apply(changes, connection, version) for changes in _find_changes(store, connection, problems)):
+            return tuple(problems)
 
 
-def _find_changes(store: Store, connection: sqlite3.Connection) -> _Changes:
-    changes = _Changes()
-    _find_changed_manifests(store, connection, changes)
-    _find_changed_blobs(store, connection, changes)
-    return changes
+def _find_changes(store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]) -> Iterator[_Changes]:
+    yield from _find_changed_manifests(store, connection, problems)
+    yield from _find_changed_blobs(store, connection, problems)
 
 
 # -- manifests
 
 
-def _find_changed_manifests(store: Store, connection: sqlite3.Connection, changes: _Changes) -> None:
+def _find_changed_manifests(
+    store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]
+) -> Iterator[_Changes]:
     known = dict(connection.execute("SELECT path, stamp FROM manifest"))
     present = dict(_stamps(store))
-    changed = {path: stamp for path, stamp in present.items() if known.get(path) != stamp}
-    changes.old_manifests = [(path,) for path in known if path not in present or path in changed]
+    changed = [(path, stamp) for path, stamp in present.items() if known.get(path) != stamp]
+    gone = [(path,) for path in known if path not in present]
+    if gone:
+        yield _Changes(old_manifests=gone)
     now_ns = file_system_now_ns(connection) if changed else 0
-    for path, stamp in changed.items():
-        try:
-            manifest = store.read_manifest(path)
-        except NotInStore:
-            continue  # it has gone since the walk
-        except RecstoreError as error:
-            changes.problems.append(error)
-            continue
-        changes.manifests.append((path, stamp if _was_at_rest(stamp, now_ns) else _RACY, manifest))
+    for chunk in _chunks(changed):
+        changes = _Changes(old_manifests=[(path,) for path, _ in chunk if path in known])
+        for path, stamp in chunk:
+            try:
+                manifest = store.read_manifest(path)
+            except NotInStore:
+                continue  # it has gone since the walk
+            except RecstoreError as error:
+                problems.append(error)
+                continue
+            changes.manifests.append((path, stamp if _was_at_rest(stamp, now_ns) else _RACY, manifest))
+        if changes.old_manifests or changes.manifests:
+            yield changes
 
 
 def _stamps(store: Store) -> Iterator[tuple[str, str]]:
@@ -134,16 +137,27 @@ def _was_at_rest(stamp: str, now_ns: int) -> bool:
 # -- blobs
 
 
-def _find_changed_blobs(store: Store, connection: sqlite3.Connection, changes: _Changes) -> None:
+def _find_changed_blobs(
+    store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]
+) -> Iterator[_Changes]:
     known: dict[str, int] = dict(connection.execute(_KNOWN_BLOBS))
     present = {store.directory.name_of(file) for file in store.directory.walk("blobs")}
-    gone = known.keys() - present
-    changes.old_blobs = [name for path in gone if (name := _name_at(path))]
-    for path in sorted(path for path in present if known.get(path) != _SOUND):
-        name = _name_at(path)
-        blob = _read_blob(store, name, changes.problems) if name else None
-        if blob and known.get(path) != (blob.size_bytes if blob.is_damaged else _SOUND):
-            changes.blobs.append(blob)
+    gone = [name for path in known.keys() - present if (name := _name_at(path))]
+    if gone:
+        yield _Changes(old_blobs=gone)
+    for chunk in _chunks(sorted(path for path in present if known.get(path) != _SOUND)):
+        changes = _Changes()
+        for path in chunk:
+            name = _name_at(path)
+            blob = _read_blob(store, name, problems) if name else None
+            if blob and known.get(path) != (blob.size_bytes if blob.is_damaged else _SOUND):
+                changes.blobs.append(blob)
+        if changes.blobs:
+            yield changes
+
+
+def _chunks(items: list[_Item]) -> Iterator[list[_Item]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 def _name_at(path: str) -> BlobName | None:
@@ -171,7 +185,16 @@ def _read_blob(store: Store, name: BlobName, problems: list[RecstoreError]) -> _
 # -- the database
 
 
-def _apply(changes: _Changes, connection: sqlite3.Connection) -> None:
+def _apply(changes: _Changes, connection: sqlite3.Connection, version: int) -> bool:
+    """Write the changes and return True, unless another process has changed the database since it had that version."""
+    with transaction(connection):
+        if data_version(connection) != version:
+            return False
+        _write(changes, connection)
+        return True
+
+
+def _write(changes: _Changes, connection: sqlite3.Connection) -> None:
     connection.executemany("DELETE FROM entry WHERE manifest = ?", changes.old_manifests)
     connection.executemany("DELETE FROM manifest WHERE path = ?", changes.old_manifests)
     connection.executemany(
