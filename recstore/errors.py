@@ -100,8 +100,7 @@ class DamagedBlob(Damage):
     """A blob's bytes do not fit its name, or are not in the format."""
 
     default_remedy = (
-        "`recstore verify --repair` moves it to .recstore/local/quarantine; "
-        "`git checkout -- FILE` brings back the committed one."
+        "`recstore verify --repair` puts back the one that Git has, if it has one, and keeps this one in .recstore/local."
     )
 
 

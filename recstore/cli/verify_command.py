@@ -3,44 +3,76 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 
 from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import open_repository
 from recstore.cli.secrets_shown import as_json as secrets_as_json
 from recstore.cli.secrets_shown import scan_of, show_secrets
 from recstore.cli.terminal import counted, progress, say, say_error, show_json, size
-from recstore.errors import Damage, RecstoreError, SecretFound
+from recstore.errors import Damage, GitError, RecstoreError, SecretFound
 from recstore.secrets.store_scan import StoredSecret, scan_store
-from recstore.store.verify import VerifyReport, quarantine, verify_store
+from recstore.store import FOLDER, Store
+from recstore.store.verified import Verified
+from recstore.store.verify import VerifyReport, verify_store
+
+if TYPE_CHECKING:
+    from recstore.git.repairing import Repaired
 
 __all__ = ["command"]
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="Move damaged blobs to .recstore/local/quarantine.")
+@click.option("--fast", is_flag=True, help="Trust blobs that were sound before and have not been written since.")
+@click.option(
+    "--repair", is_flag=True, help="Put back what Git has; other damaged blobs go to .recstore/local/quarantine."
+)
 @click.option("--secrets", is_flag=True, help="Look for keys, tokens and passwords, too.")
 @json_option
-def command(*, repair: bool, secrets: bool, as_json: bool) -> None:
+def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
     """Check every byte: names against contents, requests against keys, manifests against blobs."""
     store, settings = open_project()
-    with progress("Verifying") as step:
-        report = verify_store(store, os.cpu_count() or 1, step)
-    moved = quarantine(store, report.damaged_files) if repair else ()
+    report = _verified(store, is_fast=fast)
+    repaired = None
+    if repair and (report.damaged_files or report.missing_files):
+        repaired = _repaired(store, report)
+        report = _verified(store, is_fast=True)  # what was sound a moment ago is not read again
     found: tuple[StoredSecret, ...] = ()
     if secrets:
         with progress("Looking for secrets") as step:
             found = scan_store(store, scan_of(settings), os.cpu_count() or 1, step)
     if as_json:
-        show_json(_as_json(report, moved) | ({"secrets": secrets_as_json(found)} if secrets else {}))
+        show_json(_as_json(report, repaired) | ({"secrets": secrets_as_json(found)} if secrets else {}))
     else:
-        _show(report, moved)
+        _show(report, repaired)
         if secrets:
             _show_secrets(found)
     if report.problems:
         raise click.exceptions.Exit(_worst(report.problems))
     if found:
         raise click.exceptions.Exit(SecretFound.exit_code)
+
+
+def _verified(store: Store, *, is_fast: bool) -> VerifyReport:
+    known = Verified.load(store.directory) if is_fast else None
+    with progress("Verifying") as step:
+        return verify_store(store, os.cpu_count() or 1, step, known)
+
+
+def _repaired(store: Store, report: VerifyReport) -> Repaired:
+    from recstore.git.repairing import repair
+
+    with ExitStack() as stack:
+        try:
+            repository = stack.enter_context(open_repository(store))
+        except GitError as error:
+            say(f"warning: nothing can be put back: {error.subject}: {error.reason}")
+            repository = None
+        return repair(store, repository, report.damaged_files, report.missing_files)
 
 
 def _show_secrets(found: tuple[StoredSecret, ...]) -> None:
@@ -55,21 +87,32 @@ def _worst(problems: tuple[RecstoreError, ...]) -> int:
     return next((error.exit_code for error in problems if isinstance(error, Damage)), problems[0].exit_code)
 
 
-def _show(report: VerifyReport, moved: tuple[str, ...]) -> None:
+def _show(report: VerifyReport, repaired: Repaired | None) -> None:
+    for file in repaired.files if repaired else ():
+        lack = "" if file.path.startswith("blobs/") else ", which may lack what was recorded since"
+        say(f"put back from {file.place}{lack}: {FOLDER}/{file.path}")
+    for name in repaired.quarantined if repaired else ():
+        say(f"what was damaged is in {FOLDER}/{name}")
     for problem in report.problems:
         say_error(problem)
-    for name in moved:
-        say(f"moved to .recstore/{name}")
     checked = f"{counted(report.blobs, 'blob')} ({size(report.bytes)}), {counted(report.manifests, 'manifest')}"
     verdict = f"{counted(len(report.problems), 'problem')} found." if report.problems else "all as it should be."
     click.echo(f"Checked {checked}, {counted(report.entries, 'entry', 'entries')}: {verdict}")
+    if report.trusted:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.since))
+        click.echo(
+            f"{counted(report.trusted, 'blob was', 'blobs were')} not read: sound on {when} or later, and not written since. "
+            "A disk that loses bits is found without --fast."
+        )
+    for name in report.edited:
+        click.echo(f"{FOLDER}/{name} is not as this recstore writes it: removed, `recstore init` makes it anew.")
     if report.unnamed:
         click.echo(f"{counted(len(report.unnamed), 'blob')} sound, but named by no manifest here.")
     if report.leftovers:
         click.echo(f"{counted(len(report.leftovers), 'temporary file')} left by a process that was stopped; harmless.")
 
 
-def _as_json(report: VerifyReport, moved: tuple[str, ...]) -> dict[str, object]:
+def _as_json(report: VerifyReport, repaired: Repaired | None) -> dict[str, object]:
     return {
         "blobs": report.blobs,
         "bytes": report.bytes,
@@ -79,7 +122,12 @@ def _as_json(report: VerifyReport, moved: tuple[str, ...]) -> dict[str, object]:
             {"file": error.subject, "reason": error.reason, "remedy": error.remedy, "exit_code": error.exit_code}
             for error in report.problems
         ],
-        "quarantined": moved,
+        "quarantined": repaired.quarantined if repaired else (),
+        "repaired": [
+            {"file": f"{FOLDER}/{file.path}", "from": file.place} for file in (repaired.files if repaired else ())
+        ],
+        "not_read": report.trusted,
+        "edited": report.edited,
         "unnamed": [str(blob) for blob in report.unnamed],
         "leftovers": report.leftovers,
     }

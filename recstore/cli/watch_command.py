@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shlex
 import signal
@@ -16,6 +15,7 @@ import click
 
 from recstore.adapters.importing import ImportOptions
 from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import without_collector
 from recstore.cli.secrets_shown import scan_of
 from recstore.cli.terminal import say
 from recstore.cli.watch_view import View
@@ -65,7 +65,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     if once:
         watcher.settle_down()
     else:
-        with _without_collection():
+        with without_collector():
             watcher.rescan()
         view.event("ready")
         with view.shown(), _ended_by_signals(stop), _running(inside, stop) as running:
@@ -98,17 +98,6 @@ def _sources(store: Store, settings: Settings, stated: tuple[str, ...], *, is_ru
             'Name a folder, or set `sources = ["tests/recordings"]` in the configuration.',
         )
     return Sources(project, settings.sources)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Do without Python's search for cycles while what stays for ever is made: it would go through all of it again and again."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()
 
 
 @contextmanager

@@ -11,13 +11,18 @@ from typing import Final, TypeAlias
 
 from recstore.store.directory import TEMPORARY_PREFIX
 
-__all__ = ["YOUNG_NS", "Listing", "Stamp"]
+__all__ = ["YOUNG_NS", "Listing", "Stamp", "stamp_of"]
 
 Stamp: TypeAlias = tuple[int, int, int]
 """Of a file: its inode, when it was written (ns) and its size (bytes): another one once it has been replaced."""
 
 YOUNG_NS: Final = 2_000_000_000
 """A folder that changed so shortly before it was listed may change again and show the same time: clocks tick that slowly."""
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return the stamp of a file that `stat` said this of."""
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +93,5 @@ class Listing:
                         own = child.stat(follow_symlinks=False)
                     except FileNotFoundError:  # it has gone since
                         continue
-                    files[f"{name}/{child.name}"] = own.st_ino, own.st_mtime_ns, own.st_size
+                    files[f"{name}/{child.name}"] = stamp_of(own)
         return _Folder(status.st_ino, status.st_mtime_ns, is_young, files, tuple(folders))

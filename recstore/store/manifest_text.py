@@ -2,9 +2,9 @@
 
     recstore 1
     test "tests/test_chat.py::test_answer[gpt-4o]"
-    1 <request key> <content digest> {"format":"llama-stack","path":"tests/recordings/3f....json"}
+    1 <request key> <content digest> {"format":"llama-stack","path":"tests/recordings/3f....json"} 5ab0c2e4
 
-Lines are sorted by request key, then n. FORMAT.md describes every field.
+Lines are sorted by request key, then n, and each ends in a check of itself. FORMAT.md describes every field.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import orjson
 from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, UsageError
 from recstore.json_text import compact_text
 from recstore.model import BlobName, Entry, Manifest
-from recstore.store.names import parse_blob_name
+from recstore.store.names import digest_of, parse_blob_name
 
 __all__ = ["MANIFEST_VERSION", "format_manifest", "parse_manifest", "sort_entries"]
 
@@ -25,7 +25,8 @@ MANIFEST_VERSION: Final = 1
 
 _HEADER: Final = re.compile(rb"recstore ([1-9][0-9]{0,8})\n")
 _CONFLICT: Final = re.compile(rb"^(<{7,}|={7,}|>{7,}|\|{7,})( |$)", re.MULTILINE)
-_ENTRY: Final = re.compile(r"([1-9][0-9]{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64})(?: (\{.*\}))?")
+_ENTRY: Final = re.compile(r"([1-9][0-9]{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64})(?: (\{.*\}))?(?: ([0-9a-f]{8}))?")
+_CHECK_LENGTH: Final = 9
 
 
 def format_manifest(manifest: Manifest) -> bytes:
@@ -77,7 +78,13 @@ def _test_id_text(test_id: str) -> bytes:
 def _entry_line(entry: Entry) -> bytes:
     n = f"{entry.n}+" if entry.is_union else str(entry.n)
     line = f"{n} {entry.blob.key} {entry.blob.digest}".encode()
-    return line + b" " + _origin_text(entry) if entry.origin else line
+    if entry.origin:
+        line += b" " + _origin_text(entry)
+    return line + b" " + _check_of(line)
+
+
+def _check_of(line: bytes) -> bytes:
+    return digest_of(line)[:8].encode()
 
 
 def _origin_text(entry: Entry) -> bytes:
@@ -100,6 +107,12 @@ def _parse_entry(line: str, subject: str, number: int) -> Entry:
     match = _ENTRY.fullmatch(line)
     if match is None:
         raise DamagedManifest(subject, f"line {number} is no entry: {line[:60]!r}")
+    if match[6] and match[6].encode() != _check_of(line[:-_CHECK_LENGTH].encode()):
+        raise DamagedManifest(
+            subject,
+            f"line {number} does not fit the check at its end",
+            "`git checkout` brings the file back; a line that you changed by hand may do without its last word.",
+        )
     blob = parse_blob_name(f"{match[3]}-{match[4]}")
     assert isinstance(blob, BlobName)  # noqa: S101 - the pattern has just matched both halves
     return Entry(blob, int(match[1]), bool(match[2]), _parse_origin(match[5], subject, number))

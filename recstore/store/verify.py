@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +16,23 @@ from recstore.json_text import compact_text
 from recstore.model import BlobName, Manifest
 from recstore.store.codec import decode_recording
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
+from recstore.store.furniture import FURNITURE
+from recstore.store.listing import Stamp, stamp_of
 from recstore.store.names import blob_path, digest_of, parse_blob_name
 from recstore.store.parallel import in_batches
 from recstore.store.store import FOLDER, Store
+from recstore.store.verified import Verified
 
-__all__ = ["VerifyReport", "quarantine", "verify_store"]
+__all__ = ["VerifyReport", "keep_aside", "quarantine", "verify_store"]
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was checked and what is wrong; `unnamed` blobs are sound, but no manifest names them."""
+    """What was checked and what is wrong; `unnamed` blobs are sound, but no manifest names them.
+
+    `trusted` of the blobs were not read: they were sound at `since` (s since 1970) or later, and nobody has written them.
+    `edited` files explain the store, and are not as this recstore writes them.
+    """
 
     blobs: int
     bytes: int
@@ -31,20 +40,32 @@ class VerifyReport:
     entries: int
     problems: tuple[RecstoreError, ...]
     damaged_files: tuple[str, ...]
+    missing_files: tuple[str, ...]
     unnamed: tuple[BlobName, ...]
     leftovers: tuple[str, ...]
+    trusted: int = 0
+    since: int = 0
+    edited: tuple[str, ...] = ()
 
 
 Progress = Callable[[int, int], None]
 """Called with the number of blobs done, and of all blobs."""
 
 
-def verify_store(store: Store, workers: int = 1, progress: Progress | None = None) -> VerifyReport:
-    """Read and check every blob and every manifest, and return what was found. Nothing is changed."""
-    names, sizes_bytes, leftovers = _blob_files(store)
+def verify_store(
+    store: Store, workers: int = 1, progress: Progress | None = None, known: Verified | None = None
+) -> VerifyReport:
+    """Read and check every blob and every manifest, and return what was found; no blob that is `known` is read again.
+
+    After: what was found to be sound is noted in the local folder. Nothing else is changed.
+    """
+    started_s, known = int(time.time()), known or Verified()
+    stamps, leftovers = _blob_files(store)
+    names = [name for name, stamp in stamps.items() if not known.trusts(name, stamp)]
     problems: list[RecstoreError] = []
     damaged: list[str] = []
     job = _BlobCheck(store.directory.root)
+    sizes_bytes = [stamps[name][2] for name in names]
     for done, (name, problem) in enumerate(in_batches(job.check_batch, names, sizes_bytes, workers), start=1):
         if problem is not None:
             problems.append(problem)
@@ -52,24 +73,36 @@ def verify_store(store: Store, workers: int = 1, progress: Progress | None = Non
                 damaged.append(name)
         if progress is not None:
             progress(done, len(names))
-    manifests = _readable_manifests(store, problems)
-    present = {blob for name in names if (blob := _blob_of(name)) is not None}
+    manifests = _readable_manifests(store, problems, damaged)
+    present = {blob for name in stamps if (blob := _blob_of(name)) is not None}
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
     absent = [blob for blob in named - present if not store.directory.path(blob_path(blob)).exists()]  # or just come
     problems += [_missing(blob, manifests) for blob in sorted(absent)]
+    trusted = len(stamps) - len(names)
+    since = known.since if trusted else started_s
+    _note(store, Verified({name: stamps[name] for name in stamps.keys() - set(damaged)}, since))
     return VerifyReport(
-        blobs=len(names),
-        bytes=sum(sizes_bytes),
+        blobs=len(stamps),
+        bytes=sum(size_bytes for _, _, size_bytes in stamps.values()),
         manifests=len(manifests),
         entries=sum(len(manifest.entries) for manifest in manifests),
         problems=tuple(problems),
         damaged_files=tuple(damaged),
+        missing_files=tuple(map(blob_path, sorted(absent))),
         unnamed=tuple(sorted(present - named)),
         leftovers=tuple(leftovers),
+        trusted=trusted,
+        since=since,
+        edited=tuple(name for name, data in FURNITURE.items() if store.directory.read(name) != data),
     )
 
 
-def quarantine(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
+def _note(store: Store, verified: Verified) -> None:
+    with suppress(RecstoreError):  # a store that can only be read is verified all the same
+        verified.save(store.directory)
+
+
+def quarantine(store: Store, names: Iterable[str]) -> tuple[str, ...]:
     """Move the files `names` out of the way, into `local/quarantine`, and return where they are now.
 
     After: nothing is overwritten; a file of that name that is there already gets company with a number.
@@ -81,6 +114,18 @@ def quarantine(store: Store, names: tuple[str, ...]) -> tuple[str, ...]:
             store.directory.move(name, target)
             moved.append(target)
     return tuple(moved)
+
+
+def keep_aside(store: Store, names: Iterable[str]) -> tuple[str, ...]:
+    """Put copies of the files `names` into `local/quarantine`, for something else to take their places; return where."""
+    kept = []
+    for name in names:
+        data = store.directory.read(name)
+        if data is not None:
+            kept.append(_free_name(store.directory, f"local/quarantine/{Path(name).name}"))
+            store.directory.write(kept[-1], data)
+    store.directory.flush()
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +170,22 @@ def _blob_of(name: str) -> BlobName | None:
     return blob if blob is not None and blob_path(blob) == name else None
 
 
-def _blob_files(store: Store) -> tuple[list[str], list[int], list[str]]:
-    names, sizes_bytes, leftovers = [], [], []
+def _blob_files(store: Store) -> tuple[dict[str, Stamp], list[str]]:
+    """Return the names of what should be blobs, with their stamps, and the names of temporary files."""
+    stamps: dict[str, Stamp] = {}
+    leftovers = []
     for folder in ("blobs", "tests", "shared"):
         for file in store.directory.walk(folder, temporary=True):
             name = store.directory.name_of(file)
             if file.name.startswith(TEMPORARY_PREFIX):
                 leftovers.append(name)
             elif folder == "blobs":
-                names.append(name)
-                sizes_bytes.append(file.stat(follow_symlinks=False).st_size)
-    return names, sizes_bytes, leftovers
+                with suppress(FileNotFoundError):  # gone since it was listed
+                    stamps[name] = stamp_of(file.stat(follow_symlinks=False))
+    return stamps, leftovers
 
 
-def _readable_manifests(store: Store, problems: list[RecstoreError]) -> list[Manifest]:
+def _readable_manifests(store: Store, problems: list[RecstoreError], damaged: list[str]) -> list[Manifest]:
     manifests = []
     for path in store.manifest_paths():
         try:
@@ -147,6 +194,8 @@ def _readable_manifests(store: Store, problems: list[RecstoreError]) -> list[Man
             continue  # removed since the folder was listed
         except RecstoreError as error:
             problems.append(error)
+            if isinstance(error, Damage):
+                damaged.append(path)
     return manifests
 
 

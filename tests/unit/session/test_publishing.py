@@ -79,7 +79,7 @@ def _read_unchecked(store: Store) -> list[tuple[int, BlobName]]:
     """Return the lines of a manifest, of which some would have to be marked as a union."""
     text = store.directory.path(manifest_path(TEST)).read_text()
     lines = [line.split() for line in text.splitlines()[2:]]
-    names = [(int(n), parse_blob_name(f"{key}-{digest}")) for n, key, digest in lines]
+    names = [(int(n), parse_blob_name(f"{key}-{digest}")) for n, key, digest, _ in lines]
     return [(n, name) for n, name in names if name is not None]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import blake3
 import pytest
 
 from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
-from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
+from recstore.model import BlobName, Digest, Entry, Json, Manifest, RequestKey
 from recstore.store.manifest_text import format_manifest, parse_manifest, sort_entries
 
 A, B, C = (digit * 64 for digit in "abc")
@@ -30,14 +31,14 @@ def test_a_manifest_is_a_line_for_each_entry() -> None:
         ),
     )
 
-    assert (
-        "recstore 1\n"
-        'test "tests/a.py::test[\\"é\\n]"\n'
-        f"1+ {A} {A}\n"
-        f'1+ {A} {B} {{"path":"ü","x":1e-05}}\n'
-        f"2 {A} {C}\n"
-        f"1 {B} {A}\n"
-    ).encode() == format_manifest(manifest)
+    lines = (f"1+ {A} {A}", f'1+ {A} {B} {{"path":"ü","x":1e-05}}', f"2 {A} {C}", f"1 {B} {A}")
+    text = 'recstore 1\ntest "tests/a.py::test[\\"é\\n]"\n' + "".join(map(checked, lines))
+    assert text.encode() == format_manifest(manifest)
+
+
+def checked(line: str) -> str:
+    """Return the line with the check of itself at its end."""
+    return f"{line} {blake3.blake3(line.encode()).hexdigest()[:8]}\n"
 
 
 @pytest.mark.parametrize(
@@ -189,12 +190,28 @@ def test_conflict_markers_are_named_as_such(marker: str, place: int) -> None:
 
 def test_union_entries_answer_together() -> None:
     """One request, one time, several files."""
-    union = f'recstore 1\ntest "t"\n1+ {A} {B}\n1+ {A} {C}\n2 {A} {C}\n'.encode()
+    lines = (f"1+ {A} {B}", f"1+ {A} {C}", f"2 {A} {C}")
+    union = ('recstore 1\ntest "t"\n' + "".join(map(checked, lines))).encode()
 
     assert [(1, True), (1, True), (2, False)] == [
         (found.n, found.is_union) for found in parse_manifest(union, "m").entries
     ]
     assert union == format_manifest(parse_manifest(union, "m"))
+
+
+@pytest.mark.parametrize("origin", [{}, {"format": "llama-stack", "path": "a/ü.json"}])
+def test_every_bit_of_a_line_counts(origin: dict[str, Json]) -> None:
+    """Whichever bit of an entry flips, the manifest is damaged; it is read where somebody has left the check out."""
+    text = format_manifest(Manifest("t", (entry(A, B, 1, origin=origin),)))
+    start = len(text) - len(text.splitlines(keepends=True)[-1])
+    for place in range(start, len(text) - 1):
+        for bit in range(8):
+            changed = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
+
+            with pytest.raises(RecstoreError, match=r"^m: "):
+                parse_manifest(changed, "m")
+
+    assert parse_manifest(text, "m") == parse_manifest(text[:-10] + b"\n", "m")
 
 
 def test_entries_are_sorted_by_what_they_say() -> None:
