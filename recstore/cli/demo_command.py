@@ -75,7 +75,7 @@ class _Tour:
         self._python("tests/test_chat.py", "replay")
         self._title("The test gets another name: nothing is paid again")
         path = self.folder / "tests/test_chat.py"
-        path.write_text(path.read_text().replace("test_greeting", "test_hello"))
+        path.write_bytes(path.read_bytes().replace(b"test_greeting", b"test_hello"))
         self._recstore("mv", "tests/test_chat.py::test_greeting", "tests/test_chat.py::test_hello")
         self._python("tests/test_chat.py", "replay")
 
@@ -103,8 +103,8 @@ class _Tour:
     def _remove_a_test(self) -> None:
         self._title("A test is removed: the commit takes its recordings along, and nothing is lost")
         path = self.folder / "tests/test_planets.py"
-        kept, _, _ = path.read_text().partition("\n\ndef test_embedding")
-        path.write_text(f"{kept.rstrip()}\n")
+        kept, _, _ = path.read_bytes().partition(b"\n\ndef test_embedding")
+        path.write_bytes(kept.rstrip() + b"\n")
         self._recstore("gc", "--dry-run")
         self._git("commit", "--all", "--quiet", "-m", "No embeddings")
         self._git("show", "--stat", "--format=%s")

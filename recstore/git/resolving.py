@@ -208,7 +208,7 @@ def sides(repository: Repository) -> tuple[str, str]:
 def _called(repository: Repository, oid: str, moved: Path | None) -> str:
     """Return what a person knows a commit by: the branch that is moved, branches that end there, its first line."""
     if moved is not None and (moved / "head-name").is_file():
-        names = [(moved / "head-name").read_text().strip().removeprefix("refs/heads/")]
+        names = [(moved / "head-name").read_text("utf-8", "surrogateescape").strip().removeprefix("refs/heads/")]
     else:
         refs = repository.refs("refs/heads", "refs/remotes", options=(f"--points-at={oid}",))
         names = [ref.name.removeprefix("refs/heads/").removeprefix("refs/remotes/") for ref in refs]
