@@ -119,7 +119,7 @@ def _why_not_run(git: Git, place: HookPlace, name: str) -> str:
     if place.kind == "husky":
         script, line = called_from(place, name)
         is_called = (
-            script.is_file() and f"/{name}" in script.read_text(errors="replace").partition(place.folder.name)[2]
+            script.is_file() and f"/{name}" in script.read_text("utf-8", "replace").partition(place.folder.name)[2]
         )
         return "" if is_called else f"add to {script}: {line}"
     wanted = hook_settings()
