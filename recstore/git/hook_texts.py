@@ -76,7 +76,7 @@ recstore_in() (
     if has_recstore "$noted"; then exec "$noted" -P -m recstore "$@"; fi
     if command -v recstore >/dev/null; then exec recstore "$@"; fi
     for python in .venv/bin/python .venv/Scripts/python.exe python3 python; do
-        case $python in .venv/*) if [ -n "$(git ls-files -- .venv)" ]; then continue; fi ;; esac
+        case $python in .venv/*) if [ -n "$(git ls-files -- ':(icase).venv')" ]; then continue; fi ;; esac
         if has_recstore "$python"; then exec "$python" -P -m recstore "$@"; fi
     done
     exit 127
@@ -86,10 +86,9 @@ recstore_in() (
 # than 0, if there was one, and `absent` says where recstore is not installed.
 in_projects() {
     status=0 absent=
-    if [ -n "$GIT_DIR" ]; then  # as seen from here
-        GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_WORK_TREE=$PWD
-        export GIT_DIR GIT_WORK_TREE
-    fi
+    # This repository, wherever a project lies in it: a folder that looks like another one may have been committed.
+    GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_WORK_TREE=$PWD
+    export GIT_DIR GIT_WORK_TREE
     while IFS= read -r mark; do
         folder=${mark%.recstore/.gitattributes}
         if [ -z "$mark" ] || ! is_concerned "./$folder"; then continue; fi

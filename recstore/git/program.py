@@ -49,8 +49,12 @@ _FIXED: Final[Mapping[str, str]] = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 
+_SAFE: Final = ("-c", "safe.bareRepository=explicit")
+"""Nobody is to be led into a repository that was committed as plain files, whose configuration could name programs."""
+
 _OPTIONS: Final = (
     "--no-pager",
+    *_SAFE,
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
@@ -105,7 +109,7 @@ class Git:
 
         Raises: GitError: as `run`.
         """
-        done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=())  # not what `_OPTIONS` says
+        done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=_SAFE)  # not what `_OPTIONS` says
         return tuple(decode_path(done.stdout).split("\0")[:-1])
 
     def scopes(self, name: str) -> tuple[tuple[str, str], ...]:
@@ -114,7 +118,7 @@ class Git:
         Raises: GitError: as `run`.
         """
         command = ("config", "-z", "--show-scope", "--get-all", name)
-        fields = decode_path(self._finish(command, b"", (0, 1), options=()).stdout).split("\0")[:-1]
+        fields = decode_path(self._finish(command, b"", (0, 1), options=_SAFE).stdout).split("\0")[:-1]
         return tuple(zip(fields[::2], fields[1::2], strict=True))
 
     def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
@@ -187,6 +191,8 @@ def _failure(arguments: tuple[str, ...], done: subprocess.CompletedProcess[bytes
 
 _REMEDIES: Final[Mapping[str, str]] = {
     "not a git repository": "Run `git init` first: this command works through Git.",
+    "cannot use bare repository": "Files that were committed make the folder look like a Git repository of its own (HEAD, "
+    "objects, refs, config). Look at who committed them, and why, before you run anything there.",
     "dubious ownership": "Run the `git config` command that Git names above, if you trust this folder.",
     ".lock': File exists": "Another Git process is at work in this repository; try again when it has ended.",
     "promisor remote": "This clone left trees with its remote: `git fetch --refetch --filter=blob:none` brings them.",
