@@ -72,10 +72,13 @@ def _body(data: bytes, redaction: Redaction, credentials: tuple[bytes, ...]) -> 
     Those that come in pieces go first: once an event has lost its part of one, nothing tells what the next one's part is.
     """
     body = parse_body(data)
+    clean = data
     if isinstance(body, StreamBody):
         own = (re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
-        data = body_bytes(redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own))))
-    return parse_body(_without_secrets(data, redaction, credentials))
+        stream = redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own)))
+        clean = data if stream is body else body_bytes(stream)
+    clean = _without_secrets(clean, redaction, credentials)
+    return body if clean == data else parse_body(clean)
 
 
 def _without_secrets(data: bytes, redaction: Redaction, credentials: tuple[bytes, ...]) -> bytes:

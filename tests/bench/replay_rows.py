@@ -1,62 +1,107 @@
-"""How much replaying takes, beside vcrpy and cassetter."""
+"""How much replaying takes, beside vcrpy, pytest-recording and cassetter."""
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
-import sys
-from importlib.metadata import version
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.bench.replaying import CLIENTS, TOOLS
-from tests.loopback import serving
+from tests.bench.processes import python
+from tests.bench.replaying import CLIENTS
+from tests.bench.replaying import TOOLS as RECORDERS
+from tests.bench.rivals import named
+from tests.bench.rows import Bench, Row, in_turn
+from tests.bench.suites import TOOLS, Suite
+from tests.bench.upstream import answering, served_apart
 
-__all__ = ["ReplayRow", "plugin_import_ms", "replay_rows"]
+__all__ = ["replay_rows"]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-REQUESTS: Final = 400
+_OURS: Final = "recstore"
+_SLOW: Final = "vcrpy"
+"""It looks through the cassette from its start for each request: 10,000 in one test take it an hour."""
 
-ReplayRow = tuple[str, float, str, float, float]
-"""What, its median in seconds, beside what, that median, and the ratio that is wanted at most."""
+_WHY_LAYER: Final = (
+    "cassetter answers at the topmost layer, `HTTPAdapter.send`. recstore answers one floor below, in http.client, because urllib3, botocore and "
+    "urllib use that without requests: the recorded answer goes through urllib3's and http.client's own parsers, 0.15 ms a request."
+)
+_WHY_LEVEL: Final = "Where a test makes one request, both are level: most of it is the client's own work."
+_WHY_MANY: Final = (
+    "No other recorder is beside this row: vcrpy looks through its cassette from the start for each request, which makes hours of it, and cassetter "
+    "0.16.1 records them but refuses to read its own cassette (more than 250,000 YAML nodes)."
+)
+_WHY_WORKERS: Final = "A worker starts Python, pytest and the client anew; a suite of a thousand small tests is too short to gain from two."
 
 
-def replay_rows(folder: Path, repeats: int) -> list[ReplayRow]:
-    """Return the rows about replaying, and one about what the plugin adds to the start of pytest."""
-    rows = []
+def replay_rows(bench: Bench) -> Iterator[Row]:
+    """Measure tests of one client with the server stopped, then one test of many requests, then sessions of pytest."""
     for client in CLIENTS:
-        times_s = {tool: _medians(folder / f"{tool}-{client}", tool, client, repeats) for tool in TOOLS}
-        ours = times_s.pop("recstore")
-        for tool, theirs in times_s.items():
-            beside = f"{tool} {version(tool)}"
-            names = ("enter and leave", "a test of 1 request", f"a test of {REQUESTS} requests")
-            goals = (1.0, 1.0, 0.1 if tool == "vcrpy" else 1.0)
-            for name, own_s, their_s, goal in zip(names, ours, theirs, goals, strict=True):
-                rows.append((f"{client}: {name}", own_s, beside, their_s, goal))
-    return rows
+        sizes = dict.fromkeys(RECORDERS, bench.requests)
+        yield from _tests(bench, bench.folder / "replay", client, sizes)
+    yield from _many(bench, bench.folder / "many")
+    yield from _sessions(bench)
 
 
-def plugin_import_ms() -> float:
-    """Return the milliseconds that Python says importing the plugin takes, pytest being there; the least of several."""
-    code = "import pytest, time; t = time.perf_counter(); import recstore.pytest_plugin; print(time.perf_counter() - t)"
-    return 1000 * min(float(_run("-c", code)) for _ in range(7))
+def _tests(bench: Bench, folder: Path, client: str, sizes: dict[str, int]) -> Iterator[Row]:
+    times = _measured(bench, folder, client, sizes)
+    names = ("entering and leaving a test", "a test of 1 request", f"a test of {bench.requests:,} requests")
+    for tool in list(sizes)[1:]:
+        for place, name in enumerate(names):
+            goal = 0.1 if tool == _SLOW and place == len(names) - 1 else 1.0
+            why = "" if tool == _SLOW else _WHY_LAYER if client == "requests" else _WHY_LEVEL
+            yield Row(f"{name}, {client}", times[_OURS][place], named(tool), times[tool][place], goal, why=why)
 
 
-def _medians(folder: Path, tool: str, client: str, repeats: int) -> list[float]:
-    """Record with a tool, stop the server, and return the medians of what replaying says."""
-    folder.mkdir(parents=True)
-    program = ("-m", "tests.bench.replaying", tool, client, str(REQUESTS), str(folder))
-    with serving() as upstream:
-        _run(*program, upstream.base, "record")
-    if len(upstream.requests) != REQUESTS + 1:
-        raise ValueError(f"{tool} made {len(upstream.requests)} requests")
-    runs = [[float(word) for word in _run(*program, upstream.base, "replay").split()] for _ in range(repeats)]
-    return [statistics.median(times) for times in zip(*runs, strict=True)]
+def _many(bench: Bench, folder: Path) -> Iterator[Row]:
+    """Compare a test of very many requests with one of few, and one that cassetter can still read with cassetter's."""
+    times = {
+        count: _measured(bench, folder / str(count), "httpx2", {_OURS: count})[_OURS][2]
+        for count in (bench.many_requests, bench.requests)
+    }
+    each = [tuple(one_s / count for one_s in taken) for count, taken in times.items()]
+    what = f"each request of a test of {bench.many_requests:,}, httpx2"
+    yield Row(what, each[0], f"each of one of {bench.requests:,}", each[1], 1.2, why=_WHY_MANY)
+    fewer = bench.many_requests * 3 // 20
+    beside = _measured(bench, folder / "fewer", "httpx2", {tool: fewer for tool in RECORDERS if tool != _SLOW})
+    for tool in list(beside)[1:]:
+        yield Row(f"a test of {fewer:,} requests, httpx2", beside[_OURS][2], named(tool), beside[tool][2], 1.0)
 
 
-def _run(*arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
-    return done.stdout.decode()
+def _measured(
+    bench: Bench, folder: Path, client: str, sizes: dict[str, int]
+) -> dict[str, tuple[tuple[float, ...], ...]]:
+    """Record with each tool, stop the server, and return what replaying says, run by run, for each of the three things."""
+    programs = {}
+    for tool, requests in sizes.items():
+        place = folder / f"{tool}-{client}"
+        place.mkdir(parents=True)
+        program = ("-m", "tests.bench.replaying", tool, client, str(requests), str(place))
+        with answering() as server:
+            python(place, *program, server.base, "record")
+        if server.calls != requests + 1:
+            raise ValueError(f"{tool} made {server.calls} requests")
+        programs[tool] = (place, *program, server.base, "replay")
+    runs = [
+        {tool: python(*program).printed.split() for tool, program in programs.items()}
+        for _ in range(min(bench.repeats, 3))
+    ]
+    return {tool: tuple(zip(*(map(float, run[tool]) for run in runs), strict=True)) for tool in sizes}
+
+
+def _sessions(bench: Bench) -> Iterator[Row]:
+    suites = [Suite(tool, bench.folder / "sessions" / tool, bench.tests) for tool in TOOLS]
+    with served_apart() as base_url:
+        for suite in suites:
+            suite.write(base_url)
+            suite.run(is_recording=True)
+            if suite.kept() != bench.tests:
+                raise ValueError(f"{suite.tool} kept {suite.kept()} recordings of {bench.tests}")
+    for options in ((), ("-n", "2")):
+        ours, *theirs = in_turn(min(bench.repeats, 3), *(partial(_session_s, suite, options) for suite in suites))
+        for tool, times in zip(TOOLS[1:], theirs, strict=True):
+            what = f"pytest, {bench.tests:,} tests of one request" + (f", {' '.join(options)}" if options else "")
+            yield Row(what, ours, named(tool), times, 1.0, why=_WHY_WORKERS if options else "")
+
+
+def _session_s(suite: Suite, options: tuple[str, ...]) -> float:
+    return suite.run(*options).elapsed_s

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from recstore.model import Entry, Json, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Entry, Json, JsonBody, Manifest, Recording, Request, RequestKey, Response
 from recstore.store import Store
+from recstore.store.names import digest_of
+from tests.bench.processes import commit_all, git
+from tests.generator import as_recorded
 
-__all__ = ["commit_all", "git", "make_project", "test_id_of"]
+__all__ = ["make_index_project", "make_project", "test_id_of", "write_loose"]
 
 RECORDINGS_PER_TEST = 5
 TESTS_PER_FILE = 20
+ENTRIES_PER_TEST = 50
 _WORDS = ("river", "stone", "lantern", "orbit", "copper", "meadow", "signal", "harbour", "velvet", "thunder")
 
 
@@ -32,13 +35,17 @@ def make_project(folder: Path, recordings: int) -> None:
         manifests.append(Manifest(test_id_of(test), tuple(sorted((Entry(blob, 1) for blob in blobs), key=_order))))
     store.directory.flush()
     store.publish(manifests)
-    for first in range(0, tests, TESTS_PER_FILE):
-        write_tests(folder, first, range(first, min(first + TESTS_PER_FILE, tests)))
+    _write_all_tests(folder, tests)
     commit_all(folder, "Everything")
     git(folder, "repack", "-adq")
 
 
-def write_tests(folder: Path, first: int, tests: range) -> None:
+def _write_all_tests(folder: Path, tests: int) -> None:
+    for first in range(0, tests, TESTS_PER_FILE):
+        _write_tests(folder, first, range(first, min(first + TESTS_PER_FILE, tests)))
+
+
+def _write_tests(folder: Path, first: int, tests: range) -> None:
     """Write the test file that the test number `first` is in, with the functions of `tests`."""
     path = folder / test_id_of(first).partition("::")[0]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,19 +60,45 @@ def test_id_of(test: int) -> str:
     return f"tests/area_{file % 40:02}/test_{file:05}.py::test_{test:06}"
 
 
-def commit_all(folder: Path, message: str) -> str:
-    """Commit everything in `folder`, without hooks, and return the commit."""
-    git(folder, "add", "--all")
-    git(folder, "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-qnm", message)
-    return git(folder, "rev-parse", "HEAD").strip()
+def write_loose(folder: Path, recordings: int) -> None:
+    """Write as many recordings as `make_project` does, and the tests, as a project of one JSON file per recording has them."""
+    tests = recordings // RECORDINGS_PER_TEST
+    for test in range(tests):
+        test_id = test_id_of(test)
+        for number, recording in enumerate(_recordings(test)):
+            assert isinstance(recording.request.body, JsonBody)
+            assert isinstance(recording.response.body, JsonBody)
+            request = {"method": "POST", "url": "https://api.openai.com/v1/chat/completions", "headers": {}}
+            document = {
+                "test_id": test_id,
+                "request": {**request, "body": recording.request.body.value, "model": "gpt-4o"},
+                "response": {"body": recording.response.body.value, "is_streaming": False},
+                "id_normalization_mapping": {},
+            }
+            file = folder / "recordings" / f"{test % 40:02}" / f"{test:06}-{number}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(as_recorded(document))
+    _write_all_tests(folder, tests)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run Git in `folder` and return what it prints."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=kept, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+def make_index_project(folder: Path, entries: int) -> str:
+    """Make a store whose manifests have so many entries, and one JSON file with as many; return one entry's request key.
+
+    There are no blobs: this is about finding names.
+    """
+    store = Store.create(folder)
+    keys = [RequestKey(digest_of(b"key %d" % number)) for number in range(entries)]
+    manifests = []
+    for test in range(entries // ENTRIES_PER_TEST):
+        own = keys[test * ENTRIES_PER_TEST : (test + 1) * ENTRIES_PER_TEST]
+        blobs = (BlobName(key, digest_of(key.encode())) for key in sorted(own))
+        manifests.append(Manifest(test_id_of(test), tuple(Entry(blob, 1) for blob in blobs)))
+    store.publish(manifests)
+    index = {
+        entry.blob.key: [manifest.test_id, entry.blob.digest] for manifest in manifests for entry in manifest.entries
+    }
+    (folder / "index.json").write_text(json.dumps(index))
+    return keys[0]
 
 
 def _order(entry: Entry) -> tuple[str, int, str]:

@@ -9,43 +9,103 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Final
 
 from recstore.store import Store
+from tests.bench.processes import environment
+from tests.bench.rows import Bench, Row
 from tests.generator import write_recordings
 
-__all__ = ["print_watch"]
+__all__ = ["watch_rows"]
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 RATE: Final = 200
 IDLE_S: Final = 10
 FILES_IN_TESTS: Final = 200
 """So many files are for the same few tests, as they are where one test after the other is recorded."""
 
+FILES_OF_A_FEW_TESTS: Final = 30
 
-def print_watch(folder: Path, seconds: int) -> None:
-    """Write 200 files a second for so long beside a watcher; print how late it told of them, and what it took."""
+_WHY: Final = (
+    "A test's manifest is one file, written anew with each of its recordings: where one test has thousands of them, watching slows "
+    "down. Each batch also takes one `stat` of every folder of manifests, to see what others wrote."
+)
+
+
+def watch_rows(bench: Bench) -> Iterator[Row]:
+    """Write 200 files a second for so long beside a watcher; measure how late it tells of them, and what it takes."""
+    files = RATE * bench.watch_s
+    late_s, idle, memory_mb, untold = _watched(bench.folder / "watch", files)
+    what = f"{files:,} files at {RATE} a second: from a file's closing to its being told of"
+    yield Row(f"{what}, median", (statistics.median(late_s),), "a tenth of a second", (0.1,), 1.0, why=_WHY)
+    yield Row(f"{what}, 99 in 100", (late_s[int(len(late_s) * 0.99)],), "three tenths", (0.3,), 1.0)
+    yield Row("not told of at all", (untold,), "files written", (files,), 0.0, "files")
+    yield Row("processor time of a second's waiting", (idle,), "a hundredth of a core", (0.01,), 1.0)
+    yield Row("memory afterwards", (memory_mb,), "150 MB", (150,), 1.0, "MB")
+    ready_s, looked_s = _started(bench.folder / "started", bench.recordings[-1], bench.repeats)
+    what = f"{bench.recordings[-1]:,} recordings that are there: from the command to `ready`"
+    yield Row(what, ready_s, "os.scandir + stat of the files and manifests", looked_s, 2.0, why=_WHY_START)
+
+
+_WHY_START: Final = (
+    "That look is what the start cannot do without; starting Python and its imports is a fifth of the rest, and the other part are "
+    "the values that are made of what was seen. No file and no manifest is read where nothing has changed."
+)
+
+
+def _started(folder: Path, count: int, repeats: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return how long a watcher of so many recordings takes to be ready, and how long it takes to look at them all, in seconds."""
+    Store.create(folder)
+    write_recordings(folder, count)
+    for number, file in enumerate(sorted((folder / "tests").rglob("*.json"))):
+        file.write_bytes(file.read_bytes().replace(b"::test_", b"::test_%d_" % (number // FILES_OF_A_FEW_TESTS)))
+    recstore = [sys.executable, "-m", "recstore"]
+    for words in (("import", "tests"), ("watch", "--once", "tests"), ("watch", "--once", "tests")):
+        subprocess.run([*recstore, *words], cwd=folder, env=environment(), check=True, capture_output=True)
+        time.sleep(3)  # what changed a moment ago is not trusted
+    ready_s, looked_s = [], []
+    for _ in range(repeats):
+        start_s = time.perf_counter()
+        for part in ("tests", ".recstore/tests", ".recstore/shared"):
+            _look(str(folder / part))
+        looked_s.append(time.perf_counter() - start_s)
+        start_s = time.perf_counter()
+        command = [*recstore, "watch", "--json", "tests"]
+        with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            while json.loads(process.stdout.readline())["event"] != "ready":
+                pass
+            ready_s.append(time.perf_counter() - start_s)
+            process.kill()
+    return tuple(ready_s), tuple(looked_s)
+
+
+def _look(folder: str) -> None:
+    with os.scandir(folder) as children:
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                _look(child.path)
+            else:
+                child.stat()
+
+
+def _watched(folder: Path, count: int) -> tuple[list[float], float, float, int]:
+    """Return the seconds that each file was told of late, sorted; seconds of processor a second; memory; and files untold."""
     made, project = folder / "made", folder / "project"
-    write_recordings(made, RATE * seconds)
+    write_recordings(made, count)
     files = sorted(file for file in made.rglob("*.json"))
     Store.create(project)
     (project / "tests").mkdir()
     command = [sys.executable, "-m", "recstore", "watch", "--json", "tests"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     told_s: dict[str, float] = {}
-    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=project, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = process.stdout
         while json.loads(lines.readline())["event"] != "ready":
             pass
-
-        def read() -> None:
-            for line in lines:
-                told_s.setdefault(json.loads(line).get("file", ""), time.monotonic())
-
-        reader = Thread(target=read)
+        reader = Thread(target=_read, args=(lines, told_s))
         reader.start()
         closed_s = _written(files, made, project)
         deadline_s = time.monotonic() + 60
@@ -58,13 +118,13 @@ def print_watch(folder: Path, seconds: int) -> None:
         memory_mb = _memory_mb(process.pid)
         process.send_signal(signal.SIGINT)
         reader.join()
-    late_ms = sorted(1000 * (told_s[name] - at_s) for name, at_s in closed_s.items() if name in told_s)
-    print(
-        f"watch, {len(files):,} files at {RATE} a second: told after {statistics.median(late_ms):.0f} ms (at most 100), "
-        f"99 in 100 after {late_ms[int(len(late_ms) * 0.99)]:.0f} ms (at most 300); "
-        f"{len(closed_s) - len(late_ms)} not at all; idle {100 * idle:.1f} % of a core (below 1), "
-        f"{memory_mb:.0f} MB (below 150)"
-    )
+    late_s = sorted(told_s[name] - at_s for name, at_s in closed_s.items() if name in told_s)
+    return late_s, idle, memory_mb, len(closed_s) - len(late_s)
+
+
+def _read(lines: Iterable[str], told_s: dict[str, float]) -> None:
+    for line in lines:
+        told_s.setdefault(json.loads(line).get("file", ""), time.monotonic())
 
 
 def _written(files: list[Path], made: Path, project: Path) -> dict[str, float]:

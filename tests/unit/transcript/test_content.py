@@ -28,7 +28,7 @@ BODIES = [
     (b': hello\r\n\r\ndata: {"choices":\r\ndata: [{"text":"a"}]}\r\n\r\n', (), text("a")),
     (b"event: x\ndata: hello\n\ndata: world\n\n", (), text("hello\nworld")),
     (b"data: hello\n\nnot an event\n", (), text("data: hello\n\nnot an event\n")),
-    (gzip.compress(b"packed"), (("Content-Encoding", "gzip"),), text("packed")),
+    (gzip.compress(b"packed", mtime=0), (("Content-Encoding", "gzip"),), text("packed")),
     (zlib.compress(b"packed"), (("content-encoding", "deflate"),), text("packed")),
     (b"not packed", (("content-encoding", "gzip"),), text("not packed")),
     (b"{not json", (), text("{not json")),
