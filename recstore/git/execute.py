@@ -95,8 +95,11 @@ def _anchored(outcome: Outcome) -> list[dict[str, str]]:
 def _update_work_tree(store: Store, outcome: Outcome) -> None:
     store.publish(row.left for row in outcome.removals if row.left is not None)
     paths = [row.path for row in outcome.removals if row.oid and row.left is None]
-    for path in sorted(paths, key=lambda path: path.startswith("blobs/")):  # manifests first
-        store.directory.remove(path)
+    for are_blobs in (False, True):  # manifests first, for good: one that a power cut brings back must find its blobs
+        for path in paths:
+            if path.startswith("blobs/") == are_blobs:
+                store.directory.remove(path)
+        store.directory.flush()
 
 
 def _update_indexes(repository: Repository, outcome: Outcome) -> None:

@@ -50,6 +50,7 @@ def judge(store: Store, repository: Repository, seen: Survey, reader: ManifestRe
     here = {path: file.facts.test_id for path, file in seen.manifests.items() if file.facts.test_id is not None}
     if options.is_staged:
         staged = _staged_ids(seen, reader)
+        staged |= _left_behind(repository, {path: here[path] for path in here.keys() - staged.keys()})
         found, offers = _judged(repository, staged, is_staged=True)
         gone_staged = _reasons(found, staged, offers)
         here = {path: test_id for path, test_id in here.items() if path in gone_staged}
@@ -69,6 +70,13 @@ def _staged_ids(seen: Survey, reader: ManifestReader) -> dict[str, str]:
             if test_id is not None:
                 found[path] = test_id
     return found
+
+
+def _left_behind(repository: Repository, here: Mapping[str, str]) -> dict[str, str]:
+    """Return those manifests of the work tree alone that HEAD has: a run that was stopped has taken them out of the index."""
+    head = repository.head if here else None
+    committed = repository.store_files(head, "tests") if head else {}
+    return {path: test_id for path, test_id in here.items() if path in committed}
 
 
 def _judged(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from recstore.errors import GitError
@@ -114,16 +116,13 @@ class Trash:
 
     def _tree(self, files: Mapping[str, str]) -> str:
         """Return the tree that holds path below the store's folder -> object id."""
-        scratch = self.repository.place.git_dir / f"recstore-trash-{os.urandom(6).hex()}"
-        git = self.repository.top.varied(GIT_INDEX_FILE=str(scratch))
         lines = (
             encode_path(f"100644 {oid}\t{self.repository.prefix}{path}") + b"\0" for path, oid in sorted(files.items())
         )
-        try:
+        with _scratch_folder() as folder:
+            git = self.repository.top.varied(GIT_INDEX_FILE=f"{folder}/index")
             git.run("update-index", "-z", "--add", "--index-info", data=b"".join(lines))
             return git.text("write-tree")
-        finally:
-            scratch.unlink(missing_ok=True)
 
     def _commit(self, tree: str, parents: list[str], reason: str, time_s: int) -> str:
         dates = {"GIT_AUTHOR_DATE": f"@{time_s} +0000", "GIT_COMMITTER_DATE": f"@{time_s} +0000"}
@@ -163,3 +162,14 @@ class Trash:
             self.repository.git.run(*durable, "update-ref", "--no-deref", TRASH_REF, new, old or nothing)
         elif old:
             self.repository.git.run(*durable, "update-ref", "--no-deref", "-d", TRASH_REF, old)
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[str]:
+    """Give a folder where the system keeps what does not last: what a kill leaves there, it takes away some day."""
+    try:
+        scratch = TemporaryDirectory(prefix="recstore-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise GitError("the trash", f"cannot be written: {error.strerror or error}") from error
+    with scratch as folder:
+        yield folder

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from recstore.errors import NotInStore, UsageError
 from recstore.model import Manifest
+from recstore.store.manifest_text import format_manifest
 from recstore.store.naming import renamed
 from recstore.store.store import Store
 
@@ -41,7 +42,7 @@ def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
     for new_id, times in Counter(move.new_id for move in moves).items():
         if times > 1:
             raise UsageError(new_id, f"{times} tests would get this name")
-        if new_id not in leaving and store.manifest(new_id) is not None:
+        if new_id not in leaving and not _is_free(store, new_id, moves):
             raise UsageError(new_id, "has recordings already", "Remove or move those first: nothing was changed.")
     return tuple(move for move in moves if move.new_id != move.old_id)
 
@@ -59,6 +60,13 @@ def execute_moves(store: Store, moves: tuple[Move, ...]) -> None:
         store.publish(replace(move.manifest, test_id=move.new_id) for move in moves if move.new_id in leaving)
         arriving = {move.new_id for move in moves}
         store.withdraw(move.manifest for move in moves if move.old_id not in arriving)
+
+
+def _is_free(store: Store, new_id: str, moves: tuple[Move, ...]) -> bool:
+    """Return whether nothing is called so, or but what a run that was stopped has left: the very manifest to write."""
+    present = store.manifest(new_id)
+    to_be = next(replace(move.manifest, test_id=new_id) for move in moves if move.new_id == new_id)
+    return present is None or format_manifest(present) == format_manifest(to_be)
 
 
 def _moves(store: Store, old: str, new: str) -> Iterator[Move]:

@@ -78,21 +78,21 @@ class Store:
 
         After: the blobs are durable before a manifest names them. A crash leaves the old manifest.
 
-        Raises: DamagedBlob: a blob of that name is there with other bytes. RecstoreError: disk trouble.
+        Raises: DamagedBlob: one of that name has other bytes. Locked: others are writing. RecstoreError: disk trouble.
         """
         times: dict[str, int] = {}
-        entries = []
-        for recording in recordings:
-            blob = self.put_blob(recording)
-            times[blob.key] = times.get(blob.key, 0) + 1
-            entries.append(Entry(blob, times[blob.key]))
-        self.directory.flush()
-        if test_id is not None:
+        with self.directory.locked():  # `gc` must not take a blob that was found here before the manifest names it
+            entries = []
+            for recording in recordings:
+                blob = self.put_blob(recording)
+                times[blob.key] = times.get(blob.key, 0) + 1
+                entries.append(Entry(blob, times[blob.key]))
+            self.directory.flush()
             manifests = [Manifest(test_id, tuple(entries))]
-        else:
-            new = (Manifest(None, (Entry(entry.blob, 1),)) for entry in entries)
-            manifests = [self.shared_manifest(manifest.entries[0].blob) or manifest for manifest in new]
-        self.publish(manifests)
+            if test_id is None:
+                blobs = [entry.blob for entry in entries]
+                manifests = [self.shared_manifest(blob) or Manifest(None, (Entry(blob, 1),)) for blob in blobs]
+            self.publish(manifests)
         return manifests[-1] if manifests else Manifest(None, ())
 
     def put_blob(self, recording: Recording) -> BlobName:
@@ -139,12 +139,13 @@ class Store:
         self.directory.flush()
 
     def withdraw(self, manifests: Iterable[Manifest]) -> None:
-        """Remove each manifest; its blobs stay.
+        """Remove each manifest; its blobs stay, and may go next: no power cut brings back what named them.
 
         Raises: RecstoreError: disk trouble.
         """
         for manifest in manifests:
             self.directory.remove(self._path_of(manifest))
+        self.directory.flush()
 
     # -- reading
 

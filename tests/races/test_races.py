@@ -1,0 +1,35 @@
+"""All sorts of work at once on one store, for a while."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SECONDS: Final = float(os.environ.get("RACE_SECONDS", "10"))
+SEED: Final = int(os.environ.get("RACE_SEED", random.randrange(1_000_000)))  # noqa: S311 - any will do; a failure names it
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked from one that has everything imported")
+@pytest.mark.timeout(300 + SECONDS)
+def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
+    """Two record, one imports, one consumes, one collects, one verifies, one heals, one changes branches; none stands still."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.races.racing", str(SECONDS), str(SEED), str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, f"RACE_SEED={SEED}\n{done.stderr[-6000:]}"
+    counts = json.loads(done.stdout.splitlines()[-1])
+    assert all(sum(ended.values()) for ended in counts.values() if isinstance(ended, dict))
+    assert counts["told"] > 0
