@@ -6,12 +6,19 @@ Brotli and Zstandard are undone where a library for them is installed: a client 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
+from recstore.deltas import EXPANDED_LIMIT_BYTES
+
 __all__ = ["UndecodableError", "decoded"]
+
+_PIECE_BYTES: Final = 4096
+_BROTLI_PIECE_BYTES: Final = 64
+"""So much is unpacked at once: what a few bytes stand for must not fill the memory before anybody counts it."""
 
 
 class UndecodableError(ValueError):
@@ -21,7 +28,7 @@ class UndecodableError(ValueError):
 def decoded(data: bytes, encoding: str) -> bytes:
     """Return `data` with every encoding that the header's value names undone; of data that breaks off, what is there.
 
-    Raises: UndecodableError: that cannot be done.
+    Raises: UndecodableError: that cannot be done, or what comes out is larger than anything that is stored.
 
     Source: RFC 9110, section 8.4: encodings are listed in the order in which they were applied.
     """
@@ -38,15 +45,8 @@ def _as_it_is(data: bytes) -> bytes:
 
 
 def _gunzip(data: bytes) -> bytes:
-    whole = b""
-    try:
-        while data:  # a file may have several members
-            member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            whole += member.decompress(data)
-            data = member.unused_data.lstrip(b"\0") if member.eof else b""
-    except zlib.error as error:
-        raise UndecodableError(str(error)) from error
-    return whole
+    with _naming(zlib.error):
+        return _whole(_members(data, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), padding=b"\0"))
 
 
 def _inflate(data: bytes) -> bytes:
@@ -55,7 +55,7 @@ def _inflate(data: bytes) -> bytes:
         -zlib.MAX_WBITS,
     ):  # with the header that the standard asks for; as some servers send it
         try:
-            return zlib.decompressobj(wbits=wbits).decompress(data)
+            return _whole(map(zlib.decompressobj(wbits=wbits).decompress, _pieces(data, _PIECE_BYTES)))
         except zlib.error:
             continue
     raise UndecodableError("the bytes are not deflated")
@@ -63,27 +63,54 @@ def _inflate(data: bytes) -> bytes:
 
 def _unbrotli(data: bytes) -> bytes:
     library = _library("brotli", "brotlicffi")
-    try:
+    with _naming(library.error):
         decoder = library.Decompressor()
-        whole: bytes = (decoder.process if hasattr(decoder, "process") else decoder.decompress)(data)
-    except library.error as error:
-        raise UndecodableError(str(error)) from error
-    return whole
+        process = decoder.process if hasattr(decoder, "process") else decoder.decompress
+        return _whole(map(process, _pieces(data, _BROTLI_PIECE_BYTES)))
 
 
 def _unzstd(data: bytes) -> bytes:
     library = _library("compression.zstd", "backports.zstd", "zstandard")
     is_standard = hasattr(library, "ZstdDecompressor") and not hasattr(library, "ZstdCompressionWriter")
-    whole = b""
+    make = library.ZstdDecompressor if is_standard else lambda: library.ZstdDecompressor().decompressobj()
+    with _naming(library.ZstdError):
+        return _whole(_members(data, make))
+
+
+@contextmanager
+def _naming(kind: type[Exception]) -> Iterator[None]:
+    """Say of a library's error what it means here."""
     try:
-        while data:  # a body may have several frames
-            decoder: Any = library.ZstdDecompressor()
-            decoder = decoder if is_standard else decoder.decompressobj()
-            whole += decoder.decompress(data)
-            data = decoder.unused_data if decoder.eof else b""
-    except library.ZstdError as error:
+        yield
+    except kind as error:
         raise UndecodableError(str(error)) from error
-    return whole
+
+
+def _pieces(data: bytes, size_bytes: int) -> Iterator[bytes]:
+    return (data[start : start + size_bytes] for start in range(0, len(data), size_bytes))
+
+
+def _members(data: bytes, make: Callable[[], Any], padding: bytes = b"") -> Iterator[bytes]:
+    """Yield what a file of several members, one behind the other, holds; each has a decoder of its own."""
+    decoder, skipped = make(), b""
+    for piece in _pieces(data, _PIECE_BYTES):
+        rest = piece.lstrip(skipped)
+        while rest:
+            yield decoder.decompress(rest)
+            skipped = b""
+            if not decoder.eof:
+                break
+            rest = decoder.unused_data.lstrip(padding)
+            decoder, skipped = make(), padding
+
+
+def _whole(parts: Iterator[bytes]) -> bytes:
+    whole = bytearray()
+    for part in parts:
+        whole += part
+        if len(whole) > EXPANDED_LIMIT_BYTES:
+            raise UndecodableError(f"the bytes stand for more than {EXPANDED_LIMIT_BYTES >> 20} MiB")
+    return bytes(whole)
 
 
 def _library(*names: str) -> Any:

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from recstore.plain_text import printable
+
 __all__ = [
     "Damage",
     "DamagedBlob",
@@ -58,9 +60,9 @@ class RecstoreError(Exception):
         self.remedy = remedy or self.default_remedy
 
     def __str__(self) -> str:
-        """Return `subject: reason`, and the remedy on a line of its own."""
+        """Return `subject: reason`, and the remedy on a line of its own; whoever prints it, no terminal acts on it."""
         text = f"{self.subject}: {self.reason}"
-        return f"{text}\n  {self.remedy}" if self.remedy else text
+        return printable(f"{text}\n  {self.remedy}" if self.remedy else text)
 
 
 class UsageError(RecstoreError):
@@ -99,9 +101,7 @@ class Damage(RecstoreError):
 class DamagedBlob(Damage):
     """A blob's bytes do not fit its name, or are not in the format."""
 
-    default_remedy = (
-        "`recstore verify --repair` puts back the one that Git has, if it has one, and keeps this one in .recstore/local."
-    )
+    default_remedy = "`recstore verify --repair` puts back the one that Git has, if it has one, and keeps this one in .recstore/local."
 
 
 class DamagedManifest(Damage):

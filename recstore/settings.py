@@ -38,7 +38,7 @@ from typing import Any, Final
 
 from recstore.errors import UsageError
 from recstore.redact import Redaction
-from recstore.rules import RuleSet, parse_rules, refuse_unknown
+from recstore.rules import RuleSet, parse_expression, parse_rules, refuse_unknown
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["MODES", "PREFIX", "Settings", "load_settings", "parse_settings"]
@@ -241,8 +241,8 @@ def _parse_redact(value: Any, subject: str) -> Redaction:
     texts = {name: _texts(value[name], f"redact.{name}", subject) for name in names if name in value}
     for pattern in texts.get("patterns", ()):
         try:
-            re.compile(pattern.encode())
-        except re.error as error:
+            parse_expression(pattern.encode())
+        except ValueError as error:
             reason = f"redact.patterns: {pattern!r} is no regular expression: {error}"
             raise UsageError(subject, reason) from error
     lower = {name: tuple(text.lower() for text in texts[name]) for name in names[:3] if name in texts}

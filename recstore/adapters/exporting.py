@@ -58,7 +58,7 @@ def export_recordings(
     """
     manifests = [manifest for manifest in store.manifests() if _is_wanted(manifest, options.test)]
     files = entries_by_file(manifests)
-    target = Directory(folder)
+    target = Directory(folder, follows_links=True)
     written: list[str] = []
     unchanged: list[str] = []
     problems: list[RecstoreError] = []

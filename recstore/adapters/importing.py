@@ -22,6 +22,7 @@ from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.names import blob_path, digest_of
 from recstore.store.parallel import in_batches
+from recstore.store.reading import read_file
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["FileResult", "ImportOptions", "ImportReport", "ensure_blobs", "import_paths", "read_files"]
@@ -113,6 +114,7 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
         if blob not in again:
             raise NotInStore(name, "was written again while it was imported", "Import it again.")
     store.directory.flush_too(blob_path(blob) for blob in lost)
+    store.directory.flush()
 
 
 def _publish(
@@ -171,7 +173,7 @@ class _Job:
     def _read_file(self, store: Store, file: SourceFile) -> FileResult:
         digest = ""
         try:
-            data = Path(file.location).read_bytes()
+            data = read_file(file.location)
             digest = digest_of(data)
             prepared = read_source(data, file.name, self.upstreams)
             new = [one for one in prepared if store.put_encoded(one.blob, one.data, dry_run=self.dry_run)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from glob import iglob
-from pathlib import Path
 
 from recstore.adapters.discovery import SourceFile, source_files
 from recstore.adapters.exporting import Place, entries_by_file, file_bytes
@@ -14,6 +13,7 @@ from recstore.errors import RecstoreError
 from recstore.model import Manifest
 from recstore.settings import Settings
 from recstore.store import Store
+from recstore.store.reading import read_file
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["loose_files"]
@@ -37,7 +37,7 @@ def loose_files(store: Store, settings: Settings, manifests: Iterable[Manifest])
 def _has_all(store: Store, file: SourceFile, places: list[Place], upstreams: UpstreamMap) -> bool:
     """Return whether the entries from a file are what it holds. Mostly its bytes tell; a renamed test has others."""
     try:
-        data = Path(file.location).read_bytes()
+        data = read_file(file.location)
     except OSError:
         return False
     with suppress(RecstoreError):  # a blob that is missing or damaged: a finding of its own

@@ -33,6 +33,8 @@ class RedactReport:
 def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_run: bool = False) -> RedactReport:
     """Take every secret out of the store: where one stood is the word that stands for one when it is recorded.
 
+    A blob with a secret that no manifest names goes: a run that was stopped may have left it.
+
     After, Raises: as `rewrite_store`.
     """
     found = scan_store(store, scan)
@@ -41,8 +43,21 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
     files = {secret.file.removeprefix(f"{FOLDER}/") for secret in found}
     cleaning = _Cleaning(scan, frozenset(files))
     done = rewrite_store(store, Rewrite(upstreams, cleaning.native, cleaning.file), dry_run=dry_run)
-    left = () if dry_run else scan_store(store, scan)
+    left = () if dry_run else _without_unnamed(store, scan_store(store, scan))
     return RedactReport(found, done.renamed, done.changed_manifests, left)
+
+
+def _without_unnamed(store: Store, found: tuple[StoredSecret, ...]) -> tuple[StoredSecret, ...]:
+    """Remove the blobs with a secret that no manifest names, and return what is left."""
+    if not found:
+        return ()
+    with store.directory.locked():
+        named = {blob_path(entry.blob) for manifest in store.manifests() for entry in manifest.entries}
+        files = {secret.file: secret.file.removeprefix(f"{FOLDER}/") for secret in found}
+        gone = {file for file, path in files.items() if path.startswith("blobs/") and path not in named}
+        for file in sorted(gone):
+            store.directory.remove(files[file])
+    return tuple(secret for secret in found if secret.file not in gone)
 
 
 @dataclass(frozen=True, slots=True)

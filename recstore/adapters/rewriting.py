@@ -76,16 +76,23 @@ def rewrite_store(store: Store, rewrite: Rewrite, *, dry_run: bool = False) -> R
     with store.directory.locked():
         manifests = list(store.manifests())
         entries = [*_imported(store, manifests, rewrite), *_native(store, manifests, rewrite)]
-        after: dict[Owner, list[Entry]] = defaultdict(list)
-        for one in entries:
-            after[owner_for(one.test_id, one.after.blob)].append(one.after)
-        change = change_between(manifests, after)
+        change = change_between(manifests, _after(entries))
         if not dry_run:
             for one in filter(_is_moved, entries):
                 store.put_encoded(one.after.blob, one.data)
             store.directory.flush()
             execute(store, change, remove_unnamed=True)
     return Rewritten(tuple(entries), change.owners)
+
+
+def _after(entries: list[Rewriting]) -> dict[Owner, list[Entry]]:
+    """Return whose entries there will be. Outside any test each is there once: a run that was stopped leaves old and new."""
+    after: dict[Owner, list[Entry]] = defaultdict(list)
+    for one in entries:
+        known = after[owner_for(one.test_id, one.after.blob)]
+        if one.test_id is not None or all(entry.origin != one.after.origin for entry in known):
+            known.append(one.after)
+    return after
 
 
 def _is_moved(one: Rewriting) -> bool:
@@ -96,8 +103,15 @@ def _imported(store: Store, manifests: list[Manifest], rewrite: Rewrite) -> list
     return [
         one
         for path, places in entries_by_file(manifests).items()
-        for one in _rewritten_file(store, path, sorted(places, key=_index), rewrite)
+        for group in _files_of(places)
+        for one in _rewritten_file(store, path, sorted(group, key=_index), rewrite)
     ]
+
+
+def _files_of(places: list[Place]) -> list[list[Place]]:
+    """Return the entries of each file: one outside any test is a file by itself, and there may be an old and a new one."""
+    of_tests = [place for place in places if place[0] is not None]
+    return [*([of_tests] if of_tests else []), *([place] for place in places if place[0] is None)]
 
 
 def _index(place: Place) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from io import StringIO
 from typing import Final, NoReturn
 
 import click
@@ -97,7 +98,11 @@ def main() -> NoReturn:
         click.echo("Interrupted.", err=True)
         code = _INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        from recstore.plain_text import printable
+
+        shown = StringIO()
+        error.show(shown)
+        click.echo(printable(shown.getvalue()), err=True, nl=False)  # an argument may be a file's name
         code = error.exit_code
     except RecstoreError as error:
         from recstore.cli.terminal import say_error

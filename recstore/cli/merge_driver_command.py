@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from recstore.cli.terminal import say
+from recstore.errors import UsageError
+from recstore.store.directory import Directory
 
 __all__ = ["command"]
 
@@ -20,19 +23,27 @@ def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merge the manifests BASE, OURS and THEIRS into the file OURS, as Git's merge drivers do. Exit code 1: a conflict."""
     import subprocess
 
+    from recstore.git.program import git_program
     from recstore.git.resolving import merge_files
 
-    merged = merge_files((base.read_bytes(), ours.read_bytes(), theirs.read_bytes()), path)
+    merged = merge_files((_read(base), _read(ours), _read(theirs)), path)
     if merged is None:
         say(f"{path}: is no manifest that this recstore reads on every side; merged line by line.")
-        command = ["git", "merge-file", "--quiet", str(ours), str(base), str(theirs)]
+        command = [git_program(os.environ), "merge-file", "--quiet", str(ours), str(base), str(theirs)]
         done = subprocess.run(command, check=False)  # noqa: S603 - what Git would have done without this driver
         raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MANY else 1)
     data, is_clean = merged
-    ours.write_bytes(data)
+    Directory(ours.parent).write(ours.name, data)
     if not is_clean:
         say(f"{path}: recorded anew on both sides; `recstore resolve` settles it.")
         raise click.exceptions.Exit(1)
+
+
+def _read(path: Path) -> bytes:
+    data = Directory(path.parent).read(path.name)
+    if data is None:
+        raise UsageError(str(path), "is not there", "Git calls this command, with files of its own.")
+    return data
 
 
 _MANY = 127

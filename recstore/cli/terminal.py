@@ -13,10 +13,10 @@ import click
 import orjson
 
 from recstore.errors import RecstoreError
+from recstore.plain_text import printable
 
 __all__ = ["counted", "printable", "progress", "say", "say_defect", "say_error", "short_path", "show_json", "size"]
 
-_KEPT: Final = frozenset("\n\t")
 _BLOB_PATH: Final = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}-([0-9a-f]{12})[0-9a-f]{52}\.json$")
 
 
@@ -26,13 +26,26 @@ def say(text: str = "") -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print `value` as one line of JSON on standard output; letters that no UTF-8 has, of a file's name say, as escapes."""
+    """Print `value` as one line of JSON on standard output; what no UTF-8 has, or a terminal might obey, as escapes."""
     try:
-        click.echo(orjson.dumps(value).decode())
+        text = orjson.dumps(value).decode()
     except TypeError:
         import json
 
-        click.echo(json.dumps(value))
+        text = json.dumps(value)
+    click.echo(text if text.isprintable() else _harmless(text))
+
+
+def _harmless(text: str) -> str:
+    """Return JSON that says the same as `text`, with every control character but line feeds as an escape."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else _json_escape(character) for character in text
+    )
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def say_error(error: RecstoreError) -> None:
@@ -50,18 +63,6 @@ def say_defect(error: Exception) -> None:
         f"error: {printable(repr(error))}\n"
         "  This is a defect of recstore. Run again with RECSTORE_DEBUG=1 and report what it prints.",
         err=True,
-    )
-
-
-def printable(text: str) -> str:
-    """Return `text` with every control character and every lone surrogate replaced by its escape.
-
-    Recordings hold whatever a server sent: a terminal must not act on it.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() or character in _KEPT else ascii(character)[1:-1] for character in text
     )
 
 

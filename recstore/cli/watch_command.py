@@ -50,9 +50,12 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     places = _sources(store, settings, stated, is_running=bool(inside))
     follower = Follower(store, ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings)))
     changed: set[str] = set()
+    problems: list[RecstoreError] = []
 
     def tell(followed: Followed) -> None:
         view.tell(followed)
+        if followed.problem is not None:
+            problems.append(followed.problem)
         if followed.outcome in ("new", "changed", "removed", "recorded"):
             changed.add(followed.outcome)
 
@@ -64,6 +67,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     code = 0
     if once:
         watcher.settle_down()
+        code = problems[0].exit_code if problems else 0
     else:
         with without_collector():
             watcher.rescan()

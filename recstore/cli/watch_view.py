@@ -119,10 +119,10 @@ class View:
             return [f"bad        {followed.name}: {followed.problem.reason}"]
         lines = []
         if followed.outcome in ("new", "changed", "removed", "recorded"):
-            what = f"  {facts['upstream']}{facts['path']}  {facts['model']}" if "upstream" in facts else ""
-            much = f"  {size(facts['bytes'])}" if "bytes" in facts else ""
+            what = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
+            much = [size(facts["bytes"])] if "bytes" in facts else []
             name = next((test for test in followed.tests if test), followed.name)
-            lines.append(f"{followed.outcome:<10} {name}{what}{much}")
+            lines.append(f"{followed.outcome:<10} " + "  ".join(filter(None, (*what, *much, name))))
         if followed.has_new_answer:
             lines.append(f"warning: {followed.name}: the same request, another answer")
         for secret in followed.secrets:
@@ -137,4 +137,5 @@ class View:
         head = f"watching   {self._test or 'nothing has come yet'}"
         sums = f"{self.counts['new']:,} new, {self.counts['changed']:,} changed, {self.counts['unchanged']:,} unchanged"
         much = f"{size(self.bytes)}, {counted(self.tokens, 'token')}, {time.monotonic() - self._started_s:.0f} s"
-        return Group(Text(printable(head), style="bold"), Text(f"{sums}   {much}"), *map(Text, self._lines))
+        lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (f"{sums}   {much}", *self._lines))
+        return Group(Text(printable(head), "bold"), *lines)

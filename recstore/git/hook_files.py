@@ -60,7 +60,8 @@ class HookFile:
             return "foreign" if os.path.lexists(self.path) else "not installed"
         if not os.access(self.path, os.X_OK):
             return "not executable"
-        is_current = version > HOOK_VERSION or self.path.read_bytes() == hook_text(self.name).encode()
+        with _naming(self.path, "read"):
+            is_current = version > HOOK_VERSION or self.path.read_bytes() == hook_text(self.name).encode()
         return "installed" if is_current else "outdated"
 
     def refuse_third(self) -> None:

@@ -67,20 +67,29 @@ _RUN: Final = """
 # With -P, Python imports nothing that happens to lie in the folder it is run in.
 has_recstore() { [ -n "$1" ] && "$1" -P -c 'import recstore' </dev/null >/dev/null 2>&1; }
 
+# Whether the PATH leads to a program of that name, and not by a folder that is seen from the one we are in.
+is_installed() { case $(command -v "$1") in /* | ?:*) ;; *) return 1 ;; esac; }
+
+# Whether the project's `.venv` is its user's own: no checkout may choose what is run.
+has_own_venv() { committed=$(git ls-files -- ':(icase).venv') && [ -z "$committed" ]; }
+
 # FOLDER ARGUMENTS...: recstore, run in the folder by the Python that `hooks install` noted, or as it is on the PATH, or
-# by a Python that has it; 127 if none has. The project's own is not run if it is committed: no checkout may choose it.
+# by a Python that has it; 127 if none has.
 recstore_in() (
     cd "./$1" 2>/dev/null && [ -d .recstore ] || exit 0  # not checked out
     shift
     noted=$(git config --get recstore.python)
     if has_recstore "$noted"; then exec "$noted" -P -m recstore "$@"; fi
-    if command -v recstore >/dev/null; then exec recstore "$@"; fi
+    if is_installed recstore; then exec recstore "$@"; fi
     for python in .venv/bin/python .venv/Scripts/python.exe python3 python; do
-        case $python in .venv/*) if [ -n "$(git ls-files -- ':(icase).venv')" ]; then continue; fi ;; esac
+        case $python in .venv/*) has_own_venv ;; *) is_installed $python ;; esac || continue
         if has_recstore "$python"; then exec "$python" -P -m recstore "$@"; fi
     done
     exit 127
 )
+
+# TEXT: without what a terminal would act on.
+plain() { printf '%s' "$1" | LC_ALL=C tr -c '[:print:]' '?'; }
 
 # ARGUMENTS...: recstore, run in every project of the repository that is concerned. `status` becomes an exit code other
 # than 0, if there was one, and `absent` says where recstore is not installed.
@@ -89,14 +98,14 @@ in_projects() {
     # This repository, wherever a project lies in it: a folder that looks like another one may have been committed.
     GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_WORK_TREE=$PWD
     export GIT_DIR GIT_WORK_TREE
-    while IFS= read -r mark; do
+    while IFS= read -r mark; do  # a line break in a path is another character here: no line is a part of one
         folder=${mark%.recstore/.gitattributes}
         if [ -z "$mark" ] || ! is_concerned "./$folder"; then continue; fi
         failed=0
         hand_on | recstore_in "$folder" "$@" || failed=$?
         case $failed in 0) ;; 127) absent=./$folder ;; *) status=$failed ;; esac
     done <<END
-$(git ls-files -z --deduplicate -- ':(glob)**/.recstore/.gitattributes' 2>/dev/null | tr '\\0' '\\n')
+$(git ls-files -z --deduplicate -- ':(glob)**/.recstore/.gitattributes' 2>/dev/null | tr '\\n\\0' '\\001\\n')
 END
 }
 """
@@ -122,7 +131,7 @@ if is_under_way; then  # nothing is removed now; what a merge has dropped is put
 fi
 in_projects "$@"
 if [ -n "$absent" ]; then
-    echo "warning: recstore is not installed for $absent: recordings were not looked at." >&2
+    printf 'warning: recstore is not installed for %s: recordings were not looked at.\\n' "$(plain "$absent")" >&2
 fi
 if [ -n "$is_lenient" ] && [ $status != 0 ]; then
     echo 'warning: the commit goes on all the same; `recstore check` says more.' >&2
@@ -155,7 +164,7 @@ if [ -n "$absent" ]; then
     is_let_through=$(git config --type=bool --get recstore.allowIncompletePush)
     case $RECSTORE_SKIP_PUSH in '' | 0) ;; *) is_let_through=true ;; esac
     if [ "$is_let_through" != true ]; then
-        echo "error: recstore is not installed for $absent: missing recordings would go unseen." >&2
+        printf 'error: recstore is not installed for %s: missing recordings would go unseen.\\n' "$(plain "$absent")" >&2
         echo '  Install it (pip install recstore), or push once without looking: RECSTORE_SKIP_PUSH=1 git push' >&2
         exit 1
     fi

@@ -14,7 +14,7 @@ from typing import Final
 
 from recstore.errors import GitError
 
-__all__ = ["Git", "decode_path", "encode_path"]
+__all__ = ["Git", "decode_path", "encode_path", "git_program"]
 
 _KEPT: Final = frozenset(
     {
@@ -147,15 +147,13 @@ class Git:
     def _finish(
         self, arguments: tuple[str, ...], data: bytes, accept: Collection[int], options: tuple[str, ...] = _OPTIONS
     ) -> subprocess.CompletedProcess[bytes]:
-        command = ["git", *options, *arguments]
+        command = [git_program(self._environment), *options, *arguments]
         try:
             done = subprocess.run(  # noqa: S603 - a list of words, no shell; paths and revisions are checked by Git
                 command, cwd=self.folder, env=self._scrubbed(), input=data, capture_output=True, check=False
             )
         except FileNotFoundError as error:
-            if not self.folder.is_dir():
-                raise GitError(str(self.folder), "is no folder") from error
-            raise GitError("git", "is not on the PATH", "Install Git (2.39 or later), then try again.") from error
+            raise GitError(str(self.folder), "is no folder") from error
         except OSError as error:
             raise GitError("git", f"cannot be run: {error.strerror or error}") from error
         if done.returncode not in accept:
@@ -169,6 +167,21 @@ class Git:
             if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
         }
         return {**kept, **_FIXED, **self.variables}
+
+
+def git_program(environment: Mapping[str, str]) -> str:
+    """Return where the `git` program is, as the PATH says.
+
+    Never in the folder we are in, where Windows looks first, and which may be a stranger's; nor in one seen from there.
+
+    Raises: GitError: it is nowhere.
+    """
+    name = "git.exe" if os.name == "nt" else "git"
+    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
+        program = os.path.join(folder, name)
+        if os.path.isabs(folder) and os.path.isfile(program) and os.access(program, os.X_OK):
+            return program
+    raise GitError("git", "is not on the PATH", "Install Git (2.39 or later), then try again.")
 
 
 def decode_path(data: bytes) -> str:

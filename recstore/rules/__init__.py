@@ -19,6 +19,7 @@ May know: the model, the canonical form. May not know: files, stores, the enviro
 
 from __future__ import annotations
 
+from recstore.rules.expressions import parse_expression
 from recstore.rules.kinds import (
     IgnoreHeader,
     IgnoreJson,
@@ -44,6 +45,7 @@ __all__ = [
     "RuleSet",
     "Scope",
     "close_enough",
+    "parse_expression",
     "parse_rules",
     "refuse_unknown",
 ]

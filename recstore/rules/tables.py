@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from recstore.errors import UsageError
+from recstore.rules.expressions import parse_expression
 from recstore.rules.kinds import IgnoreHeader, IgnoreJson, IgnoreQuery, Place, Replace, Round, Rule, RuleSet, Scope
 from recstore.rules.presets import PRESETS
 
@@ -109,8 +110,8 @@ def _round(table: _Table, scope: Scope) -> tuple[Rule, ...]:
 
 def _replace(table: _Table, scope: Scope) -> tuple[Rule, ...]:
     try:
-        pattern = re.compile(table.text("replace"))
-    except (re.error, OverflowError, RecursionError) as error:
+        pattern = parse_expression(table.text("replace"))
+    except ValueError as error:
         raise table.error("replace", f"is no regular expression: {error}") from error
     try:
         pattern.sub(table.text("with"), "")

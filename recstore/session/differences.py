@@ -35,7 +35,8 @@ class Difference:
 
     def __str__(self) -> str:
         """Return it as one line; of long texts, what is around the first letter that differs."""
-        return f"{self.place}: {self._shown(self.old, self.new)} -> {self._shown(self.new, self.old)}"
+        text = f"{self.place}: {self._shown(self.old, self.new)} -> {self._shown(self.new, self.old)}"
+        return text.replace("\n", "\\n")  # which a member's name may hold
 
     @property
     def place(self) -> str:

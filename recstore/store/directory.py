@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from recstore.errors import Locked, RecstoreError
+from recstore.errors import Damage, Locked, RecstoreError
+from recstore.store.reading import UNFIT, read_file
 
 __all__ = ["TEMPORARY_PREFIX", "Directory"]
 
@@ -22,10 +23,16 @@ TEMPORARY_PREFIX: Final = ".tmp-"
 
 
 class Directory:
-    """A folder that is read by anyone and written by this class alone. Paths are relative, with `/`."""
+    """A folder that is read by anyone and written by this class alone. Paths are relative, with `/`.
 
-    def __init__(self, root: Path) -> None:
+    Nothing is written, removed or listed behind a link inside it, unless it `follows_links`: a link that came with a
+    repository leads to what is somebody else's.
+    """
+
+    def __init__(self, root: Path, *, follows_links: bool = False) -> None:
         self.root = root
+        self._follows_links = follows_links
+        self._plain: set[str] = set()
         self._folders: set[str] = set()
         self._unflushed: set[str] = set()
         self._unflushed_folders: set[str] = set()
@@ -40,22 +47,24 @@ class Directory:
         Raises: RecstoreError: it cannot be read.
         """
         try:
-            return _read_file(f"{self.root}/{name}")
+            return read_file(f"{self.root}/{name}")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _failure(f"{self.root}/{name}", "cannot be read", error) from error
+            failure = _failure(f"{self.root}/{name}", "cannot be read", error)
+            raise Damage(failure.subject, failure.reason) if error.errno in UNFIT else failure from error
 
     def write(self, name: str, data: bytes) -> None:
         """Put `data` in the file `name`, replacing what was there, in one step.
 
-        After: a crash leaves the old file or the new one, and perhaps a temporary file, which
-        `remove_temporary` takes away. The file is durable only after `flush`.
+        After: a crash leaves the old file or the new one, and perhaps a temporary file, which nobody reads.
+        The file is durable only after `flush`.
 
         Raises: RecstoreError: the disk is full, the folder read-only, and the like.
         """
         folder = name.rpartition("/")[0]
         temporary = f"{self.root}/{folder}/{TEMPORARY_PREFIX}{os.urandom(8).hex()}"
+        self.refuse_link(folder)
         try:
             self._ensure_folder(folder)
             self._write_temporary(temporary, folder, data)
@@ -66,7 +75,14 @@ class Directory:
         self._unflushed.add(name)
 
     def remove(self, name: str) -> None:
-        """Remove the file `name` and the folders that it leaves empty; nothing if it is gone already."""
+        """Remove the file `name` and the folders that it leaves empty; nothing if it is gone already.
+
+        After: durable only after `flush`; until then a power cut may bring the file back.
+
+        Raises: RecstoreError: the folder is read-only, and the like.
+        """
+        folder = name.rpartition("/")[0]
+        self.refuse_link(folder)
         try:
             os.unlink(f"{self.root}/{name}")
         except FileNotFoundError:
@@ -74,15 +90,17 @@ class Directory:
         except OSError as error:
             raise _failure(f"{self.root}/{name}", "cannot be removed", error) from error
         self._unflushed.discard(name)
-        folder = name.rpartition("/")[0]
         while "/" in folder and self._remove_empty(folder):
             folder = folder.rpartition("/")[0]
+        self._unflushed_folders.add(folder)
 
     def move(self, name: str, target: str) -> None:
         """Rename the file `name` to `target`, in one step.
 
         Raises: RecstoreError: it cannot be moved.
         """
+        for place in (name, target):
+            self.refuse_link(place.rpartition("/")[0])
         try:
             self._ensure_folder(target.rpartition("/")[0])
             os.replace(f"{self.root}/{name}", f"{self.root}/{target}")
@@ -94,7 +112,7 @@ class Directory:
 
         Source: POSIX `sync`; on Linux it returns when the data is on disk.
         """
-        if len(self._unflushed) > _FEW and hasattr(os, "sync"):
+        if max(len(self._unflushed), len(self._unflushed_folders)) > _FEW and hasattr(os, "sync"):
             os.sync()
         else:
             for name in self._unflushed:
@@ -127,6 +145,7 @@ class Directory:
 
     def walk(self, folder: str, *, temporary: bool = False) -> Iterator[os.DirEntry[str]]:
         """Yield every file below `folder`, sorted by path; links left out, and temporary files unless wanted."""
+        self.refuse_link(folder)
         try:
             with os.scandir(f"{self.root}/{folder}") as listing:
                 children = sorted(listing, key=lambda child: child.name)
@@ -155,6 +174,7 @@ class Directory:
         """
         import sqlite3
 
+        self.refuse_link("local/lock")
         try:
             self._ensure_folder("local")
         except OSError as error:
@@ -171,6 +191,18 @@ class Directory:
             yield
         finally:
             connection.close()
+
+    def refuse_link(self, name: str) -> None:
+        """Do nothing, unless `name` or a folder on the way to it is a link.
+
+        Raises: RecstoreError: it is.
+        """
+        place = name if name not in self._plain and not self._follows_links else ""
+        while place:
+            if os.path.islink(f"{self.root}/{place}"):
+                raise RecstoreError(f"{self.root}/{place}", "is a link, which recstore does not follow", _UNLINK)
+            place = place.rpartition("/")[0]
+        self._plain.add(name)
 
     def _lock_failure(self, error: Exception, timeout_s: float) -> RecstoreError:
         if "locked" in str(error):
@@ -206,17 +238,7 @@ class Directory:
 
 _FEW: Final = 16
 
-
-def _read_file(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the cost of a file object
-    try:
-        size_bytes = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size_bytes + 1)
-        while len(data) != size_bytes and (more := os.read(descriptor, 1 << 20)):
-            data += more  # it grew, or the system gave less than was asked for
-        return data
-    finally:
-        os.close(descriptor)
+_UNLINK: Final = "Look who made it, and why; then remove it."
 
 
 def _write_file(path: str, data: bytes) -> None:

@@ -16,5 +16,5 @@ __all__ = ["healing"]
 
 def healing(folder: Path) -> Callable[[], object]:
     """Return what puts back every recording that the project in `folder` names, lacks, and Git has."""
-    command = [sys.executable, "-m", "recstore", "restore", "--quiet"]
+    command = [sys.executable, "-P", "-m", "recstore", "restore", "--quiet"]  # -P: nothing of the folder
     return lambda: subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603 - our own words

@@ -45,6 +45,10 @@ PREFIX_DIGITS: Final = 4
 """A prefix of fewer digits names no blob."""
 
 _PREFIX: Final = re.compile(rf"[0-9a-f]{{{PREFIX_DIGITS},64}}")
+
+_DAMAGE: Final = (sqlite3.DatabaseError, ValueError, TypeError)
+"""What a damaged database raises: where SQLite notices nothing, whoever reads the values; its messages may be no UTF-8."""
+
 _Answer = TypeVar("_Answer")
 _Opener: TypeAlias = Callable[[Directory, float], sqlite3.Connection]
 
@@ -127,7 +131,7 @@ class Index:
         with self.fresh():
             try:
                 return self._ask(read, question, values)
-            except (sqlite3.DatabaseError, ValueError) as error:  # ValueError: SQLite has noticed no damage, `read` has
+            except _DAMAGE as error:
                 self._give_up(error)
             self._connect((open_anew, self._open_in_memory))
             return self._ask(read, question, values)
@@ -142,7 +146,7 @@ class Index:
             try:
                 self._connection = open_database(self._store.directory, self._timeout_s)
                 self._problems = refresh(self._store, self._connection)
-            except sqlite3.DatabaseError as error:
+            except _DAMAGE as error:
                 self._give_up(error)
             else:
                 return

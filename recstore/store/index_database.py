@@ -61,6 +61,7 @@ def open_present(directory: Directory, timeout_s: float) -> sqlite3.Connection:
 
     Raises: sqlite3.DatabaseError: it is damaged, of another schema, locked, or cannot be made.
     """
+    directory.refuse_link(INDEX_NAME)
     if not directory.path(INDEX_NAME).is_file():
         _empty(directory)
     return _connect(str(directory.path(INDEX_NAME)), timeout_s)
@@ -136,6 +137,7 @@ def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
 
 def _ensure_tables(connection: sqlite3.Connection) -> None:
     if _schema_version(connection) == SCHEMA_VERSION:
+        _refuse_other_tables(connection)
         return
     with transaction(connection):
         version = _schema_version(connection)  # another process may have been first
@@ -143,6 +145,14 @@ def _ensure_tables(connection: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
         for statement in _TABLES if version == 0 else ():
             connection.execute(statement)
+
+
+def _refuse_other_tables(connection: sqlite3.Connection) -> None:
+    """Raise where the tables are not ours: somebody may have sent the file, with a view that never ends in place of one."""
+    with closing(connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")) as cursor:
+        present = sorted(sql for (sql,) in cursor)
+    if present != sorted(_TABLES[:-1]):
+        raise sqlite3.DatabaseError("the index has other tables than this recstore makes")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

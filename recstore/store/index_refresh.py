@@ -141,6 +141,8 @@ def _find_changed_blobs(
     store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]
 ) -> Iterator[_Changes]:
     known: dict[str, int] = dict(connection.execute(_KNOWN_BLOBS))
+    if None in known:
+        raise sqlite3.DatabaseError("a blob in the index has no name")
     present = {store.directory.name_of(file) for file in store.directory.walk("blobs")}
     gone = [name for path in known.keys() - present if (name := _name_at(path))]
     if gone:

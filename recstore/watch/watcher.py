@@ -18,7 +18,9 @@ from typing import Final
 
 from recstore.adapters.discovery import SourceFile
 from recstore.errors import Locked, UsageError
+from recstore.store.directory import Directory
 from recstore.store.names import digest_of
+from recstore.store.reading import read_file
 from recstore.watch.following import Followed, Follower
 from recstore.watch.memory import Memory, Remembered
 from recstore.watch.places import Sources
@@ -242,7 +244,8 @@ class Watcher:
         for blob in followed.blobs:
             self._follower.store.read_blob(blob)
         if _digest_at(location) == followed.digest and _modified_ns(location) == modified_ns:
-            os.unlink(location)
+            place = Path(location)
+            Directory(place.parent).remove(place.name)
             if self._seen is not None:
                 self._seen.pop(location, None)
 
@@ -261,7 +264,7 @@ def _has_gone(location: str) -> bool:
 def _digest_at(location: str) -> str | None:
     """Return the digest of the file's bytes, "" if they cannot be read, None if there is no file."""
     try:
-        return digest_of(Path(location).read_bytes())
+        return digest_of(read_file(location))
     except FileNotFoundError:
         return None
     except OSError:

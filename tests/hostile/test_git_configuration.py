@@ -10,9 +10,20 @@ import pytest
 from tests.git_repository import GitRepository
 from tests.hooked import git, recstore, two_tests
 
-COMMANDS = (
-    *(["check"], ["gc"], ["gc", "--dry-run"], ["status"], ["diff"], ["restore"], ["resolve"], ["verify", "--repair"]),
-    *(["hooks", "status"], ["hooks", "install"], ["ls"], ["show", "test_x"], ["mv", "tests/a.py::x", "tests/a.py::y"]),
+THROUGH_GIT = (
+    *(
+        ["check"],
+        ["gc"],
+        ["gc", "--dry-run"],
+        ["diff"],
+        ["restore"],
+        ["resolve"],
+        ["hooks", "status"],
+        ["hooks", "install"],
+    ),
+)
+BY_THEMSELVES = (
+    *(["status"], ["verify", "--repair"], ["ls"], ["show", "test_x"], ["mv", "tests/a.py::x", "tests/a.py::y"]),
 )
 
 
@@ -73,18 +84,30 @@ def test_hooks_run_nothing_that_a_branch_names(project: GitRepository, folder: s
     assert not mark.exists(), mark.read_text()
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", THROUGH_GIT + BY_THEMSELVES, ids=" ".join)
 def test_commands_run_nothing_that_a_folder_names(project: GitRepository, words: list[str]) -> None:
     """In the folder itself: recstore refuses to be led into it, and names what is wrong."""
     mark = trap(project, "sub")
     project.git("-c", f"core.hooksPath={project.folder.parent}", "checkout", "-q", "stranger")
-    there = GitRepository(project.folder, "sub")
-    done = recstore(there, *words)
+    done = recstore(GitRepository(project.folder, "sub"), *words)
 
     assert not mark.exists(), mark.read_text()
     assert "Traceback" not in done.stderr
-    if done.returncode == 40:
-        assert "look like a Git repository of its own" in done.stderr
+    assert (words in THROUGH_GIT) == (40 == done.returncode), done.stderr
+    assert (words in THROUGH_GIT) == ("look like a Git repository of its own" in done.stderr)
+
+
+def test_the_folder_of_a_store_is_no_repository(project: GitRepository) -> None:
+    """Commands are run there: it is refused as well, where its files look like one."""
+    mark = trap(project, "sub")
+    project.git("-c", f"core.hooksPath={project.folder.parent}", "checkout", "-q", "stranger")
+    for name in ("HEAD", "config", "objects", "refs"):
+        (project.folder / "sub" / name).rename(project.folder / ".recstore" / name)
+    done = recstore(project, "check")
+
+    assert not mark.exists(), mark.read_text()
+    assert 40 == done.returncode
+    assert "look like a Git repository of its own" in done.stderr
 
 
 def test_attributes_in_the_tree_run_nothing_but_recstore(project: GitRepository) -> None:

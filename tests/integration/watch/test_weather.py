@@ -21,7 +21,7 @@ from tests.generator import write_recordings
 from tests.integration.watch.watching import environment, recstore, stored, until, watching
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-ROWS, COLUMNS = 24, 160
+ROWS, COLUMNS = 24, 100
 
 
 @pytest.fixture
@@ -97,9 +97,8 @@ def on_a_terminal(project: Path, *arguments: str) -> Iterator[tuple[subprocess.P
     own, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     command = [sys.executable, "-P", "-m", "recstore", "watch", *arguments]
-    process = subprocess.Popen(
-        command, cwd=project, env={**environment(), "TERM": "xterm-256color"}, stdin=other, stdout=other, stderr=other
-    )
+    variables = {**environment(), "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+    process = subprocess.Popen(command, cwd=project, env=variables, stdin=other, stdout=other, stderr=other)
     os.close(other)
     screen = Screen(own)
     try:
@@ -118,10 +117,13 @@ def test_a_person_sees_what_comes_while_it_comes(project: Path) -> None:
         write_recordings(project, 5)
         (project / "tests/\x1b[2Jbad.json").write_text('{"test_id": "a", "requ')
         shown = (
-            *("watching   tests/", "5 new, 0 changed", "new        tests/"),
-            *("api.openai.com/v1/chat/completions", "[2Jbad.json: "),
+            *("watching   tests/", "5 new, 0 changed", "[2Jbad.json: "),
+            "new        api.openai.com/v1/chat/completions",
         )
-        until(lambda: all(text in screen.text for text in shown))
+        try:
+            until(lambda: all(text in screen.text for text in shown))
+        except TimeoutError:
+            pytest.fail(screen.text)
     ended = screen.text
 
     assert "5 new files, 0 changed, 0 unchanged, 0 removed, 1 bad" in ended

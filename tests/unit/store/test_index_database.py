@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 from recstore.errors import Locked
 from recstore.model import (
+    Entry,
     Json,
     JsonBody,
     Manifest,
@@ -189,6 +191,7 @@ def _folder_in_the_way(store: Store) -> None:
 
 
 def _file_in_the_way(store: Store) -> None:
+    shutil.rmtree(store.directory.path("local"), ignore_errors=True)
     store.directory.path("local").write_bytes(b"")
 
 
@@ -205,7 +208,8 @@ def unwritable(request: pytest.FixtureRequest, store: Store) -> Iterator[Store]:
 def test_without_a_file_the_index_lives_in_memory_and_follows(unwritable: Store) -> None:
     """A store that cannot be written answers all the same, and is still looked at for each question."""
     before = [row.test_id for row in unwritable.index.listing()]
-    unwritable.put(IMAGE, [_recording("b")])
+    other = Entry(unwritable.put_blob(_recording("b")), 1)
+    unwritable.publish([Manifest(IMAGE, (other,))])
 
     assert ([CHAT], [CHAT, IMAGE]) == (before, [row.test_id for row in unwritable.index.listing()])
 
