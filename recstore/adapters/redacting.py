@@ -35,15 +35,20 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
 
     A blob with a secret that no manifest names goes: a run that was stopped may have left it.
 
-    After, Raises: as `rewrite_store`.
+    After: as `rewrite_store`.
+
+    Raises: RecstoreError: a file cannot be read, so that nobody knows what is in it. As `rewrite_store`.
     """
-    found = scan_store(store, scan)
+    seen = scan_store(store, scan)
+    if seen.unread:
+        raise seen.unread[0]
+    found = seen.found
     if not found:
         return RedactReport(())
     files = {secret.file.removeprefix(f"{FOLDER}/") for secret in found}
     cleaning = _Cleaning(scan, frozenset(files))
     done = rewrite_store(store, Rewrite(upstreams, cleaning.native, cleaning.file), dry_run=dry_run)
-    left = () if dry_run else _without_unnamed(store, scan_store(store, scan))
+    left = () if dry_run else _without_unnamed(store, scan_store(store, scan).found)
     return RedactReport(found, done.renamed, done.changed_manifests, left)
 
 

@@ -15,7 +15,7 @@ from recstore.cli.secrets_shown import as_json as secrets_as_json
 from recstore.cli.secrets_shown import scan_of, show_secrets
 from recstore.cli.terminal import counted, progress, say, say_error, show_json, size
 from recstore.errors import Damage, GitError, RecstoreError, SecretFound
-from recstore.secrets.store_scan import StoredSecret, scan_store
+from recstore.secrets.store_scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
 from recstore.store.verified import Verified
 from recstore.store.verify import VerifyReport, verify_store
@@ -41,19 +41,19 @@ def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
     if repair and (report.damaged_files or report.missing_files):
         repaired = _repaired(store, report)
         report = _verified(store, is_fast=True)  # what was sound a moment ago is not read again
-    found: tuple[StoredSecret, ...] = ()
+    seen = StoreScan((), ())
     if secrets:
         with progress("Looking for secrets") as step:
-            found = scan_store(store, scan_of(settings), os.cpu_count() or 1, step)
+            seen = scan_store(store, scan_of(settings), os.cpu_count() or 1, step)
     if as_json:
-        show_json(_as_json(report, repaired) | ({"secrets": secrets_as_json(found)} if secrets else {}))
+        show_json(_as_json(report, repaired) | ({"secrets": secrets_as_json(seen.found)} if secrets else {}))
     else:
         _show(report, repaired)
         if secrets:
-            _show_secrets(found)
+            _show_secrets(seen)
     if report.problems:
         raise click.exceptions.Exit(_worst(report.problems))
-    if found:
+    if seen.found:
         raise click.exceptions.Exit(SecretFound.exit_code)
 
 
@@ -75,10 +75,11 @@ def _repaired(store: Store, report: VerifyReport) -> Repaired:
         return repair(store, repository, report.damaged_files, report.missing_files)
 
 
-def _show_secrets(found: tuple[StoredSecret, ...]) -> None:
-    show_secrets(found)
-    click.echo(f"{counted(len(found), 'secret')} found." if found else "No secret was found.")
-    if found:
+def _show_secrets(seen: StoreScan) -> None:
+    show_secrets(seen.found)
+    unread = f" {counted(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
+    click.echo((f"{counted(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
+    if seen.found:
         say(SecretFound.default_remedy)
 
 

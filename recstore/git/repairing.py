@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from stat import S_ISREG
 
 from recstore.errors import GitError, RecstoreError
 from recstore.git.recovery import Found, copies_of, find_blobs
@@ -30,7 +31,7 @@ class Repaired:
 def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:
     """Put back the files `damaged` and `missing` that Git has sound copies of: its index, the trash, history, any ref.
 
-    After: damaged blobs are in quarantine, whether Git has them or not. A damaged manifest is there, and replaced, if Git has
+    After: damaged blobs, and links, are in quarantine, whether Git has them or not. A damaged manifest is there, and replaced, if Git has
     an earlier one; otherwise it stays, and goes on being damaged: what it says can be read by people.
 
     Raises: GitError: Git cannot answer. Locked, RecstoreError: of the store.
@@ -44,9 +45,10 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
         stems = (name.rpartition("/")[2].removesuffix(".json") for name in (*blobs, *missing))
         copies = find_blobs(repository, [blob for stem in stems if (blob := parse_blob_name(stem)) is not None])
         older = _manifests(repository, manifests)
-    aside = quarantine(store, blobs)
+    links = [name for name in manifests if not S_ISREG(store.directory.path(name).lstat().st_mode)]
+    aside = quarantine(store, (*blobs, *links))
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
-    aside += keep_aside(store, [file.path for file in older])
+    aside += keep_aside(store, [file.path for file in older if file.path not in links])
     with store.directory.locked():
         for file in older:
             store.directory.write(file.path, file.data)

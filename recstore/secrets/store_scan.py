@@ -15,7 +15,7 @@ from recstore.store.directory import Directory
 from recstore.store.names import blob_path, parse_blob_name
 from recstore.store.parallel import in_batches
 
-__all__ = ["StoredSecret", "scan_store"]
+__all__ = ["StoreScan", "StoredSecret", "scan_store"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done, and of all files."""
@@ -30,26 +30,36 @@ class StoredSecret:
     secret: Secret
 
 
-def scan_store(
-    store: Store, scan: SecretScan, workers: int = 1, progress: Progress | None = None
-) -> tuple[StoredSecret, ...]:
-    """Return the secrets in all blobs and manifests. A file that cannot be read is for `verify` to complain of."""
+@dataclass(frozen=True, slots=True)
+class StoreScan:
+    """The secrets of a store, and why some of its files could not be looked through."""
+
+    found: tuple[StoredSecret, ...]
+    unread: tuple[RecstoreError, ...]
+
+
+def scan_store(store: Store, scan: SecretScan, workers: int = 1, progress: Progress | None = None) -> StoreScan:
+    """Look through all blobs and manifests."""
     directory = store.directory
     files = [blob_path(blob) for blob in store.blobs()] + list(store.manifest_paths())
     sizes_bytes = [path.stat().st_size if (path := directory.path(file)).is_file() else 0 for file in files]
     found: dict[str, tuple[Secret, ...]] = {}
+    unread = []
     job = _Job(directory.root, scan)
     for done, (file, secrets) in enumerate(in_batches(job.scan_batch, files, sizes_bytes, workers), start=1):
-        if secrets:
+        if isinstance(secrets, RecstoreError):
+            unread.append(secrets)
+        elif secrets:
             found[file] = secrets
         if progress is not None:
             progress(done, len(files))
     tests = _tests_of(store, set(found)) if found else {}
-    return tuple(
+    stored = (
         StoredSecret(f"{FOLDER}/{file}", tests.get(file, ()), secret)
         for file, secrets in sorted(found.items())
         for secret in secrets
     )
+    return StoreScan(tuple(stored), tuple(unread))
 
 
 def _tests_of(store: Store, files: set[str]) -> dict[str, tuple[str, ...]]:
@@ -72,18 +82,18 @@ class _Job:
     root: Path
     scan: SecretScan
 
-    def scan_batch(self, files: list[str]) -> list[tuple[str, tuple[Secret, ...]]]:
+    def scan_batch(self, files: list[str]) -> list[tuple[str, tuple[Secret, ...] | RecstoreError]]:
         directory = Directory(self.root)
         return [(file, self._secrets_in(directory, file)) for file in files]
 
-    def _secrets_in(self, directory: Directory, file: str) -> tuple[Secret, ...]:
+    def _secrets_in(self, directory: Directory, file: str) -> tuple[Secret, ...] | RecstoreError:
         try:
             data = directory.read(file) or b""
             if _blob_of(file) is None:
                 return secrets_in_text(data, "manifest", self.scan)
             return secrets_in_blob(data, f"{FOLDER}/{file}", self.scan)
-        except RecstoreError:
-            return ()
+        except RecstoreError as error:
+            return error
 
 
 def _blob_of(file: str) -> BlobName | None:

@@ -143,8 +143,8 @@ class Directory:
         except OSError as error:
             raise _failure(f"{self.root}/{folder}", "cannot be made durable", error) from error
 
-    def walk(self, folder: str, *, temporary: bool = False) -> Iterator[os.DirEntry[str]]:
-        """Yield every file below `folder`, sorted by path; links left out, and temporary files unless wanted."""
+    def walk(self, folder: str, *, everything: bool = False) -> Iterator[os.DirEntry[str]]:
+        """Yield every file below `folder`, sorted by path; temporary files, links and devices only if `everything` is."""
         self.refuse_link(folder)
         try:
             with os.scandir(f"{self.root}/{folder}") as listing:
@@ -155,8 +155,8 @@ class Directory:
             raise _failure(f"{self.root}/{folder}", "cannot be listed", error) from error
         for child in children:
             if child.is_dir(follow_symlinks=False):
-                yield from self.walk(f"{folder}/{child.name}", temporary=temporary)
-            elif child.is_file(follow_symlinks=False) and (temporary or not child.name.startswith(TEMPORARY_PREFIX)):
+                yield from self.walk(f"{folder}/{child.name}", everything=everything)
+            elif everything or (child.is_file(follow_symlinks=False) and not child.name.startswith(TEMPORARY_PREFIX)):
                 yield child
 
     def name_of(self, entry: os.DirEntry[str]) -> str:

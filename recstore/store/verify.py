@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -60,10 +61,10 @@ def verify_store(
     After: what was found to be sound is noted in the local folder. Nothing else is changed.
     """
     started_s, known = int(time.time()), known or Verified()
-    stamps, leftovers = _blob_files(store)
+    stamps, leftovers, odd = _files(store)
     names = [name for name, stamp in stamps.items() if not known.trusts(name, stamp)]
-    problems: list[RecstoreError] = []
-    damaged: list[str] = []
+    problems: list[RecstoreError] = [_odd(name) for name in odd]
+    damaged = list(odd)
     job = _BlobCheck(store.directory.root)
     sizes_bytes = [stamps[name][2] for name in names]
     for done, (name, problem) in enumerate(in_batches(job.check_batch, names, sizes_bytes, workers), start=1):
@@ -76,7 +77,9 @@ def verify_store(
     manifests = _readable_manifests(store, problems, damaged)
     present = {blob for name in stamps if (blob := _blob_of(name)) is not None}
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
-    absent = [blob for blob in named - present if not store.directory.path(blob_path(blob)).exists()]  # or just come
+    absent = [
+        blob for blob in named - present if not os.path.lexists(store.directory.path(blob_path(blob)))
+    ]  # or just come
     problems += [_missing(blob, manifests) for blob in sorted(absent)]
     trusted = len(stamps) - len(names)
     since = known.since if trusted else started_s
@@ -170,19 +173,27 @@ def _blob_of(name: str) -> BlobName | None:
     return blob if blob is not None and blob_path(blob) == name else None
 
 
-def _blob_files(store: Store) -> tuple[dict[str, Stamp], list[str]]:
-    """Return the names of what should be blobs, with their stamps, and the names of temporary files."""
+def _files(store: Store) -> tuple[dict[str, Stamp], list[str], list[str]]:
+    """Return the names of what should be blobs, with their stamps, those of temporary files, and those of no files."""
     stamps: dict[str, Stamp] = {}
     leftovers = []
+    odd = []
     for folder in ("blobs", "tests", "shared"):
-        for file in store.directory.walk(folder, temporary=True):
+        for file in store.directory.walk(folder, everything=True):
             name = store.directory.name_of(file)
-            if file.name.startswith(TEMPORARY_PREFIX):
+            if not file.is_file(follow_symlinks=False):
+                odd.append(name)
+            elif file.name.startswith(TEMPORARY_PREFIX):
                 leftovers.append(name)
             elif folder == "blobs":
                 with suppress(FileNotFoundError):  # gone since it was listed
                     stamps[name] = stamp_of(file.stat(follow_symlinks=False))
-    return stamps, leftovers
+    return stamps, leftovers, odd
+
+
+def _odd(name: str) -> Damage:
+    reason = "is a link, a device or the like, which recstore does not follow"
+    return Damage(f"{FOLDER}/{name}", reason, "Look who made it, and why; `recstore verify --repair` moves it away.")
 
 
 def _readable_manifests(store: Store, problems: list[RecstoreError], damaged: list[str]) -> list[Manifest]:

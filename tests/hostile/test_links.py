@@ -72,15 +72,25 @@ def test_nothing_behind_a_link_is_touched(tmp_path: Path, place: str) -> None:
         assert before == contents(other.folder), words
 
 
-def test_a_link_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
-    """A blob that is a link to a device, without an end, is damage or missing, and never read on and on."""
+@pytest.mark.parametrize("pattern", ["blobs/*/*.json", "tests/tests/a.py/test_a-*"])
+def test_a_link_in_the_place_of_a_file_is_named_and_repaired(tmp_path: Path, pattern: str) -> None:
+    """A blob or a manifest that is a link to a device, without an end, is damage, never read on and on, and moved away."""
     project = GitRepository.create(tmp_path / "project")
     project.store.put("tests/a.py::test_a", [recording("ours")])
-    [blob] = (project.folder / ".recstore/blobs").rglob("*.json")
-    blob.unlink()
-    blob.symlink_to("/dev/zero")
-    for words in (["verify"], ["show", "test_a"], ["check"], ["ls"]):
+    project.test_file("tests/a.py", "test_a")
+    project.commit()
+    [file] = (project.folder / ".recstore").glob(pattern)
+    sound = file.read_bytes()
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    for words, codes in ((["verify"], (20,)), (["show", "test_a"], (10, 20)), (["check"], (0, 10, 20)), (["ls"], (0,))):
         done = recstore(project.folder, *words)
 
-        assert done.returncode in (0, 1, 10, 20), (words, done.stderr)
+        assert done.returncode in codes, (words, done.stderr)
         assert "defect of recstore" not in done.stderr
+        assert words != ["verify"] or file.name in done.stderr
+    repaired = recstore(project.folder, "verify", "--repair")
+
+    assert 0 == repaired.returncode, repaired.stderr
+    assert not file.is_symlink()
+    assert sound == file.read_bytes()

@@ -13,7 +13,7 @@ import pytest
 
 import recstore as package
 from recstore.secrets import SecretScan
-from recstore.secrets.store_scan import scan_store
+from recstore.secrets.store_scan import StoreScan, scan_store
 from recstore.store import Store
 from tests.git_repository import GitRepository
 from tests.keys import KEYS
@@ -169,6 +169,20 @@ def test_a_secret_that_cannot_be_taken_out_is_said(tmp_path: Path) -> None:
     assert "record those tests again" in done.stdout
 
 
+def test_no_file_that_cannot_be_read_passes_for_one_without_secrets(tmp_path: Path) -> None:
+    """A damaged recording may hold anything: `redact` stops there, and `verify` says that it was not looked through."""
+    project = GitRepository.create(tmp_path / "p")
+    project.record(TEST, f"it is {KEY}")
+    [blob] = (project.folder / ".recstore/blobs").glob("*/*.json")
+    blob.write_bytes(blob.read_bytes()[:-9])
+    verified = recstore(project.folder, "verify", "--secrets")
+    redacted = recstore(project.folder, "redact")
+
+    assert (20, 20) == (verified.returncode, redacted.returncode)
+    assert "1 file could not be read for it" in verified.stdout
+    assert blob.name in redacted.stderr
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the real recordings are not at {CORPUS}")
 @pytest.mark.parametrize("state", ["llama-stack-2025-10-22", "llama-stack-2025-12-01"])
 def test_real_recordings_give_no_false_alarm(tmp_path: Path, state: str) -> None:
@@ -178,4 +192,4 @@ def test_real_recordings_give_no_false_alarm(tmp_path: Path, state: str) -> None
 
     assert 0 == done.returncode
     assert "secret" not in done.stderr
-    assert () == scan_store(Store.open(tmp_path), SecretScan(), 2)
+    assert StoreScan((), ()) == scan_store(Store.open(tmp_path), SecretScan(), 2)

@@ -177,7 +177,7 @@ def test_files_are_listed_in_the_order_of_their_paths(folder: Directory) -> None
     names = [folder.name_of(file) for file in folder.walk("blobs")]
 
     assert ["blobs/a/1", "blobs/b/1", "blobs/b/2", "blobs/c"] == names
-    assert f"blobs/b/{TEMPORARY_PREFIX}1" in [folder.name_of(file) for file in folder.walk("blobs", temporary=True)]
+    assert f"blobs/b/{TEMPORARY_PREFIX}1" in [folder.name_of(file) for file in folder.walk("blobs", everything=True)]
     assert [] == list(folder.walk("nowhere"))
     assert [] == list(folder.walk("blobs/c"))
 
