@@ -65,7 +65,7 @@ def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
         click.echo(printable(f"{size(len(file.data)):>8}  {short_path(file.path)}  from {file.place}"))
     for blob in plan.missing:
-        say(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that is here")
+        say(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that can be read here")
     verb = "Would bring back" if dry_run else "Brought back"
     click.echo(f"{verb} {counted(len(plan.files), 'file')}; {len(plan.present):,} there already.")
     if plan.missing:

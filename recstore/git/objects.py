@@ -66,7 +66,10 @@ class Objects:
         self._store.close()
 
     def has(self, oid: str) -> bool:
-        """Return whether the object is here; one that is damaged beyond telling what it is counts as not."""
+        """Return whether the object is here; one that is damaged beyond telling what it is counts as not.
+
+        Raises: GitError: nobody can tell, because a file cannot be read.
+        """
         import zlib
 
         from dulwich.errors import FileFormatException
@@ -75,6 +78,8 @@ class Objects:
             return self._name(oid.encode()) in self._store
         except (ValueError, zlib.error, AssertionError, FileFormatException):
             return False
+        except OSError as error:
+            raise _unreadable(oid, f"cannot be looked for: {error.strerror or error}") from error
 
     def is_whole(self, oid: str) -> bool:
         """Return whether a blob is here, and every byte of it is what its id says."""

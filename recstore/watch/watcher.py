@@ -233,13 +233,14 @@ class Watcher:
                     self._tell(followed)
                 self._bad[location] = digest
             elif self._options.consume and followed.blobs:
-                self._consume(followed, location)
+                self._consume(followed, doubt.file)
             return False
         del self._doubts[location]
         return digest is not None
 
-    def _consume(self, followed: Followed, location: str) -> None:
-        """Remove a file whose recordings are in the store, each read again, if nobody has written it since."""
+    def _consume(self, followed: Followed, file: SourceFile) -> None:
+        """Remove a file whose recordings are in the store, each read again; one that somebody has written since is followed."""
+        location = file.location
         modified_ns = _modified_ns(location)
         for blob in followed.blobs:
             self._follower.store.read_blob(blob)
@@ -248,6 +249,8 @@ class Watcher:
             Directory(place.parent).remove(place.name)
             if self._seen is not None:
                 self._seen.pop(location, None)
+        else:
+            self._doubts[location] = _Doubt(file, time.monotonic(), None)
 
 
 def _has_gone(location: str) -> bool:
