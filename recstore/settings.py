@@ -37,6 +37,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from recstore.errors import UsageError
+from recstore.reading import read_file
 from recstore.redact import Redaction
 from recstore.rules import RuleSet, parse_expression, parse_rules, refuse_unknown
 from recstore.upstreams import UpstreamMap
@@ -125,8 +126,7 @@ def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
 def _read_toml(place: str) -> dict[str, Any] | None:
     path = place.removeprefix("./")
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:

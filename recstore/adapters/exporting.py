@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from recstore.adapters import llama_stack_file
 from recstore.errors import DamagedManifest, RecstoreError
@@ -16,6 +18,10 @@ from recstore.store.directory import Directory
 from recstore.store.origins import LLAMA_STACK, VCR, is_imported, origin_path
 
 __all__ = ["ExportOptions", "ExportReport", "Place", "entries_by_file", "export_recordings", "file_bytes"]
+
+
+_OWNED: Final = re.compile(r"(\.git|git~\d+|\.recstore)[. ]*(:.*)?", re.IGNORECASE)
+"""Folders that are read as what they are told: Git's own, however a file system spells it, and a store's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ def _refuse_escape(target: Directory, path: str) -> None:
     is_plain = (
         bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in parts[0]
     )
+    is_plain = is_plain and not any(_OWNED.fullmatch(part) for part in parts)
     folder = target.root.resolve()
     if not is_plain or "\0" in path or folder not in target.path(path).resolve().parents:
         raise DamagedManifest(

@@ -17,12 +17,12 @@ from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import read_source
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
 from recstore.model import BlobName, Json
+from recstore.reading import read_file
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.names import blob_path, digest_of
 from recstore.store.parallel import in_batches
-from recstore.store.reading import read_file
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["FileResult", "ImportOptions", "ImportReport", "ensure_blobs", "import_paths", "read_files"]

@@ -11,9 +11,9 @@ from recstore.adapters.exporting import Place, entries_by_file, file_bytes
 from recstore.adapters.reading import read_source
 from recstore.errors import RecstoreError
 from recstore.model import Manifest
+from recstore.reading import read_file
 from recstore.settings import Settings
 from recstore.store import Store
-from recstore.store.reading import read_file
 from recstore.upstreams import UpstreamMap
 
 __all__ = ["loose_files"]

@@ -26,6 +26,9 @@ Alias = tuple[list[str | int], list[str | int]]
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXT: Final = frozenset((f"{_TAG}str", f"{_TAG}python/str", f"{_TAG}python/unicode"))
+_NUMBERS: Final = frozenset((f"{_TAG}int", f"{_TAG}float"))
+_DIGITS_LIMIT: Final = 4_300
+"""As Python's own: PyYAML takes quadratic time for numbers to the base 60."""
 _MERGE: Final = Tagged(f"{_TAG}merge", "<<")
 
 if hasattr(yaml, "CSafeLoader"):
@@ -142,9 +145,11 @@ class _Builder:
         method = _SCALARS.get(tag)
         if method is None:
             return Tagged(tag, text)
+        if tag in _NUMBERS and len(text) > _DIGITS_LIMIT:
+            raise NotYamlError(f"{text!r:.40} has more than {_DIGITS_LIMIT:,} digits")
         try:
             return getattr(self._loader, method)(yaml.ScalarNode(tag, text))
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, ArithmeticError) as error:
             raise NotYamlError(f"{text!r:.40} is no {tag.removeprefix(_TAG)}") from error
 
     def _add_alias(self, event: Any) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from stat import S_ISREG
+from os.path import lexists
 
-from recstore.errors import GitError, RecstoreError
+from recstore.errors import GitError, Missing, RecstoreError
 from recstore.git.recovery import Found, copies_of, find_blobs
 from recstore.git.repository import Repository
 from recstore.git.restore import RestorePlan, execute_restore
@@ -45,15 +45,44 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
         stems = (name.rpartition("/")[2].removesuffix(".json") for name in (*blobs, *missing))
         copies = find_blobs(repository, [blob for stem in stems if (blob := parse_blob_name(stem)) is not None])
         older = _manifests(repository, manifests)
-    links = [name for name in manifests if not S_ISREG(store.directory.path(name).lstat().st_mode)]
-    aside = quarantine(store, (*blobs, *links))
+    links = [name for name in manifests if _is_odd(store, name)]
+    aside = quarantine(store, (*(name for name in blobs if not _is_whole(store, name)), *links))
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
-    aside += keep_aside(store, [file.path for file in older if file.path not in links])
     with store.directory.locked():
+        older = tuple(file for file in older if not _is_readable(store, file.path))
+        aside += keep_aside(store, [file.path for file in older if file.path not in links])
         for file in older:
             store.directory.write(file.path, file.data)
         store.directory.flush()
     return Repaired(aside, (*copies, *older))
+
+
+def _is_odd(store: Store, name: str) -> bool:
+    """Return whether something is there that is no file: a link, a device."""
+    path = store.directory.path(name)
+    return lexists(path) and (path.is_symlink() or not path.is_file())
+
+
+def _is_whole(store: Store, name: str) -> bool:
+    """Return whether a blob that was damaged is there no more, or is what its name says."""
+    blob = parse_blob_name(name.rpartition("/")[2].removesuffix(".json"))
+    if _is_odd(store, name) or blob is None:
+        return False
+    try:
+        store.read_blob(blob)
+    except Missing:
+        return True
+    except RecstoreError:
+        return False
+    return True
+
+
+def _is_readable(store: Store, path: str) -> bool:
+    try:
+        store.read_manifest(path)
+    except RecstoreError:
+        return False
+    return True
 
 
 def _manifests(repository: Repository, names: list[str]) -> tuple[Found, ...]:

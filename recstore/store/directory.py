@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from recstore.errors import Damage, Locked, RecstoreError
-from recstore.store.reading import UNFIT, read_file
+from recstore.reading import UNFIT, read_file
+from recstore.store.journal import is_foreign_journal
 
 __all__ = ["TEMPORARY_PREFIX", "Directory"]
 
@@ -32,7 +33,6 @@ class Directory:
     def __init__(self, root: Path, *, follows_links: bool = False) -> None:
         self.root = root
         self._follows_links = follows_links
-        self._plain: set[str] = set()
         self._folders: set[str] = set()
         self._unflushed: set[str] = set()
         self._unflushed_folders: set[str] = set()
@@ -175,6 +175,8 @@ class Directory:
         import sqlite3
 
         self.refuse_link("local/lock")
+        if is_foreign_journal(f"{self.root}/local/lock-journal"):
+            raise RecstoreError(f"{self.root}/local/lock-journal", "names a file for SQLite to delete", _UNLINK)
         try:
             self._ensure_folder("local")
         except OSError as error:
@@ -197,12 +199,11 @@ class Directory:
 
         Raises: RecstoreError: it is.
         """
-        place = name if name not in self._plain and not self._follows_links else ""
+        place = "" if self._follows_links else name
         while place:
             if os.path.islink(f"{self.root}/{place}"):
                 raise RecstoreError(f"{self.root}/{place}", "is a link, which recstore does not follow", _UNLINK)
             place = place.rpartition("/")[0]
-        self._plain.add(name)
 
     def _lock_failure(self, error: Exception, timeout_s: float) -> RecstoreError:
         if "locked" in str(error):

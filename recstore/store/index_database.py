@@ -14,6 +14,7 @@ from typing import Final
 
 from recstore.errors import RecstoreError
 from recstore.store.directory import Directory
+from recstore.store.journal import is_foreign_journal
 
 __all__ = [
     "INDEX_NAME",
@@ -119,12 +120,17 @@ def is_locked(error: Exception) -> bool:
 
 def _empty(directory: Directory) -> None:
     """Put an empty file, which is a database without tables, in the place of the database: in one step."""
+    journal = f"{INDEX_NAME}-journal"
     with suppress(RecstoreError, OSError):  # whoever connects next sees what is wrong
         directory.write(INDEX_NAME, b"")
+        if is_foreign_journal(str(directory.path(journal))):
+            directory.remove(journal)
         directory.flush()  # so that no later flush looks for a file that may be gone by then
 
 
 def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
+    if is_foreign_journal(f"{path}-journal"):
+        raise sqlite3.DatabaseError("the journal of the index names a file for SQLite to delete")
     connection = sqlite3.connect(path, timeout_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -197,7 +197,8 @@ def _apply(changes: _Changes, connection: sqlite3.Connection, version: int) -> b
 
 
 def _write(changes: _Changes, connection: sqlite3.Connection) -> None:
-    connection.executemany("DELETE FROM entry WHERE manifest = ?", changes.old_manifests)
+    paths = {(path,) for path, _, _ in changes.manifests}.union(changes.old_manifests)
+    connection.executemany("DELETE FROM entry WHERE manifest = ?", paths)
     connection.executemany("DELETE FROM manifest WHERE path = ?", changes.old_manifests)
     connection.executemany(
         "INSERT INTO manifest VALUES (?, ?, ?)",

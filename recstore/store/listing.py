@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from recstore.errors import RecstoreError
 from recstore.store.directory import TEMPORARY_PREFIX
 
 __all__ = ["YOUNG_NS", "Listing", "Stamp", "stamp_of"]
@@ -59,16 +61,22 @@ class Listing:
         while folders:
             name = folders.pop()
             try:
-                status = os.stat(self._root / name)
+                status = self._status(name)
                 with os.scandir(self._root / name) as children:
                     folders += (f"{name}/{child.name}" for child in children if child.is_dir(follow_symlinks=False))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             yield name, status.st_ino, status.st_mtime_ns
 
+    def _status(self, name: str) -> os.stat_result:
+        status = os.lstat(self._root / name)
+        if stat.S_ISLNK(status.st_mode):
+            raise RecstoreError(f"{self._root}/{name}", "is a link, which recstore does not follow", "Remove it.")
+        return status
+
     def _below(self, name: str, *, thorough: bool) -> Iterator[tuple[str, Stamp]]:
         try:
-            status = os.stat(self._root / name)
+            status = self._status(name)
             known = self._folders.get(name)
             is_known = known is not None and (known.inode, known.modified_ns) == (status.st_ino, status.st_mtime_ns)
             if known is None or not is_known or known.is_young or thorough:

@@ -42,8 +42,9 @@ def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
     for new_id, times in Counter(move.new_id for move in moves).items():
         if times > 1:
             raise UsageError(new_id, f"{times} tests would get this name")
-        if new_id not in leaving and not _is_free(store, new_id, moves):
-            raise UsageError(new_id, "has recordings already", "Remove or move those first: nothing was changed.")
+    for move in moves:
+        if move.new_id not in leaving and not _is_free(store, move):
+            raise UsageError(move.new_id, "has recordings already", "Remove or move those first: nothing was changed.")
     return tuple(move for move in moves if move.new_id != move.old_id)
 
 
@@ -54,18 +55,34 @@ def execute_moves(store: Store, moves: tuple[Move, ...]) -> None:
 
     Raises: Locked: another process is writing to the store. RecstoreError: the folder cannot be written.
     """
+    leaving, arriving = ({move.old_id for move in moves}, {move.new_id for move in moves})
     with store.directory.locked():
-        leaving = {move.old_id for move in moves}
-        store.publish(replace(move.manifest, test_id=move.new_id) for move in moves if move.new_id not in leaving)
-        store.publish(replace(move.manifest, test_id=move.new_id) for move in moves if move.new_id in leaving)
-        arriving = {move.new_id for move in moves}
+        for move in moves:
+            present = store.manifest(move.old_id)
+            is_same = present is not None and format_manifest(present) == format_manifest(move.manifest)
+            if not is_same or not (move.new_id in leaving or _is_free(store, move)):
+                raise UsageError(
+                    move.old_id, "or its new name was recorded meanwhile: nothing was changed", "Try again."
+                )
+        for batch in _last_first(moves):
+            store.publish(replace(move.manifest, test_id=move.new_id) for move in batch)
         store.withdraw(move.manifest for move in moves if move.old_id not in arriving)
 
 
-def _is_free(store: Store, new_id: str, moves: tuple[Move, ...]) -> bool:
+def _last_first(moves: tuple[Move, ...]) -> Iterator[list[Move]]:
+    """Yield the moves in batches, of which none overwrites a manifest that a later one has to move."""
+    left = {move.old_id: move for move in moves}
+    while left:
+        batch = [move for move in left.values() if move.new_id not in left] or list(left.values())  # in a circle
+        yield batch
+        for move in batch:
+            del left[move.old_id]
+
+
+def _is_free(store: Store, move: Move) -> bool:
     """Return whether nothing is called so, or but what a run that was stopped has left: the very manifest to write."""
-    present = store.manifest(new_id)
-    to_be = next(replace(move.manifest, test_id=new_id) for move in moves if move.new_id == new_id)
+    present = store.manifest(move.new_id)
+    to_be = replace(move.manifest, test_id=move.new_id)
     return present is None or format_manifest(present) == format_manifest(to_be)
 
 

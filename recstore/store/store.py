@@ -1,7 +1,6 @@
 """The store as a library: recordings in, found, and out again, verified on every read.
 
-Nothing here knows Git, HTTP or other recorders. Replaying one test touches its manifest and its blobs and
-nothing else: the manifest's path follows from the test's id, a blob's path from the manifest.
+Nothing here knows Git, HTTP or other recorders. Replaying a test touches its manifest and blobs: their paths are known.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class Store:
         """
         for folder in (path / FOLDER, path):
             has_mark = os.path.isdir(f"{folder}/blobs") or os.path.isfile(f"{folder}/.gitattributes")
-            if has_mark and ((folder.name == FOLDER and not folder.is_symlink()) or folder.resolve().name == FOLDER):
+            if has_mark and folder.resolve().name == FOLDER and not (folder.name == FOLDER and folder.is_symlink()):
                 return cls(Directory(folder))
         raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
 
@@ -61,6 +60,7 @@ class Store:
 
         Raises: RecstoreError: the folder cannot be written.
         """
+        Directory(path).refuse_link(FOLDER)
         store = cls(Directory(path / FOLDER))
         for name, data in FURNITURE.items():
             if store.directory.read(name) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from threading import Event
@@ -37,11 +38,11 @@ def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, 
     import watchfiles
 
     roots = sources.roots()
-    own = str(store.directory.root.resolve())
+    own = f"{store.directory.root.resolve()}{os.sep}"
     looked_s, is_index_old = time.monotonic(), True
     changes = watchfiles.watch(
         *roots,
-        own,
+        own.removesuffix(os.sep),
         watch_filter=None,
         debounce=_GROUPED_MS,
         step=_STEP_MS,
@@ -58,7 +59,7 @@ def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, 
             watcher.distrust()
         paths = {path for _, path in batch}
         ours = {path for path in paths if path.startswith(own)}
-        is_index_old = is_index_old or not all(path.startswith(f"{own}/{_LOCAL}") for path in ours)
+        is_index_old = is_index_old or not all(path.startswith(f"{own}{_LOCAL}") for path in ours)
         if paths - ours:
             watcher.notice(paths - ours)
         watcher.settle()

@@ -48,7 +48,7 @@ class Memory:
             if value["recstore"] != _VERSION or value["sources"] != list(self._sources):
                 return Remembered()
             is_same = listed == _listed(now)
-            files = now if is_same else {row[0]: SourceFile._make(row) for row in orjson.loads(listed)}
+            files = now if is_same else {file.location: file for file in map(_file, orjson.loads(listed))}
             return Remembered(files, frozenset(value["empty"]), str(value["manifests"]))
         except (ValueError, TypeError, KeyError, IndexError):
             return Remembered()
@@ -66,6 +66,13 @@ class Memory:
         if digest != self._saved:
             self._directory.write(_NAME, data)
             self._saved = digest
+
+
+def _file(row: list[object]) -> SourceFile:
+    """Return a row as it was saved. Raises: TypeError: it was not."""
+    if [type(value) for value in row] != [str, int, int, int, int] or "\0" in str(row[0]):
+        raise TypeError
+    return SourceFile._make(row)
 
 
 def _listed(files: dict[str, SourceFile]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import iglob
@@ -35,7 +36,11 @@ class Sources:
         found: dict[str, int] = {}
         for stated in self.stated:
             pattern = stated if os.path.isabs(stated) else str(self.project / stated)
-            for path in [pattern] if os.path.exists(pattern) else sorted(iglob(pattern, recursive=True)):
+            is_glob = not os.path.exists(pattern)
+            start = os.path.realpath(_start(pattern)) if is_glob else ""
+            for path in sorted(iglob(pattern, recursive=True)) if is_glob else [pattern]:
+                if is_glob and not Path(os.path.realpath(path)).is_relative_to(start):
+                    continue  # by a link, which may be a stranger's
                 try:
                     found[os.path.realpath(path)] = os.stat(path).st_ino
                 except FileNotFoundError:
@@ -64,4 +69,10 @@ class Sources:
         return seen
 
 
+def _start(pattern: str) -> str:
+    """Return the folder that the first `*` or the like of a glob stands in."""
+    return os.path.dirname(pattern[: magic.start()]) if (magic := _MAGIC.search(pattern)) else pattern
+
+
+_MAGIC: Final = re.compile(r"[*?\[]")
 _LEADS_OUT: Final = "is a link that leads out of its source; it is not followed"

@@ -18,9 +18,9 @@ from typing import Final
 
 from recstore.adapters.discovery import SourceFile
 from recstore.errors import Locked, UsageError
+from recstore.reading import read_file
 from recstore.store.directory import Directory
 from recstore.store.names import digest_of
-from recstore.store.reading import read_file
 from recstore.watch.following import Followed, Follower
 from recstore.watch.memory import Memory, Remembered
 from recstore.watch.places import Sources

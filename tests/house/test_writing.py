@@ -15,7 +15,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if "project" not in path.re
 
 ALLOWED: Final = {
     "store/directory.py": "the one place",
-    "store/reading.py": "opens for reading alone, by flags that are stated above the call",
+    "reading.py": "opens for reading alone, by flags that are stated above the call",
     "store/index_database.py": "SQLite writes the index, which is derived; its time stamps are asked of the file system",
     "git/program.py": "the one place that runs Git",
     "git/hook_files.py": "Git's hooks are no files of a store, and need modes: written aside, made durable, renamed",

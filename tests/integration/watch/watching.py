@@ -36,9 +36,10 @@ def stored(project: Path) -> dict[str, bytes]:
     root = project / ".recstore"
     found: dict[str, bytes] = {}
     for folder in ("blobs", "tests", "shared"):
-        for path in sorted((root / folder).rglob("*")):
-            with suppress(FileNotFoundError, IsADirectoryError):  # the watcher is at work
-                found[str(path.relative_to(root))] = path.read_bytes()
+        for place, _, names in os.walk(root / folder):  # which passes over what the watcher removes meanwhile
+            for path in (Path(place, name) for name in sorted(names)):
+                with suppress(FileNotFoundError):
+                    found[str(path.relative_to(root))] = path.read_bytes()
     return found
 
 
