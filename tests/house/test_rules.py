@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import http.client  # noqa: F401 - what intercepts a client is imported after it, as in a test run
 import importlib
 import inspect
 import pickle
