@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
 
-__all__ = ["Found", "SourceFile", "found_below", "scope_of", "source_file_at", "source_files"]
+__all__ = ["PRUNED", "Found", "SourceFile", "found_below", "is_within", "scope_of", "source_file_at", "source_files"]
 
 _SUFFIXES: Final = (".json", ".yaml", ".yml")
-_PRUNED: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
+PRUNED: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
+"""Folders that are never looked into."""
 
 
 class SourceFile(NamedTuple):
@@ -34,6 +35,10 @@ class SourceFile(NamedTuple):
     def name(self) -> str:
         """The path as origins state it, with `/`."""
         return self.location[self.prefix :].replace(os.sep, "/")
+
+    def unread(self) -> SourceFile:
+        """Return the file as it never lay there: no look at it gives this."""
+        return self._replace(size_bytes=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def _sort_out(
             files.append(_source_file(child.path, prefix, status))
         elif child.is_symlink():
             links.append(child.path)
-        elif child.name not in _PRUNED and child.is_dir():
+        elif child.name not in PRUNED and child.is_dir():
             folders.append(child.path)
     return folders
 
@@ -117,7 +122,7 @@ def source_file_at(location: str, root: str, project: Path) -> SourceFile | None
         status = os.stat(location)
     except OSError:
         return None
-    if not stat.S_ISREG(status.st_mode) or not _PRUNED.isdisjoint(inside) or os.path.realpath(location) != location:
+    if not stat.S_ISREG(status.st_mode) or not PRUNED.isdisjoint(inside) or os.path.realpath(location) != location:
         return None
     return _source_file(location, _prefix(Path(root), project), status)
 
@@ -132,8 +137,13 @@ def _prefix(path: Path, project: Path) -> int:
 
 
 def scope_of(paths: tuple[Path, ...], project: Path) -> tuple[str, ...]:
-    """Return the beginnings of the names that files below `paths` get: ("",) is any name at all."""
+    """Return what `is_within` takes for the names of files at or below `paths`: a name, a folder's with `/`, "" for any."""
     return tuple(_scope(path.resolve(), _origin_folder(path, project)) for path in paths)
+
+
+def is_within(name: str, scope: tuple[str, ...]) -> bool:
+    """Return whether a file of that name lies at or below one of the paths whose scope this is."""
+    return any(name == one or (one[-1:] in ("", "/") and name.startswith(one)) for one in scope)
 
 
 def _scope(path: Path, folder: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from recstore.adapters.discovery import SourceFile, scope_of, source_files
+from recstore.adapters.discovery import SourceFile, is_within, scope_of, source_files
 from recstore.adapters.merging import ImportedEntry, execute, merged
 from recstore.adapters.reading import read_source
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
@@ -128,7 +128,9 @@ def _publish(
     with store.directory.locked():
         if not options.dry_run:
             ensure_blobs(store, files, results, options)
-        change, removed_entries = merged(list(store.manifests()), imported, scope, keep=broken)
+        change, removed_entries = merged(
+            list(store.manifests()), imported, lambda path: path not in broken and is_within(path, scope)
+        )
         if not options.dry_run:
             execute(store, change, remove_unnamed=options.replace)
     new_blobs = {blob: size for result in results for blob, size in result.new_blobs}

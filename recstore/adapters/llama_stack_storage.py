@@ -140,7 +140,7 @@ class ResponseStorage:
                 self._store.put_encoded(new.blob, new.data)
             self._store.directory.flush()
             self._known.look()
-            change, _ = merged(self._known.concerned((path,), imported), imported, (), keep=())
+            change, _ = merged(self._known.concerned((path,), imported), imported, lambda _: False)
             execute(self._store, change, remove_unnamed=False)
 
     # -- where

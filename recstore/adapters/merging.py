@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from recstore.model import BlobName, Entry, Json, Manifest
@@ -50,27 +50,33 @@ def owner_for(test_id: str | None, blob: BlobName) -> Owner:
 
 
 def merged(
-    present: list[Manifest], imported: list[ImportedEntry], scope: tuple[str, ...], keep: Collection[str]
+    present: list[Manifest], imported: list[ImportedEntry], is_gone: Callable[[str], bool], *, is_partial: bool = False
 ) -> tuple[Change, int]:
     """Return what importing `imported` changes in `present`, and how many entries of no file any more go.
 
-    Entries that an earlier import of the same files left are replaced. With a `scope` (beginnings of
-    paths), those of files in the scope that are no more go, but never those of the files in `keep`.
+    Entries that an earlier import of the same files left are replaced; those of files that are gone go. Where the files
+    are partial, which do not say again what they once said, an entry is replaced only by one of its test and request.
     """
-    paths = {origin_path(entry.origin) for entry in imported}
+    brought = {_claim(origin_path(new.origin), new.test_id, new.blob, is_partial=is_partial) for new in imported}
     after: dict[Owner, list[Entry]] = defaultdict(list)
     dropped = 0
     for manifest in present:
         for entry in manifest.entries:
             path = origin_path(entry.origin)
-            is_gone = bool(path and scope and path.startswith(scope) and path not in keep)
-            if path not in paths and not is_gone:
-                after[owner_for(manifest.test_id, entry.blob)].append(entry)
-            elif path not in paths:
+            if _claim(path, manifest.test_id, entry.blob, is_partial=is_partial) in brought:
+                continue
+            if path and is_gone(path):
                 dropped += 1
+            else:
+                after[owner_for(manifest.test_id, entry.blob)].append(entry)
     for new in imported:
         after[owner_for(new.test_id, new.blob)].append(Entry(new.blob, 0, new.is_union, new.origin))
     return change_between(present, after), dropped
+
+
+def _claim(path: str, test_id: str | None, blob: BlobName, *, is_partial: bool) -> tuple[str, str | None, str]:
+    """Return what no two imports have a say in at once: a whole file, or one request of a test in it."""
+    return (path, test_id, blob.key) if is_partial else (path, None, "")
 
 
 def change_between(present: list[Manifest], after: dict[Owner, list[Entry]]) -> Change:

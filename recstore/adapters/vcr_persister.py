@@ -129,7 +129,7 @@ class _Kept:
             self.store.put_encoded(new.blob, new.data)
         self.store.directory.flush()
         manifest = self.store.manifest(id_of_test(self.name))
-        change, _ = merged([manifest] if manifest else [], imported, (self.name,), keep=())
+        change, _ = merged([manifest] if manifest else [], imported, self.name.__eq__)
         execute(self.store, change, remove_unnamed=False)
 
     def _is_own(self, origin: dict[str, Any]) -> bool:

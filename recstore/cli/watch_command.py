@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import click
 
@@ -17,7 +19,7 @@ from recstore.adapters.importing import ImportOptions
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import without_collector
 from recstore.cli.secrets_shown import scan_of
-from recstore.cli.terminal import say
+from recstore.cli.terminal import say, say_error
 from recstore.cli.watch_view import View
 from recstore.errors import RecstoreError, UsageError
 from recstore.settings import Settings
@@ -25,7 +27,7 @@ from recstore.store import Store
 from recstore.watch.following import Followed, Follower
 from recstore.watch.loop import watch
 from recstore.watch.places import Sources
-from recstore.watch.watcher import Watcher, WatchOptions
+from recstore.watch.watcher import Watcher
 
 __all__ = ["command"]
 
@@ -45,44 +47,73 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     into the store, whoever recorded it.
     """
     stated, inside = _split(sources)
+    _refuse_contradictions(once=once, is_running=bool(inside), **options)
+    words = _words(after)
     store, settings = open_project()
     view = View(store, as_json)
     places = _sources(store, settings, stated, is_running=bool(inside))
-    follower = Follower(store, ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings)))
-    changed: set[str] = set()
-    problems: list[RecstoreError] = []
-
-    def tell(followed: Followed) -> None:
-        view.tell(followed)
-        if followed.problem is not None:
-            problems.append(followed.problem)
-        if followed.outcome in ("new", "changed", "removed", "recorded"):
-            changed.add(followed.outcome)
-
-    watcher = Watcher(follower, places, WatchOptions(**options), tell)
+    reading = ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings))
+    heard = _Heard(view, words)
+    follower = Follower(store, reading, keeps=options["consume"])
+    watcher = Watcher(follower, places, heard.tell, view.wait, is_mirror=options["mirror"])
     for source in places.stated:
         say(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
     view.event("watching", sources=places.stated)
-    stop = threading.Event()
     code = 0
-    if once:
-        watcher.settle_down()
-        code = problems[0].exit_code if problems else 0
-    else:
-        with without_collector():
-            watcher.rescan()
-        view.event("ready")
-        with view.shown(), _ended_by_signals(stop), _running(inside, stop) as running:
-            watch(watcher, places, store, stop, lambda: _run(after, changed) if watcher.is_settled else None)
-            code = _ended(running) if running is not None else 0
-        watcher.settle_down()
-        watcher.look_at_store()
-    with suppress(RecstoreError):  # who asks next brings it up to date, or hears why not
-        store.index.refresh()
-    _run(after, changed)
-    view.summary()
+    try:
+        with _Ending() as ending:
+            if not once:
+                code = _watched(
+                    watcher,
+                    lambda: watch(watcher, places, store, ending.stop, lambda: heard.run(watcher)),
+                    ending,
+                    inside,
+                    view,
+                )
+            watcher.settle_down()
+            watcher.look_at_store()
+        with suppress(RecstoreError):  # who asks next brings it up to date, or hears why not
+            store.index.refresh()
+        heard.run(watcher)
+    except RecstoreError as problem:
+        if not code:
+            raise
+        say_error(problem)
+    finally:
+        view.summary()
+    code = code or (heard.code if once else 0)
     if code:
         raise click.exceptions.Exit(code if code > 0 else 128 - code)
+
+
+def _watched(
+    watcher: Watcher, watching: Callable[[], None], ending: _Ending, inside: tuple[str, ...], view: View
+) -> int:
+    """Watch until the end, and return the exit code of the command that ran inside, if there was one."""
+    watcher.spent.is_held = bool(inside)
+    with without_collector():
+        watcher.look()
+    view.event("ready")
+    with view.shown(), _running(inside, ending, is_quiet=view.as_json):
+        watching()
+    watcher.spent.is_held = False
+    if ending.child is not None:
+        return int(ending.child.returncode)
+    return _INTERRUPTED if inside else 0
+
+
+def _refuse_contradictions(*, once: bool, is_running: bool, mirror: bool, consume: bool) -> None:
+    if mirror and consume:
+        raise UsageError("--mirror and --consume", "contradict each other: a file that is consumed is gone")
+    if once and is_running:
+        raise UsageError("--once", "looks once, and runs no command", "Leave one of the two out.")
+
+
+def _words(after: str | None) -> list[str]:
+    try:
+        return shlex.split(after or "")
+    except ValueError as error:
+        raise UsageError("--exec", f"{after} cannot be taken apart: {error}") from error
 
 
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -104,55 +135,100 @@ def _sources(store: Store, settings: Settings, stated: tuple[str, ...], *, is_ru
     return Sources(project, settings.sources)
 
 
-@contextmanager
-def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM end the watch, with all that has come."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+@dataclass(slots=True)
+class _Heard:
+    """What became of files: shown, and kept until the command that belongs after a change has been run."""
+
+    view: View
+    words: list[str]
+    code: int = 0
+    _has_changed: bool = False
+
+    def tell(self, followed: Followed) -> None:
+        """Show what became of a file; the first one that is bad gives the exit code."""
+        self.view.tell(followed)
+        if followed.problem is not None:
+            self.code = self.code or followed.problem.exit_code
+        self._has_changed |= followed.outcome in ("new", "changed", "removed", "recorded")
+
+    def run(self, watcher: Watcher) -> None:
+        """Run the command, if there was a change and all is settled."""
+        if not (self._has_changed and watcher.is_settled):
+            return
+        self._has_changed = False
+        if not self.words:
+            return
+        try:
+            done = subprocess.run(self.words, check=False, stdout=_output(is_quiet=self.view.as_json))  # noqa: S603 - the user's own words
+        except OSError as error:
+            say(f"warning: {self.words[0]} cannot be run: {error.strerror}")
+        else:
+            if done.returncode:
+                say(f"warning: `{shlex.join(self.words)}` ended with exit code {done.returncode}")
+
+
+class _Ending:
+    """How a watch ends: with Ctrl-C or SIGTERM, or with the command that runs inside, which hears of them first.
+
+    A terminal sends Ctrl-C to the command as well: the first one only waits for it to end, the second one ends it.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.child: subprocess.Popen[bytes] | None = None
+        self._times = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def _hear(self, number: int, _frame: object) -> None:
+        self._times += 1
+        if self.child is not None and self.child.poll() is None and self._times <= _PATIENCE:
+            if number == signal.SIGTERM or self._times > 1:
+                self.child.terminate()
+        elif self.stop.is_set():
+            raise KeyboardInterrupt
+        else:
+            self.stop.set()
+
+
+_INTERRUPTED: Final = 130
+_PATIENCE: Final = 2
+"""So many signals are for the command inside."""
+
 
 @contextmanager
-def _running(words: tuple[str, ...], stop: threading.Event) -> Iterator[subprocess.Popen[bytes] | None]:
-    """Run the command meanwhile; when it ends, `stop` is set. A signal that ends the watch ends it, too."""
-    if not words:
-        yield None
+def _running(words: tuple[str, ...], ending: _Ending, *, is_quiet: bool) -> Iterator[None]:
+    """Run the command meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
+    if not words or ending.stop.is_set():
+        yield
         return
     try:
-        process = subprocess.Popen(words)  # noqa: S603 - the user's own words
+        child = subprocess.Popen(words, stdout=_output(is_quiet=is_quiet))  # noqa: S603 - the user's own words
     except OSError as error:
         raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
 
     def wait() -> None:
-        process.wait()
-        stop.set()
+        child.wait()
+        ending.stop.set()
 
+    ending.child = child
     threading.Thread(target=wait, daemon=True).start()
     try:
-        yield process
+        yield
     finally:
-        _ended(process)
+        if child.poll() is None:
+            child.terminate()
+        child.wait()
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of the command, which is ended if it has not ended by itself."""
-    if process.poll() is None:
-        process.terminate()
-    return process.wait()
-
-
-def _run(after: str | None, changed: set[str]) -> None:
-    """Run the command that belongs after a change, if there was one."""
-    if not changed:
-        return
-    changed.clear()
-    if after:
-        words = shlex.split(after)
-        done = subprocess.run(words, check=False)  # noqa: S603 - the user's own words
-        if done.returncode:
-            say(f"warning: `{after}` ended with exit code {done.returncode}")
+def _output(*, is_quiet: bool) -> int | None:
+    """Return where a command is to write: what stands on stdout as JSON is ours alone."""
+    return 2 if is_quiet else None

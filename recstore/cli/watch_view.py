@@ -63,12 +63,28 @@ class View:
                 self._lines.append(printable(line))
             else:
                 click.echo(printable(line), err=followed.outcome == "bad")
-                sys.stdout.flush()
 
     def event(self, name: str, **more: Any) -> None:
         """Show something that is about no file."""
         if self.as_json:
             show_json({"event": name, **more})
+
+    def wait(self, problem: RecstoreError | None) -> None:
+        """Show what keeps the store from being written, or that it can be again."""
+        if self.as_json:
+            told = (
+                {}
+                if problem is None
+                else {"subject": problem.subject, "reason": problem.reason, "remedy": problem.remedy}
+            )
+            show_json({"event": "waiting" if told else "going on", **told})
+        elif self._live is not None:
+            self._lines.append(printable(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on"))
+        elif problem is not None:
+            say_error(problem)
+            say("watching goes on; what comes waits until this is over")
+        else:
+            say("it is over: all that waited is stored")
 
     def summary(self) -> None:
         """Say what was done in all."""

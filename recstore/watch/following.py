@@ -7,16 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from recstore import __version__
 from recstore.adapters.discovery import SourceFile
 from recstore.adapters.exporting import Place
 from recstore.adapters.importing import FileResult, ImportOptions, ensure_blobs, read_files
 from recstore.adapters.known_manifests import KnownManifests, Recorded
 from recstore.adapters.merging import ImportedEntry, execute, merged
-from recstore.errors import RecstoreError
+from recstore.errors import NotInStore, RecstoreError
 from recstore.model import BlobName, RequestKey
 from recstore.secrets import Secret
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.names import blob_path, digest_of
 
 __all__ = ["Followed", "Follower", "Outcome"]
 
@@ -43,21 +44,35 @@ class Followed:
 
 
 class Follower:
-    """Brings files into one store as they change. Not thread-safe; other processes may write the store meanwhile."""
+    """Brings files into one store as they change. Not thread-safe; other processes may write the store meanwhile.
 
-    def __init__(self, store: Store, options: ImportOptions) -> None:
+    `keeps`: the files are gone once they are followed, so that a new one of the same name takes nothing away but what
+    it answers anew, and no blob is removed: that is for `gc`, which keeps a copy.
+    """
+
+    def __init__(self, store: Store, options: ImportOptions, *, keeps: bool = False) -> None:
         self.store = store
         self._options = options
+        self.keeps = keeps
+        self._mark = store.directory.path(".gitattributes")
+        self._had_mark = self._mark.is_file()
         self._known = KnownManifests(store)
         self._by_others: list[Recorded] = []
+
+    @property
+    def reading(self) -> str:
+        """What is another where the same files would be read in another way."""
+        return digest_of(repr((__version__, self._options.upstreams)).encode())
 
     def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
         """Import the files, forget those that are `gone`, and return what became of each.
 
         After: durable; a blob that nothing names any more because of it is removed; so that the store is what an
         import of these files into a fresh one would give. A crash in between leaves a store that verifies.
-        Raises: Locked, Damage, ManifestConflict, NewerVersion: of the store; nothing was published.
+        Raises: NotInStore: the store is gone. Locked, Damage, ManifestConflict, NewerVersion: of the store; nothing was
+        published. RecstoreError: it cannot be written.
         """
+        self.ensure_store()
         workers = self._options.workers if len(files) >= _MANY else 1
         results = list(read_files(self.store, files, replace(self._options, workers=workers)))
         sound = [result for result in results if result.problem is None]
@@ -70,13 +85,19 @@ class Follower:
             ensure_blobs(self.store, files, sound, self._options)
             self._known.look()
             self._by_others += self._known.recorded()
-            before = {name: self._known.places(name) for name in names}
+            asked = {(entry.test_id, entry.blob.key) for entry in imported}
+            before = {name: self._places(name, asked) for name in names}
             self._publish(names, imported)
             self._known.recorded()
         return [
             *(_followed(result, before.get(result.name, [])) for result in results),
             *(Followed(name, "removed", _tests(before[name])) for name in gone if before[name]),
         ]
+
+    def ensure_store(self) -> None:
+        """Raise NotInStore unless the store is where it was: a branch may have none, and none is to be begun there."""
+        if self._had_mark and not self._mark.is_file():
+            raise NotInStore(str(self.store.directory.root), "is gone", "Switch back to a branch that has it.")
 
     def recorded(self) -> list[Followed]:
         """Return what other processes have stored since this was last asked: for each test, the blobs that are new to it."""
@@ -96,14 +117,19 @@ class Follower:
         self._known.look(thorough=True)
         return self._known.paths()
 
+    def _places(self, name: str, asked: Collection[tuple[str | None, RequestKey]]) -> list[Place]:
+        """Return what is recorded of the file; where that is kept, only what is answered anew."""
+        places = self._known.places(name)
+        return [place for place in places if not self.keeps or (place[0], place[1].blob.key) in asked]
+
     def _publish(self, names: set[str], imported: list[ImportedEntry]) -> None:
         present = self._known.concerned(names, imported)
-        change, _ = merged(present, imported, tuple(names), keep=())
+        change, _ = merged(present, imported, lambda path: path in names and not self.keeps, is_partial=self.keeps)
         if not (change.published or change.withdrawn):
             return
         execute(self.store, change, remove_unnamed=False)
         self._known.look()
-        for blob in set(change.unnamed) - self._known.named(change.unnamed):
+        for blob in () if self.keeps else set(change.unnamed) - self._known.named(change.unnamed):
             self.store.directory.remove(blob_path(blob))
 
 

@@ -19,6 +19,9 @@ _GROUPED_MS: Final = 20
 _STEP_MS: Final = 5
 _WAIT_MS: Final = 100
 _ROOTS_S: Final = 0.5
+_REST: Final = 150
+"""So many times the work of looking for new folders nothing is done about them."""
+
 _LOCAL: Final = "local"
 
 
@@ -26,23 +29,24 @@ def watch(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick
     """Follow the sources until `stop` is set; `on_tick` is called some times a second.
 
     Folders that come, go or are made anew are watched from then on. The index follows the store, whoever writes it.
-    Raises: RecstoreError: of the store, but for one that is locked for a while.
     """
     while not stop.is_set():
-        _watch_roots(watcher, sources, store, stop, on_tick)
-        watcher.rescan()
+        try:
+            _watch_roots(watcher, sources, store, stop, on_tick)
+        except FileNotFoundError:  # a folder has gone before it could be watched
+            time.sleep(_WAIT_MS / 1e3)
+        watcher.look()
 
 
 def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick: Callable[[], None]) -> None:
     """Follow until the roots are others."""
     import watchfiles
 
-    roots = sources.roots()
     own = f"{store.directory.root.resolve()}{os.sep}"
-    looked_s, is_index_old = time.monotonic(), True
+    roots, seen = _roots(sources, own), watcher.roots
+    pause_s, looked_s, is_index_old = _ROOTS_S, time.monotonic(), True
     changes = watchfiles.watch(
         *roots,
-        own.removesuffix(os.sep),
         watch_filter=None,
         debounce=_GROUPED_MS,
         step=_STEP_MS,
@@ -67,10 +71,21 @@ def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, 
             watcher.look_at_store()
             is_index_old = _refresh(store)
         on_tick()
-        if time.monotonic() - looked_s >= _ROOTS_S:
-            looked_s = time.monotonic()
-            if sources.roots() != roots:
+        if watcher.roots != seen:  # a look has found what nobody listens to, and it may be gone again
+            return
+        if time.monotonic() - looked_s >= pause_s:
+            looked_s, used_s = time.monotonic(), time.thread_time()
+            if _roots(sources, own) != roots:
                 return
+            pause_s = max(_ROOTS_S, _REST * (time.thread_time() - used_s))
+
+
+def _roots(sources: Sources, own: str) -> dict[str, int]:
+    """Return what is there to be watched, each with its inode: the sources, and the store's folder."""
+    try:
+        return {**sources.roots(), own.removesuffix(os.sep): os.stat(own).st_ino}
+    except FileNotFoundError:
+        return sources.roots()
 
 
 def _refresh(store: Store) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
 from recstore.adapters.discovery import SourceFile
+from recstore.errors import RecstoreError
 from recstore.store.directory import Directory
 from recstore.store.names import digest_of
 
 __all__ = ["Memory", "Remembered"]
 
 _NAME: Final = "local/watch.json"
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Remembered:
 
 
 class Memory:
-    """A note in the local folder of a store, for who watches these sources next; without it everything is read anew."""
+    """A note in the local folder of a store, for who watches these sources next, and in the same way; without it all is read."""
 
     def __init__(self, directory: Directory, sources: tuple[str, ...]) -> None:
         self._directory = directory
@@ -54,7 +56,7 @@ class Memory:
             return Remembered()
 
     def save(self, seen: Remembered) -> None:
-        """Keep what was seen."""
+        """Keep what was seen, where the store can be written."""
         note = {
             "recstore": _VERSION,
             "sources": self._sources,
@@ -64,8 +66,9 @@ class Memory:
         data = _listed(seen.files) + b"\n" + orjson.dumps(note)
         digest = digest_of(data)
         if digest != self._saved:
-            self._directory.write(_NAME, data)
-            self._saved = digest
+            with suppress(RecstoreError):  # the next one reads everything
+                self._directory.write(_NAME, data)
+                self._saved = digest
 
 
 def _file(row: list[object]) -> SourceFile:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from glob import iglob
+from fnmatch import fnmatchcase
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
-from recstore.adapters.discovery import SourceFile, found_below, source_file_at
+from recstore.adapters.discovery import PRUNED, SourceFile, found_below, source_file_at
 from recstore.errors import RecstoreError, UsageError
 
-__all__ = ["Seen", "Sources"]
+__all__ = ["Seen", "Sources", "has_gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,28 @@ class Sources:
     def roots(self) -> dict[str, int]:
         """Return the folders and files that are there now, each with its inode: a folder made anew is another one."""
         found: dict[str, int] = {}
-        for stated in self.stated:
-            pattern = stated if os.path.isabs(stated) else str(self.project / stated)
-            is_glob = not os.path.exists(pattern)
-            start = os.path.realpath(_start(pattern)) if is_glob else ""
-            for path in sorted(iglob(pattern, recursive=True)) if is_glob else [pattern]:
-                if is_glob and not Path(os.path.realpath(path)).is_relative_to(start):
-                    continue  # by a link, which may be a stranger's
-                try:
+        for path in self._paths():
+            with suppress(OSError):  # it has just gone
+                if not self._leads_out(path):
                     found[os.path.realpath(path)] = os.stat(path).st_ino
-                except FileNotFoundError:
-                    continue
         inside = {path for path in found if any(path.startswith(f"{other}{os.sep}") for other in found)}
         return {path: inode for path, inode in found.items() if path not in inside}
+
+    def _paths(self) -> Iterator[str]:
+        """Yield the places that are stated, or that a glob stands for; one where nothing is may be among them."""
+        for stated in self.stated:
+            pattern = os.path.normpath(self.project / stated)
+            if _MAGIC.search(pattern) and not os.path.lexists(pattern):
+                yield from _matching(pattern)
+            else:
+                yield pattern
+
+    def _leads_out(self, path: str) -> bool:
+        """Return whether a link on the way leads out of the project: who has stated the way may not have made the link."""
+        project = self.project.resolve()
+        stated = Path(os.path.normpath(path))
+        is_inside = stated.is_relative_to(project) or stated.is_relative_to(self.project)
+        return is_inside and not Path(os.path.realpath(path)).is_relative_to(project)
 
     def file_at(self, location: str, roots: Iterable[str]) -> SourceFile | None:
         """Return the file at that place, if it lies in one of the roots and may hold recordings."""
@@ -57,7 +68,7 @@ class Sources:
 
     def look(self) -> Seen:
         """Return what lies there. A file that comes or goes meanwhile is there or not."""
-        seen = Seen({}, {})
+        seen = Seen({}, {path: UsageError(path, _LEAVES, _NAME_IT) for path in self._paths() if self._leads_out(path)})
         for root in self.roots():
             try:
                 found = found_below(Path(root), self.project)
@@ -69,10 +80,39 @@ class Sources:
         return seen
 
 
-def _start(pattern: str) -> str:
-    """Return the folder that the first `*` or the like of a glob stands in."""
-    return os.path.dirname(pattern[: magic.start()]) if (magic := _MAGIC.search(pattern)) else pattern
+def has_gone(location: str) -> bool:
+    """Return whether there is no file: nothing, or a folder or link in its place, but not a folder that cannot be read."""
+    try:
+        return not S_ISREG(os.lstat(location).st_mode) or os.path.realpath(location) != location
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Yield what a glob stands for, nothing below another of it; no link is followed, and no folder of tools looked into."""
+    parts = pattern.split(os.sep)
+    first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
+    start, wanted = os.sep.join(parts[:first]) or os.sep, parts[first:]
+    for folder, folders, files in os.walk(start):
+        inside = folder[len(start) :].strip(os.sep)
+        above = inside.split(os.sep) if inside else []
+        found = [name for name in (*folders, *files) if _is_match([*above, name], wanted)]
+        yield from (os.path.join(folder, name) for name in sorted(found))
+        is_deep = "**" in wanted or len(above) + 1 < len(wanted)
+        folders[:] = [name for name in folders if is_deep and name not in found and name not in PRUNED]
+
+
+def _is_match(parts: list[str], wanted: list[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return _is_match(parts, wanted[1:]) or (bool(parts) and _is_match(parts[1:], wanted))
+    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _is_match(parts[1:], wanted[1:])
 
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _LEADS_OUT: Final = "is a link that leads out of its source; it is not followed"
+_LEAVES: Final = "leads out of the project by a link, which is not followed"
+_NAME_IT: Final = "Name the folder that it leads to, if that is meant."

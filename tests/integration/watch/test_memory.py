@@ -16,7 +16,7 @@ from recstore.model import Manifest
 from recstore.store import Store
 from recstore.watch.following import Followed, Follower
 from recstore.watch.places import Sources
-from recstore.watch.watcher import Watcher, WatchOptions
+from recstore.watch.watcher import Watcher
 from tests.generator import write_recordings
 from tests.integration.watch.watching import stored
 
@@ -49,7 +49,7 @@ def looked(
     """Return what a new watcher tells of, after it has looked until nothing is in doubt."""
     told: list[Followed] = []
     follower = follower or Follower(Store.open(project), ImportOptions())
-    Watcher(follower, Sources(project, (source,)), WatchOptions(mirror=mirror), told.append).settle_down()
+    Watcher(follower, Sources(project, (source,)), told.append, is_mirror=mirror).settle_down()
     return [(one.outcome, one.name) for one in told]
 
 
@@ -119,10 +119,16 @@ def test_what_a_locked_store_did_not_forget_it_forgets_later(project: Path) -> N
 
     [first, *_] = sorted((project / "tests").rglob("recordings/*.json"))
     first.unlink()
+    told: list[Followed] = []
+    waits: list[object] = []
     follower = Busy(Store.open(project), ImportOptions())
+    watcher = Watcher(follower, Sources(project, ("tests",)), told.append, waits.append, is_mirror=True)
+    watcher.look()
+    waited = list(waits)
+    watcher.settle_down()
 
-    assert [("removed", first.relative_to(project).as_posix())] == looked(project, follower, mirror=True)
-    assert follower.was_busy
+    assert ["Locked"] == [type(problem).__name__ for problem in waited]
+    assert [("removed", first.relative_to(project).as_posix())] == [(one.outcome, one.name) for one in told]
 
 
 def test_a_damaged_note_is_no_note(project: Path) -> None:
