@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from recstore.errors import GitError
 from recstore.git.program import decode_path
 
-__all__ = ["EMPTY_BLOBS", "Objects", "Tree", "blob_id"]
+__all__ = ["EMPTY_BLOBS", "Objects", "Tree", "blob_id", "is_in_doubt"]
 
 Tree: TypeAlias = dict[str, tuple[int, str]]
 """Name -> (mode, object id), of one level."""
@@ -195,6 +195,11 @@ def _header(commit: bytes, name: str) -> Iterator[str]:
         key, _, value = line.partition(b" ")
         if key == name.encode():
             yield value.decode()
+
+
+def is_in_doubt(error: GitError) -> bool:
+    """Return whether the object may be whole all the same: the system did not give its file."""
+    return isinstance(error.__cause__, OSError)
 
 
 def _unreadable(oid: str, reason: str) -> GitError:

@@ -5,13 +5,13 @@ In this order, so that what is nearest to the present is taken. A blob is taken 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recstore.errors import GitError
 from recstore.git.copies import HISTORY, Copy, commit_place, versions, versions_elsewhere
-from recstore.git.objects import EMPTY_BLOBS
+from recstore.git.objects import EMPTY_BLOBS, is_in_doubt
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName
@@ -50,26 +50,50 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
 
     What a partial clone has left with its remote is fetched, if it is nowhere else.
 
-    Raises: GitError: Git cannot answer.
+    Raises: GitError: Git cannot answer, or the one copy of a blob cannot be read just now: that is not "nowhere".
     """
-    wanted = {blob_path(blob): blob for blob in blobs}
-    found: dict[str, Found] = {}
+    search = _Search(repository, {blob_path(blob): blob for blob in blobs})
     absent: list[Copy] = []
-    for copy in _copies_of_blobs(repository, wanted, revision):
-        if copy.path in wanted and copy.path not in found:
-            if repository.objects.has(copy.oid):
-                _take(repository, copy, wanted[copy.path], found)
-            else:
-                absent.append(copy)
-        if len(found) == len(wanted):
+    for copy in _copies_of_blobs(repository, search.wanted, revision):
+        if copy.path in search.wanted and not search.take(copy):
+            absent.append(copy)
+        if len(search.found) == len(search.wanted):
             break
-    left = [copy for copy in absent if copy.path not in found]
+    left = [copy for copy in absent if copy.path not in search.found]
     with suppress(GitError):  # out of reach: what is missing stays missing, and is said to be
         repository.fetch(copy.oid for copy in left)
     for copy in left:
-        if repository.objects.has(copy.oid):
-            _take(repository, copy, wanted[copy.path], found)
-    return tuple(found.values())
+        search.take(copy)
+    for path, error in search.in_doubt.items():
+        if path not in search.found:
+            raise error
+    return tuple(search.found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is wanted, what was found, and why a copy that is there could not be read."""
+
+    repository: Repository
+    wanted: Mapping[str, BlobName]
+    found: dict[str, Found] = field(default_factory=dict)
+    in_doubt: dict[str, GitError] = field(default_factory=dict)
+
+    def take(self, copy: Copy) -> bool:
+        """Take the copy if it is whole and none was found before; return whether its object is here."""
+        if copy.path in self.found:
+            return True
+        try:
+            if not self.repository.objects.has(copy.oid):
+                return False
+            data = self.repository.objects.read(copy.oid)
+        except GitError as error:  # there may be another copy, and there are other blobs
+            if is_in_doubt(error):
+                self.in_doubt.setdefault(copy.path, error)
+            return True
+        if digest_of(data) == self.wanted[copy.path].digest:
+            self.found[copy.path] = Found(copy.path, data, copy.place)
+        return True
 
 
 def _copies_of_blobs(repository: Repository, paths: Collection[str], revision: str) -> Iterator[Copy]:
@@ -90,15 +114,6 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
     if limits:
         found = _in_commit(repository, limits, revision) if revision else _anywhere(repository, limits)
         yield from (copy for copy in found if _is_below(copy.path, limits))
-
-
-def _take(repository: Repository, copy: Copy, blob: BlobName, found: dict[str, Found]) -> None:
-    try:
-        data = repository.objects.read(copy.oid)
-    except GitError:  # damaged: there may be another copy, and there are other blobs
-        return
-    if digest_of(data) == blob.digest:
-        found.setdefault(copy.path, Found(copy.path, data, copy.place))
 
 
 def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[Copy]:

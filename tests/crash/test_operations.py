@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from recstore.cli.main import COMMANDS, HIDDEN
+from recstore.errors import GitError
 from recstore.store import FOLDER, directory
 from recstore.watch import watcher
 from tests.crash.operations import OPERATIONS, READING, Done, Operation
@@ -247,6 +248,21 @@ def test_an_operation_of_which_a_call_fails_says_so_and_can_be_done_again(case: 
         refuse_loss(project, case.states, folder / "exported", where)
         case.refuse_unfinished(project, where)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.command == "restore"], ids=lambda one: one.name)
+def test_a_copy_in_git_that_cannot_be_read_just_now_is_not_said_to_be_nowhere(case: Case, tmp_path: Path) -> None:
+    """No manifest is brought back without its blobs: another copy will do, or Git did not answer."""
+    reads = [step for step, (name, subject) in enumerate(case.system.log) if name == "open" and "/objects/" in subject]
+
+    assert reads
+    for step in reads:
+        project, done = case.spoiled(System(step, errno.EIO), tmp_path / str(step))
+        where = f"step {step}, {' '.join(case.system.log[step])}: {done}"
+        assert done is not None
+        assert done.code == GitError.exit_code or case.finished == state_of(project), where  # from another copy
+        assert "(missing)" not in done.said, where
+        refuse_unsound(project, case.states, where)
 
 
 def _failures(case: Case) -> Iterator[tuple[int, int]]:
