@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from recstore.errors import Damage, Locked, RecstoreError
+from recstore.errors import Damage, RecstoreError
 from recstore.reading import UNFIT, read_file
+from recstore.store.failures import file_failure, lock_failure
 from recstore.store.journal import is_foreign_journal
 
 __all__ = ["TEMPORARY_PREFIX", "Directory"]
@@ -51,7 +52,7 @@ class Directory:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            failure = _failure(f"{self.root}/{name}", "cannot be read", error)
+            failure = file_failure(f"{self.root}/{name}", "cannot be read", error)
             raise Damage(failure.subject, failure.reason) if error.errno in UNFIT else failure from error
 
     def write(self, name: str, data: bytes) -> None:
@@ -71,7 +72,7 @@ class Directory:
             os.replace(temporary, f"{self.root}/{name}")
         except OSError as error:
             _discard(temporary)
-            raise _failure(f"{self.root}/{name}", "cannot be written", error) from error
+            raise file_failure(f"{self.root}/{name}", "cannot be written", error) from error
         self._unflushed.add(name)
 
     def remove(self, name: str) -> None:
@@ -88,7 +89,7 @@ class Directory:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _failure(f"{self.root}/{name}", "cannot be removed", error) from error
+            raise file_failure(f"{self.root}/{name}", "cannot be removed", error) from error
         self._unflushed.discard(name)
         while "/" in folder and self._remove_empty(folder):
             folder = folder.rpartition("/")[0]
@@ -105,7 +106,7 @@ class Directory:
             self._ensure_folder(target.rpartition("/")[0])
             os.replace(f"{self.root}/{name}", f"{self.root}/{target}")
         except OSError as error:
-            raise _failure(f"{self.root}/{name}", f"cannot be moved to {target}", error) from error
+            raise file_failure(f"{self.root}/{name}", f"cannot be moved to {target}", error) from error
 
     def flush(self) -> None:
         """Make everything written so far durable: one file-system sync for many files, one each for few.
@@ -132,7 +133,7 @@ class Directory:
         except FileNotFoundError:
             return  # another process has removed it since: nothing is left to make durable
         except OSError as error:
-            raise _failure(f"{self.root}/{name}", "cannot be made durable", error) from error
+            raise file_failure(f"{self.root}/{name}", "cannot be made durable", error) from error
         self._flush_folder(name.rpartition("/")[0])
 
     def _flush_folder(self, folder: str) -> None:
@@ -141,7 +142,7 @@ class Directory:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _failure(f"{self.root}/{folder}", "cannot be made durable", error) from error
+            raise file_failure(f"{self.root}/{folder}", "cannot be made durable", error) from error
 
     def walk(self, folder: str, *, everything: bool = False) -> Iterator[os.DirEntry[str]]:
         """Yield every file below `folder`, sorted by path; temporary files, links and devices only if `everything` is."""
@@ -152,7 +153,7 @@ class Directory:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise _failure(f"{self.root}/{folder}", "cannot be listed", error) from error
+            raise file_failure(f"{self.root}/{folder}", "cannot be listed", error) from error
         for child in children:
             if child.is_dir(follow_symlinks=False):
                 yield from self.walk(f"{folder}/{child.name}", everything=everything)
@@ -177,10 +178,11 @@ class Directory:
         self.refuse_link("local/lock")
         if is_foreign_journal(f"{self.root}/local/lock-journal"):
             raise RecstoreError(f"{self.root}/local/lock-journal", "names a file for SQLite to delete", _UNLINK)
+        self._refuse_gone()
         try:
             self._ensure_folder("local")
         except OSError as error:
-            raise _failure(f"{self.root}/local", "cannot be made", error) from error
+            raise file_failure(f"{self.root}/local", "cannot be made", error) from error
         connection = None
         try:
             connection = sqlite3.connect(f"{self.root}/local/lock", timeout=timeout_s, isolation_level=None)
@@ -188,7 +190,9 @@ class Directory:
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
-            raise self._lock_failure(error, timeout_s) from error
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CANTOPEN"):
+                self._refuse_unwritable("local")
+            raise lock_failure(f"{self.root}/local/lock", error, timeout_s) from error
         try:
             yield
         finally:
@@ -205,10 +209,26 @@ class Directory:
                 raise RecstoreError(f"{self.root}/{place}", "is a link, which recstore does not follow", _UNLINK)
             place = place.rpartition("/")[0]
 
-    def _lock_failure(self, error: Exception, timeout_s: float) -> RecstoreError:
-        if "locked" in str(error):
-            return Locked(str(self.root), f"another process has been writing to it for {timeout_s:g} s")
-        return RecstoreError(f"{self.root}/local/lock", f"cannot be locked: {error}", "Remove that file and try again.")
+    def _refuse_gone(self) -> None:
+        """Forget that `local` was made, if somebody has cleaned up since; a folder that is gone is not made again."""
+        if not os.path.isdir(f"{self.root}/local"):
+            self._folders.discard("local")
+            if not os.path.isdir(self.root):
+                gone = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                raise file_failure(str(self.root), "cannot be locked", gone)
+
+    def _refuse_unwritable(self, folder: str) -> None:
+        """Raise where nothing can be made in the folder: why, SQLite does not say.
+
+        The lock's own file is left alone: to close it would end the lock that another thread may hold.
+        """
+        probe = f"{self.root}/{folder}/{TEMPORARY_PREFIX}{os.urandom(8).hex()}"
+        try:
+            _write_file(probe, b"")
+        except OSError as error:
+            raise file_failure(f"{self.root}/{folder}", "cannot be written", error) from error
+        finally:
+            _discard(probe)
 
     def _write_temporary(self, path: str, folder: str, data: bytes) -> None:
         try:
@@ -273,16 +293,3 @@ def _sync_folder(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _failure(path: str, what: str, error: OSError) -> RecstoreError:
-    remedy = _REMEDIES.get(error.errno or 0, "")
-    return RecstoreError(path, f"{what}: {error.strerror or error}", remedy)
-
-
-_REMEDIES: Final = {
-    errno.ENOSPC: "Free some disk space, then run the command again: nothing that was there is lost.",
-    errno.EACCES: "Check who may write in that folder.",
-    errno.EROFS: "The file system is read-only: recordings can be replayed, not written.",
-    errno.EMFILE: "Raise the limit on open files (ulimit -n), then run the command again.",
-}

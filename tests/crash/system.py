@@ -52,9 +52,9 @@ _READING_GIT: Final = frozenset(
 _CLOSE: Final = os.close
 
 _SQLITE_SAYS: Final = {
-    errno.ENOSPC: "database or disk is full",
-    errno.EIO: "disk I/O error",
-    errno.EROFS: "attempt to write a readonly database",
+    errno.ENOSPC: ("SQLITE_FULL", "database or disk is full"),
+    errno.EIO: ("SQLITE_IOERR", "disk I/O error"),
+    errno.EROFS: ("SQLITE_READONLY", "attempt to write a readonly database"),
 }
 
 
@@ -279,7 +279,10 @@ def _as_sqlite_says() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise sqlite3.OperationalError(_SQLITE_SAYS.get(error.errno or 0, "unable to open database file")) from error
+        name, said = _SQLITE_SAYS.get(error.errno or 0, ("SQLITE_CANTOPEN", "unable to open database file"))
+        failure = sqlite3.OperationalError(said)
+        failure.sqlite_errorname = name
+        raise failure from error
 
 
 def _git_words(command: Any) -> list[str]:

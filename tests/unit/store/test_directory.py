@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from recstore.store.directory import TEMPORARY_PREFIX, Directory
 @pytest.fixture
 def folder(tmp_path: Path) -> Directory:
     """Return a directory in a new folder."""
+    (tmp_path / "store").mkdir()
     return Directory(tmp_path / "store")
 
 
@@ -284,10 +287,72 @@ def test_the_lock_keeps_threads_apart(folder: Directory) -> None:
 
 
 def test_a_lock_file_that_is_no_lock_is_named(folder: Directory) -> None:
-    """With the remedy: it may be removed."""
+    """With the remedy: it may be removed. That helps."""
     folder.write("local/lock", b"no database, but a text that is long enough to be looked at" * 20)
 
-    with pytest.raises(RecstoreError, match="cannot be locked"), folder.locked():
+    with pytest.raises(RecstoreError, match="it is no lock file") as raised, folder.locked():
+        pass
+
+    assert raised.value.remedy.startswith("Remove that file")
+    folder.path("local/lock").unlink()
+    with folder.locked():
+        pass
+
+
+def test_a_lock_file_that_cannot_be_opened_is_not_to_be_removed(folder: Directory) -> None:
+    """Whatever it is: what helps is to look at it."""
+    folder.path("local/lock").mkdir(parents=True)
+
+    with pytest.raises(RecstoreError, match="cannot be opened") as raised, folder.locked():
+        pass
+
+    assert "Remove" not in raised.value.remedy
+    assert [] == names_in(folder)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE])
+def test_a_lock_that_cannot_be_made_says_what_the_system_says(
+    folder: Directory, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """SQLite says no more than that it is unable to open a file."""
+
+    def connect(*_arguments: Any, **_options: Any) -> Any:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorname = "SQLITE_CANTOPEN"
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(os, "open", failing(number))
+
+    with pytest.raises(RecstoreError, match=os.strerror(number)) as raised, folder.locked():
+        pass
+
+    assert raised.value.remedy
+    assert "Remove" not in raised.value.remedy
+
+
+def test_a_store_whose_folder_is_gone_is_not_locked_and_not_made_again(folder: Directory) -> None:
+    """Whether it was locked before or not: another folder of that name would hide that the first is gone."""
+    with folder.locked():
+        pass
+    shutil.rmtree(folder.root)
+
+    for directory in (folder, Directory(folder.root)):
+        with pytest.raises(RecstoreError, match=os.strerror(errno.ENOENT)) as raised, directory.locked():
+            pass
+
+        assert "bring it back" in raised.value.remedy
+        assert str(folder.root) == raised.value.subject
+    assert not folder.root.exists()
+
+
+def test_a_store_whose_notes_were_cleaned_away_is_locked_all_the_same(folder: Directory) -> None:
+    """`git clean -x` takes the folder `local` while a run goes on."""
+    with folder.locked():
+        pass
+    shutil.rmtree(folder.path("local"))
+
+    with folder.locked():
         pass
 
 
