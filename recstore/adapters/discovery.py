@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from recstore.errors import DamagedSource, NotInStore, RecstoreError
+from recstore.errors import DamagedSource, NotInStore, RecstoreError, UsageError
 
-__all__ = ["PRUNED", "Found", "SourceFile", "found_below", "is_within", "scope_of", "source_file_at", "source_files"]
+__all__ = [
+    "PRUNED",
+    "Found",
+    "SourceFile",
+    "found_below",
+    "is_within",
+    "name_clash",
+    "scope_of",
+    "source_file_at",
+    "source_files",
+]
 
-_SUFFIXES: Final = (".json", ".yaml", ".yml")
 PRUNED: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
 """Folders that are never looked into."""
+
+_SUFFIXES: Final = (".json", ".yaml", ".yml")
+_ONE_NAME: Final = "Name a folder that holds both instead of theirs, or copy them into the project."
 
 
 class SourceFile(NamedTuple):
@@ -56,13 +68,30 @@ def source_files(paths: tuple[Path, ...], project: Path) -> list[SourceFile]:
     A file inside the project is named by its path from the project's folder, any other by its path from
     the folder that was given. Links that lead out of the folder given are left out.
 
-    Raises: NotInStore: one of the paths is not there. DamagedSource: a folder cannot be listed.
+    Raises: NotInStore: one of the paths is not there. DamagedSource: a folder cannot be listed. UsageError: two files
+    would have one name.
     """
     everything = [found_below(path, project) for path in paths]
     for problem in (problem for found in everything for problem in found.unreadable):
         raise problem
     files = {file.location: file for found in everything for file in found.files}
+    clash = name_clash(files.values())
+    if clash is not None:
+        raise clash
     return sorted(files.values(), key=lambda file: file.name)
+
+
+def name_clash(files: Iterable[SourceFile]) -> UsageError | None:
+    """Return what is wrong where two files have one name, None where none have: the store would take them for one file.
+
+    It happens outside the project, where the folders that were given are no part of a name.
+    """
+    known: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: file.location):
+        other = known.setdefault(file.name, file.location)
+        if other != file.location:
+            return UsageError(f"{other} and {file.location}", f"would both be known as {file.name}", _ONE_NAME)
+    return None
 
 
 def found_below(path: Path, project: Path) -> Found:

@@ -84,7 +84,7 @@ def import_paths(
     Importing the same again changes nothing. A file that cannot be read is a problem of the report, and
     stops no other; what was stored of it before stays.
 
-    Raises: NotInStore: a path is not there. Locked, Damage, ManifestConflict, NewerVersion: of the store.
+    Raises: NotInStore: a path is not there. UsageError: two files would have one name. Locked, Damage, ManifestConflict, NewerVersion: of the store.
     """
     project = store.directory.root.parent
     wanted = tuple(paths)

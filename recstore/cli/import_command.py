@@ -27,6 +27,9 @@ def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: b
 
     Recognises llama-stack's recordings and vcrpy's cassettes by what is in the files. Each recording is proved
     to come out byte for byte before it is stored. Importing again changes nothing.
+
+    A file outside the project is known by its path from the folder in PATHS: another one that is imported later under
+    the same path takes its place.
     """
     store, settings = open_project()
     options = ImportOptions(settings.upstreams, replace, dry_run, os.cpu_count() or 1, scan_of(settings))

@@ -203,3 +203,22 @@ def test_an_export_overwrites_nothing(project: Path) -> None:
     assert (1, "mine") == (refused.returncode, file.read_text())
     assert 0 == recstore(project, "export", "--force", "out").returncode
     assert as_recorded(document()) == file.read_bytes()
+
+
+def test_two_files_that_would_be_taken_for_one_are_not_imported(project: Path) -> None:
+    """Neither is; from the folder that holds both, both are, and both come out again."""
+    texts = {"a": "of a", "b": "of b"}
+    outside = project.parent / f"{project.name} outside"
+    for folder, text in texts.items():
+        (outside / folder).mkdir(parents=True)
+        (outside / folder / "x.json").write_bytes(as_recorded(document(text, f"tests/test_{folder}.py::test_it")))
+
+    done = recstore(project, "import", str(outside / "a"), str(outside / "b"))
+
+    assert 2 == done.returncode, done.stderr
+    assert f"{outside}/a/x.json and {outside}/b/x.json" in done.stderr
+    assert [] == list(Store.open(project).manifests())
+    assert 0 == recstore(project, "import", str(outside)).returncode
+    assert 0 == recstore(project, "export", "out").returncode
+    for folder in texts:
+        assert (project / "out" / folder / "x.json").read_bytes() == (outside / folder / "x.json").read_bytes()
