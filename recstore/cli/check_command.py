@@ -57,6 +57,9 @@ def command(*, as_json: bool, **options: object) -> None:
     """Find what is missing: recordings that tests name or ask for, in the work tree, a commit or a push.
 
     Without options it looks at the work tree. It reads test files and commits; it runs no test and checks nothing out.
+
+    Blobs are compared with their names where they are new or changed: since HEAD, or in what a push brings. `recstore
+    verify` reads all of them.
     """
     _refuse_contradictions(options)
     store, settings = open_project()
@@ -173,18 +176,23 @@ class _Summary:
             click.echo(self._sound())
 
     def _sound(self) -> str:
-        tests, blobs = sum(each.tests for each in self.looked), sum(each.blobs for each in self.looked)
+        tests, blobs = self._counts()
         places = ", ".join(place for each in self.looked for place in each.places) or "nothing that is new"
         return printable(
             f"Nothing is missing: {counted(tests, 'test')}, {counted(blobs, 'blob')} looked at in {places}."
         )
 
+    def _counts(self) -> tuple[int, int]:
+        """Return how many tests and how many blobs were looked at."""
+        return sum(each.tests for each in self.looked), len({blob for each in self.looked for blob in each.blobs})
+
     def as_json(self) -> dict[str, object]:
         """Return all of it."""
+        tests, blobs = self._counts()
         return {
             "places": [place for each in self.looked for place in each.places],
-            "tests": sum(each.tests for each in self.looked),
-            "blobs": sum(each.blobs for each in self.looked),
+            "tests": tests,
+            "blobs": blobs,
             "findings": [asdict(finding) for finding in self.findings],
             "healed": self.healed,
             "let_through": self.is_let_through,

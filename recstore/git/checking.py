@@ -14,18 +14,19 @@ from typing import Final
 
 from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound
 from recstore.git.asking import is_test_file, tests_that_ask
+from recstore.git.blob_damage import blob_at, damage_in_files, damage_in_objects, staged_blobs, work_tree_blobs
 from recstore.git.findings import IGNORED, Finding, unusable_manifest
 from recstore.git.manifests import ManifestFacts, facts_of
 from recstore.git.program import decode_path
 from recstore.git.pushes import Span
 from recstore.git.repository import Repository
 from recstore.git.roots import MANIFEST_FOLDERS
-from recstore.git.views import CommitView, View
+from recstore.git.views import CommitView, IndexView, View, WorkTreeView
 from recstore.model import BlobName
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name
+from recstore.store.names import blob_path, manifest_path, parse_blob_name
 
 __all__ = ["OUTSIDE", "Checked", "check_span", "check_view", "commit_view"]
 
@@ -34,11 +35,11 @@ OUTSIDE: Final = "(outside any test)"
 
 @dataclass(slots=True)
 class Checked:
-    """What was looked at, and what was found."""
+    """What was looked at, and what was found; a blob that several tests share was looked at once."""
 
     findings: set[Finding] = field(default_factory=set)
     tests: int = 0
-    blobs: int = 0
+    blobs: set[BlobName] = field(default_factory=set)
     places: list[str] = field(default_factory=list)
 
     @property
@@ -47,9 +48,16 @@ class Checked:
         names = (parse_blob_name(finding.subject) for finding in self.findings if finding.kind == "missing")
         return {name for name in names if name is not None}
 
+    def add_damage(self, paths: Iterable[str], damage: Iterable[Finding]) -> None:
+        """Add the blobs whose bytes were looked at, and what is wrong with them."""
+        self.blobs.update(name for path in paths if (name := blob_at(path)) is not None)
+        self.findings.update(damage)
+
 
 def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
     """Return what is wrong with all manifests and tests at one place; `patterns` say which tests ask for recordings.
+
+    In the work tree and the index the bytes of those blobs are looked at that HEAD has not, or not so; in a commit none.
 
     Raises: GitError: something of it cannot be read. NewerVersion: of a manifest.
     """
@@ -57,6 +65,12 @@ def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
     paths = list(view.manifest_paths())
     _check_manifests(view, paths, checked)
     _check_askers(view, filter(is_test_file, view.test_files()), patterns, checked)
+    if isinstance(view, IndexView):
+        blobs = staged_blobs(view.repository)
+        checked.add_damage(blobs, damage_in_objects(view.repository, blobs, view.title))
+    elif isinstance(view, WorkTreeView):
+        paths = work_tree_blobs(view.repository)
+        checked.add_damage(paths, damage_in_files(view.store, paths))
     return checked
 
 
@@ -77,8 +91,9 @@ def check_span(
     changed.update(_naming(repository, span.tip, _removed_blobs(repository, span)))
     _check_manifests(view, sorted(changed), checked)
     tests = _check_secret_manifests(view, sorted(manifests), scan, checked)
-    for path, oid in repository.changed_store_files(span.bases, span.tip, "blobs").items():
-        _check_blob(view, path, oid, checked)
+    blobs = repository.changed_store_files(span.bases, span.tip, "blobs")
+    checked.add_damage(blobs, damage_in_objects(repository, blobs, view.title))
+    for path, oid in blobs.items():
         _check_secrets(view, (path, oid), tests, scan, checked)
     _check_askers(view, _changed_tests(repository, span), patterns, checked)
     if span.tip == repository.head:
@@ -97,7 +112,7 @@ def _check_manifests(view: View, paths: Iterable[str], checked: Checked) -> None
         if facts is None:
             continue
         checked.tests += facts.test_id is not None
-        checked.blobs += len(facts.blobs)
+        checked.blobs |= facts.blobs
         test = facts.test_id or OUTSIDE
         for blob in sorted(facts.blobs):
             if not view.has(blob):
@@ -118,17 +133,6 @@ def _facts(view: View, path: str, checked: Checked) -> ManifestFacts | None:
         reason = f"it is the manifest of {facts.test_id}, whose place is {FOLDER}/{manifest_path(facts.test_id)}"
         checked.findings.add(Finding("damage", facts.test_id, subject, reason, subject, 0, view.title))
     return facts
-
-
-def _check_blob(view: CommitView, path: str, oid: str, checked: Checked) -> None:
-    """Compare the bytes of a blob that a push brings with its name, as far as they are here."""
-    name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-    subject = f"{FOLDER}/{path}"
-    if name is None or path != blob_path(name):
-        reason = "it has no blob's name, or lies in another folder than its name says"
-        checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
-    elif reason := _damage(view.repository, oid, name):
-        checked.findings.add(Finding("damage", "", subject, reason, subject, 0, view.title))
 
 
 def _check_secret_manifests(view: View, paths: Iterable[str], scan: SecretScan, checked: Checked) -> dict[str, str]:
@@ -160,22 +164,11 @@ def _add_secrets(secrets: Iterable[Secret], test: str, path: str, view: View, ch
         )
 
 
-def _damage(repository: Repository, oid: str, name: BlobName) -> str:
-    """Return what is wrong with a blob in Git, "" if nothing is, or if a partial clone has left it with its remote."""
-    try:
-        data = repository.objects.read(oid)
-    except GitError as error:
-        is_promised = repository.place.is_partial and not repository.objects.has(oid)
-        return "" if is_promised else f"{error.subject}: {error.reason}"
-    return "" if digest_of(data) == name.digest else "its bytes do not fit its name"
-
-
 def _removed_blobs(repository: Repository, span: Span) -> set[BlobName]:
     gone: set[BlobName] = set()
     for base in span.bases:
         for path in repository.changed_store_files([span.tip], base, "blobs"):
-            name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-            if name is not None:
+            if (name := blob_at(path)) is not None:
                 gone.add(name)
     return gone
 

@@ -11,7 +11,7 @@ from recstore.git.findings import IGNORED, Finding
 from recstore.git.program import decode_path, encode_path
 from recstore.git.recovery import find_blobs, heal
 from recstore.git.repository import Repository
-from recstore.git.views import WORK_TREE
+from recstore.git.views import STAGED, WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.names import blob_path, parse_blob_name
@@ -63,6 +63,8 @@ def _with_remedy(
     blob = _blob_of(finding)
     if finding.kind == "uncommitted":
         return replace(finding, remedy=_commit(repository, is_ignored=finding.place == IGNORED))
+    if finding.kind == "damage" and finding.path.startswith(f"{FOLDER}/blobs/"):
+        return replace(finding, remedy=f"{finding.remedy}: {_repair(repository, finding.place)}")
     if blob is None:
         return finding
     if blob in here:
@@ -75,10 +77,22 @@ def _with_remedy(
     return replace(finding, remedy=f"nowhere in this repository: `git fetch` what has it, or record again{again}")
 
 
-def _commit(repository: Repository, *, is_ignored: bool = False) -> str:
-    """Return what commits the store, from wherever in the repository it is typed where the store is not at the top."""
+def _repair(repository: Repository, place: str) -> str:
+    """Return what puts a sound blob in the place of a damaged one: here, in what is about to be committed, or pushed."""
+    then = {WORK_TREE: "", STAGED: f", then `git add {_store(repository)}` and commit again"}
+    pushed = f", then `{_commit(repository)}` (or with --amend), and push again"
+    return f"`recstore verify --repair`{then.get(place, pushed)}"
+
+
+def _store(repository: Repository) -> str:
+    """Return the store's folder for a command of Git's, wherever in the repository it is typed."""
     folder = repository.prefix.rstrip("/")
-    stated = shlex.quote(folder if folder == FOLDER else f":/{folder}")
+    return shlex.quote(folder if folder == FOLDER else f":/{folder}")
+
+
+def _commit(repository: Repository, *, is_ignored: bool = False) -> str:
+    """Return what commits the store."""
+    stated = _store(repository)
     if is_ignored:
         return f"a .gitignore leaves it out (`git check-ignore -v PATH` says which): mend that, then git add {stated} && git commit"
     return f"git add {stated} && git commit"

@@ -20,10 +20,11 @@ from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
 from recstore.store.names import blob_path
 
-__all__ = ["WORK_TREE", "CommitView", "IndexView", "View", "WorkTreeView"]
+__all__ = ["STAGED", "WORK_TREE", "CommitView", "IndexView", "View", "WorkTreeView"]
 
 WORK_TREE: Final = "the work tree"
-"""What a person calls it."""
+STAGED: Final = "Git's index"
+"""What a person calls them."""
 
 
 class View(Protocol):
@@ -112,7 +113,7 @@ class IndexView:
     @property
     def title(self) -> str:
         """What a person calls the place."""
-        return "Git's index"
+        return STAGED
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
         """Yield the path of every manifest, or of those below `folders` alone."""

@@ -1,0 +1,107 @@
+"""Blobs whose bytes do not fit their names: among those that a push brings, and among those that HEAD has not as they are here.
+
+What HEAD has already is not read again: the cost is that of the difference. `recstore verify` reads everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final
+
+from recstore.errors import GitError, RecstoreError
+from recstore.git.findings import Finding
+from recstore.git.repository import Repository
+from recstore.git.views import WORK_TREE
+from recstore.model import BlobName
+from recstore.store import FOLDER, Store
+from recstore.store.directory import TEMPORARY_PREFIX
+from recstore.store.names import blob_path, digest_of, parse_blob_name
+
+__all__ = ["blob_at", "damage_in_files", "damage_in_objects", "staged_blobs", "work_tree_blobs"]
+
+_NOTHING: Final = "0"
+"""What Git's zero ids are made of."""
+
+
+def damage_in_objects(repository: Repository, blobs: Mapping[str, str], place: str) -> list[Finding]:
+    """Return a finding for each of the Git objects `blobs` (path below the store's folder -> id) that is no sound blob.
+
+    What a partial clone has left with its remote is passed over.
+    """
+    return _findings({path: partial(_object, repository, oid) for path, oid in blobs.items()}, place)
+
+
+def staged_blobs(repository: Repository) -> dict[str, str]:
+    """Return path below the store's folder -> object id of what the next commit brings into the folder of blobs.
+
+    Raises: GitError: the index cannot be read.
+    """
+    return _changed(repository, "--cached", "--ita-invisible-in-index")
+
+
+def work_tree_blobs(repository: Repository) -> list[str]:
+    """Return the paths, below the store's folder, of the blobs here that Git takes for new or changed since HEAD.
+
+    As `git status` does, it goes by the files' stamps: one whose bits have changed by themselves is not among them.
+
+    Raises: GitError: the index cannot be read.
+    """
+    untracked = repository.top.fields("ls-files", "--others", "-z", "--", f"{repository.prefix}blobs")
+    new = (path.removeprefix(repository.prefix) for path in untracked)
+    return sorted(path for path in {*_changed(repository), *new} if f"/{TEMPORARY_PREFIX}" not in path)
+
+
+def damage_in_files(store: Store, blobs: Iterable[str]) -> list[Finding]:
+    """Return a finding for each of the files `blobs`, paths below the store's folder, that is no sound blob."""
+    return _findings({path: partial(store.directory.read, path) for path in blobs}, WORK_TREE)
+
+
+def blob_at(path: str) -> BlobName | None:
+    """Return the name that the file name in a path spells, None if it spells none."""
+    return parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
+
+
+def _changed(repository: Repository, *options: str) -> dict[str, str]:
+    """Return path -> object id of the blobs that are not as HEAD has them; in the work tree the id says nothing."""
+    head = repository.head or repository.git.text("hash-object", "-t", "tree", "--stdin")  # that of no file at all
+    options = ("--raw", "--no-abbrev", "--no-renames", "-z", *options)
+    fields = iter(repository.top.fields("diff-index", *options, head, "--", f"{repository.prefix}blobs"))
+    found = {}
+    for change in fields:
+        path = next(fields).removeprefix(repository.prefix)
+        _, mode, _, oid, status = change.split(" ")
+        if mode.strip(_NOTHING) and status != "U":
+            found[path] = oid
+    return found
+
+
+def _findings(blobs: Mapping[str, Callable[[], bytes | None]], place: str) -> list[Finding]:
+    complaints = ((path, _complaint(path, read)) for path, read in blobs.items())
+    return [
+        Finding("damage", "", f"{FOLDER}/{path}", complaint, f"{FOLDER}/{path}", 0, place)
+        for path, complaint in complaints
+        if complaint
+    ]
+
+
+def _complaint(path: str, read: Callable[[], bytes | None]) -> str:
+    """Return what is wrong with a blob, "" if nothing is or if it is not here."""
+    name = blob_at(path)
+    if name is None or path != blob_path(name):
+        return "it has no blob's name, or lies in another folder than its name says"
+    try:
+        data = read()
+    except RecstoreError as error:
+        return f"{error.subject}: {error.reason}"
+    return "" if data is None or digest_of(data) == name.digest else "its bytes do not fit its name"
+
+
+def _object(repository: Repository, oid: str) -> bytes | None:
+    """Return an object's bytes, None where a partial clone has left it with its remote."""
+    try:
+        return repository.objects.read(oid)
+    except GitError:
+        if repository.place.is_partial and not repository.objects.has(oid):
+            return None
+        raise
