@@ -10,13 +10,17 @@ import click
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
 from recstore.cli.terminal import counted, printable, say, short_path, show_json, size
+from recstore.errors import DamagedBlob
+from recstore.git.blob_damage import damage_in_objects, staged_blobs
 from recstore.git.execute import Expiry, Outcome, execute_plan
+from recstore.git.mending import with_remedies
 from recstore.git.plan import GcOptions, Plan, Removal
 from recstore.git.planning import plan_gc
 from recstore.git.repository import Repository
 from recstore.git.states import operation
 from recstore.git.trash import EXPIRY_DAYS
-from recstore.store import FOLDER
+from recstore.git.views import STAGED
+from recstore.store import FOLDER, Store
 
 __all__ = ["command"]
 
@@ -33,12 +37,13 @@ _DAY_S: Final = 86_400
 def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> None:
     """Remove recordings that nothing needs: not the tests, Git's index, a branch, a stash or another work tree.
 
-    Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back.
+    Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back. With --staged nothing
+    is removed while a damaged blob is about to be committed.
     """
     store, _ = open_project()
     with without_collector(), open_repository(store) as repository:
         wanted = GcOptions(options["staged"], options["unserved"], options["force"], _tips_since_s(repository))
-        plan = _held_back(repository, wanted) or plan_gc(store, repository, wanted)
+        plan = _held_back(repository, wanted) or _planned(store, repository, wanted)
         days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
         outcome = None if dry_run else execute_plan(store, repository, plan, Expiry(seconds_now(), days))
     if as_json:
@@ -54,6 +59,20 @@ def _held_back(repository: Repository, options: GcOptions) -> Plan | None:
         return None
     note = f"{under_way} is under way: its commit removes nothing; the next one may."
     return Plan(options, removals=(), kept=(), unserved=(), offers=(), notes=(note,), blobs=0)
+
+
+def _planned(store: Store, repository: Repository, options: GcOptions) -> Plan:
+    """Return the plan; but what Git is about to commit must be sound, for no push would take it.
+
+    Raises: DamagedBlob: it is not; all that is damaged has been named.
+    """
+    damage = damage_in_objects(repository, staged_blobs(repository), STAGED) if options.is_staged else []
+    if damage:
+        found = with_remedies(store, repository, damage)
+        for finding in found:
+            say(str(finding))
+        raise DamagedBlob("the commit", f"would have {counted(len(found), 'damaged blob')}", found[0].remedy)
+    return plan_gc(store, repository, options)
 
 
 def _tips_since_s(repository: Repository) -> int:

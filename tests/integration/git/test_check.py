@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from recstore.adapters.importing import ImportOptions, import_paths
+from recstore.git.blob_damage import staged_blobs, work_tree_blobs
 from recstore.model import BlobName
 from recstore.store import Store
 from recstore.store.moving import execute_moves, plan_moves
 from recstore.store.names import blob_path, manifest_path
 from tests.git_repository import GitRepository
+from tests.hooked import recstore
 
 A, B, C = (f"tests/test_a.py::test_{name}" for name in "abc")
 NOTHING = "0" * 40
@@ -436,3 +438,88 @@ def test_a_project_inside_another_answers_for_itself(project: GitRepository) -> 
     assert ["(unrecorded) inner_tests/test_out.py::test_one  in Git's index"] == staged
     assert [["unrecorded"]] * 3 == [kinds(check(project, *place)[1]) for place in places]
     assert [["unrecorded"]] * 3 == [kinds(check(inner, *place)[1]) for place in places]
+
+
+def damage(project: GitRepository, blob: BlobName, data: bytes = b"damaged") -> str:
+    """Put other bytes into a blob; return its path from the project's folder."""
+    (project.home / ".recstore" / blob_path(blob)).write_bytes(data)
+    return f".recstore/{blob_path(blob)}"
+
+
+BYTES = {"other bytes": b"damaged", "no bytes at all": b""}
+
+
+@pytest.mark.parametrize("data", BYTES.values(), ids=BYTES)
+def test_damage_is_found_before_it_is_committed(project: GitRepository, data: bytes) -> None:
+    """In the work tree and in the index, in a file that Git knows and in a new one; each with what mends it there."""
+    known = next(iter(project.store.blobs()))
+    paths = {damage(project, known, data), damage(project, project.record(C, "of c"), data)}
+    project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
+
+    here, lines, talk = check(project)
+    project.git("add", "--all")
+    staged, staged_lines, staged_talk = check(project, "--staged")
+
+    assert (20, 20) == (here, staged)
+    assert {f"(damage) {path}  in the work tree" for path in paths} == set(lines)
+    assert {f"(damage) {path}  in Git's index" for path in paths} <= set(staged_lines)
+    assert "2 findings: its bytes do not fit its name: `recstore verify --repair`\n" in talk
+    assert "fit its name: `recstore verify --repair`, then `git add .recstore` and commit again\n" in staged_talk
+
+
+def test_damage_of_the_index_alone_is_found_there_alone(project: GitRepository) -> None:
+    """What is staged is read from Git, whatever the file says by now; and the other way round."""
+    blob = next(iter(project.store.blobs()))
+    file = project.home / ".recstore" / blob_path(blob)
+    sound = file.read_bytes()
+    damage(project, blob)
+    project.git("add", "--all")
+    file.write_bytes(sound)
+    codes = [check(project)[0], check(project, "--staged")[0]]
+    project.git("add", "--all")
+    damage(project, blob)
+    codes += [check(project)[0], check(project, "--staged")[0]]
+
+    assert [0, 20, 20, 0] == codes
+
+
+def test_what_mends_damage_mends_it_at_every_place(project: GitRepository) -> None:
+    """The words of a push are those for a commit on top: after them the same push is sound."""
+    base = project.git("rev-parse", "HEAD")
+    blob = next(iter(project.store.blobs()))
+    damage(project, blob)
+    tip = project.commit()
+    refused, _, talk = check(project, "--pre-push", data=pushed((tip, base)))
+    repaired = recstore(project, "verify", "--repair")
+    project.git("add", ".recstore")
+    mended, _, _ = check(project, "--pre-push", data=pushed((project.commit(), base)))
+
+    assert (
+        "`recstore verify --repair`, then `git add .recstore && git commit` (or with --amend), and push again" in talk
+    )
+    assert (20, 0, 0) == (refused, repaired.returncode, mended)
+
+
+def test_a_store_before_its_first_commit_is_looked_at_whole(tmp_path: Path) -> None:
+    """There is no HEAD: everything is new."""
+    made = GitRepository.create(tmp_path / "project")
+    made.git("update-ref", "-d", "HEAD")
+    path = damage(made, made.record(A, "of a"))
+    made.test_file("tests/test_a.py", "test_a")
+
+    here, lines, _ = check(made)
+    made.git("add", "--all")
+    staged, staged_lines, _ = check(made, "--staged")
+
+    assert (20, 20) == (here, staged)
+    assert [f"(damage) {path}  in the work tree", f"(damage) {path}  in Git's index"] == [*lines, *staged_lines]
+
+
+def test_a_sound_store_costs_no_bytes_of_what_head_has(project: GitRepository) -> None:
+    """Only what is new is read: bytes that HEAD has as they are here are for `verify`."""
+    new = project.record(C, "of c")
+    project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
+    with project.opened() as repository:
+        assert [blob_path(new)] == work_tree_blobs(repository)
+        project.git("add", "--all")
+        assert [blob_path(new)] == [*staged_blobs(repository)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from recstore.store.names import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import ROOT, A, B, calls, committed_tests, drop_b, git, recstore, spy, two_tests
 
@@ -385,3 +386,25 @@ def test_the_hooks_run_in_any_posix_shell(project: GitRepository, shell: str) ->
     assert 0 == done.returncode, done.stderr
     assert not project.has(blob)
     assert os.access(ROOT / "hooks/pre-commit", os.X_OK)
+
+
+@pytest.mark.parametrize("mode", ["gc", "check"])
+@pytest.mark.parametrize("form", ["-a", ".recstore"])
+def test_a_damaged_blob_is_not_committed_until_it_is_mended(project: GitRepository, mode: str, form: str) -> None:
+    """The file is named, with what mends it; that does, and then the commit goes through."""
+    project.git("config", "recstore.preCommit", mode)
+    blob = project.store.directory.path(blob_path(next(iter(project.store.blobs()))))
+    sound = blob.read_bytes()
+    blob.write_bytes(sound + b"\n")
+    refused = git(project, "commit", "-m", "x", form)
+    said = refused.stdout + refused.stderr
+
+    assert 0 != refused.returncode
+    assert f"(damage) .recstore/blobs/{blob.parent.name}/{blob.name}  in Git's index" in said
+    assert "`recstore verify --repair`, then `git add .recstore` and commit again" in said
+    project.write("notes.txt", "x")
+    assert 0 == recstore(project, "verify", "--repair").returncode
+    project.git("add", ".recstore", "notes.txt")
+    done = git(project, "commit", "-m", "x")
+    assert 0 == done.returncode, done.stderr
+    assert sound == blob.read_bytes()
