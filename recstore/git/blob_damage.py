@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final
 
 from recstore.errors import GitError, RecstoreError
 from recstore.git.findings import Finding
@@ -19,9 +18,6 @@ from recstore.store.directory import TEMPORARY_PREFIX
 from recstore.store.names import blob_path, digest_of, parse_blob_name
 
 __all__ = ["blob_at", "damage_in_files", "damage_in_objects", "staged_blobs", "work_tree_blobs"]
-
-_NOTHING: Final = "0"
-"""What Git's zero ids are made of."""
 
 
 def damage_in_objects(repository: Repository, blobs: Mapping[str, str], place: str) -> list[Finding]:
@@ -37,19 +33,29 @@ def staged_blobs(repository: Repository) -> dict[str, str]:
 
     Raises: GitError: the index cannot be read.
     """
-    return _changed(repository, "--cached", "--ita-invisible-in-index")
+    head = repository.head or repository.git.text("hash-object", "-t", "tree", "--stdin")  # that of no file at all
+    options = ("--cached", "--ita-invisible-in-index", "--raw", "--no-abbrev", "--no-renames", "-z")
+    fields = iter(repository.top.fields("diff-index", *options, head, "--", f"{repository.prefix}blobs"))
+    found = {}
+    for change in fields:
+        path = next(fields).removeprefix(repository.prefix)
+        _, mode, _, oid, status = change.split(" ")
+        if mode.strip("0") and status != "U":  # neither removed nor in conflict
+            found[path] = oid
+    return found
 
 
 def work_tree_blobs(repository: Repository) -> list[str]:
-    """Return the paths, below the store's folder, of the blobs here that Git takes for new or changed since HEAD.
+    """Return the paths, below the store's folder, of the blobs that Git takes for new or changed since HEAD, ignored ones too.
 
-    As `git status` does, it goes by the files' stamps: one whose bits have changed by themselves is not among them.
+    `git status` goes by the files' stamps first: one whose bits have changed by themselves is not among them.
 
     Raises: GitError: the index cannot be read.
     """
-    untracked = repository.top.fields("ls-files", "--others", "-z", "--", f"{repository.prefix}blobs")
-    new = (path.removeprefix(repository.prefix) for path in untracked)
-    return sorted(path for path in {*_changed(repository), *new} if f"/{TEMPORARY_PREFIX}" not in path)
+    options = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored")
+    lines = repository.top.fields("status", *options, "--", f"{repository.prefix}blobs")
+    paths = (line[3:].removeprefix(repository.prefix) for line in lines)
+    return [path for path in paths if f"/{TEMPORARY_PREFIX}" not in path]
 
 
 def damage_in_files(store: Store, blobs: Iterable[str]) -> list[Finding]:
@@ -60,20 +66,6 @@ def damage_in_files(store: Store, blobs: Iterable[str]) -> list[Finding]:
 def blob_at(path: str) -> BlobName | None:
     """Return the name that the file name in a path spells, None if it spells none."""
     return parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-
-
-def _changed(repository: Repository, *options: str) -> dict[str, str]:
-    """Return path -> object id of the blobs that are not as HEAD has them; in the work tree the id says nothing."""
-    head = repository.head or repository.git.text("hash-object", "-t", "tree", "--stdin")  # that of no file at all
-    options = ("--raw", "--no-abbrev", "--no-renames", "-z", *options)
-    fields = iter(repository.top.fields("diff-index", *options, head, "--", f"{repository.prefix}blobs"))
-    found = {}
-    for change in fields:
-        path = next(fields).removeprefix(repository.prefix)
-        _, mode, _, oid, status = change.split(" ")
-        if mode.strip(_NOTHING) and status != "U":
-            found[path] = oid
-    return found
 
 
 def _findings(blobs: Mapping[str, Callable[[], bytes | None]], place: str) -> list[Finding]:
@@ -87,14 +79,15 @@ def _findings(blobs: Mapping[str, Callable[[], bytes | None]], place: str) -> li
 
 def _complaint(path: str, read: Callable[[], bytes | None]) -> str:
     """Return what is wrong with a blob, "" if nothing is or if it is not here."""
-    name = blob_at(path)
-    if name is None or path != blob_path(name):
-        return "it has no blob's name, or lies in another folder than its name says"
     try:
         data = read()
     except RecstoreError as error:
         return f"{error.subject}: {error.reason}"
-    return "" if data is None or digest_of(data) == name.digest else "its bytes do not fit its name"
+    name = blob_at(path)
+    if data is not None and (name is None or path != blob_path(name)):
+        return "it has no blob's name, or lies in another folder than its name says"
+    is_sound = data is None or name is None or digest_of(data) == name.digest
+    return "" if is_sound else "its bytes do not fit its name"
 
 
 def _object(repository: Repository, oid: str) -> bytes | None:

@@ -523,3 +523,27 @@ def test_a_sound_store_costs_no_bytes_of_what_head_has(project: GitRepository) -
         assert [blob_path(new)] == work_tree_blobs(repository)
         project.git("add", "--all")
         assert [blob_path(new)] == [*staged_blobs(repository)]
+
+
+def test_a_file_that_is_no_blob_is_found_among_the_blobs_until_it_is_gone(project: GitRepository) -> None:
+    """A push would refuse it: so it is said before; its removal is nobody's trouble, staged or not."""
+    project.write(".recstore/blobs/notes.txt", "mine")
+    codes = [check(project)[0]]
+    project.git("add", "--all")
+    codes += [check(project, "--staged")[0]]
+    project.commit()
+    (project.home / ".recstore/blobs/notes.txt").unlink()
+    codes += [check(project)[0]]
+    project.git("add", "--all")
+    codes += [check(project)[0], check(project, "--staged")[0]]
+
+    assert [20, 20, 0, 0, 0] == codes
+
+
+def test_a_blob_that_git_ignores_is_looked_at_where_it_is_used(project: GitRepository) -> None:
+    """Replay reads it all the same."""
+    project.write(".gitignore", "*.json\n")
+    project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
+    path = damage(project, project.record(C, "of c"))
+
+    assert (20, [f"(damage) {path}  in the work tree"]) == check(project)[:2]
