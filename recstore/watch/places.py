@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from recstore.adapters.discovery import PRUNED, SourceFile, found_below, source_file_at
+from recstore.adapters.discovery import PRUNED, SourceFile, found_below, name_clash, source_file_at
 from recstore.errors import RecstoreError, UsageError
 
 __all__ = ["Seen", "Sources", "has_gone"]
@@ -60,16 +60,21 @@ class Sources:
         return is_inside and not Path(os.path.realpath(path)).is_relative_to(project)
 
     def file_at(self, location: str, roots: Iterable[str]) -> SourceFile | None:
-        """Return the file at that place, if it lies in one of the roots and may hold recordings."""
-        for root in roots:
-            if location == root or location.startswith(f"{root}{os.sep}"):
+        """Return the file at that place, if it lies in one of the roots, may hold recordings and can have no other's name."""
+        every = list(roots)
+        for root in every:
+            if (self._is_inside(root, every) and location == root) or location.startswith(f"{root}{os.sep}"):
                 return source_file_at(location, root, self.project)
         return None
 
     def look(self) -> Seen:
-        """Return what lies there. A file that comes or goes meanwhile is there or not."""
+        """Return what lies there. A file that comes or goes meanwhile is there or not.
+
+        Raises: UsageError: two files would be taken for one.
+        """
         seen = Seen({}, {path: UsageError(path, _LEAVES, _NAME_IT) for path in self._paths() if self._leads_out(path)})
-        for root in self.roots():
+        roots = self.roots()
+        for root in roots:
             try:
                 found = found_below(Path(root), self.project)
             except (OSError, RecstoreError):  # it has just gone
@@ -77,7 +82,14 @@ class Sources:
             seen.files.update((file.location, file) for file in found.files)
             seen.refused.update((link, UsageError(link, _LEADS_OUT)) for link in found.links_out)
             seen.refused.update((problem.subject, problem) for problem in found.unreadable)
+        clash = None if all(self._is_inside(root, roots) for root in roots) else name_clash(seen.files.values())
+        if clash is not None:
+            raise clash
         return seen
+
+    def _is_inside(self, root: str, roots: Collection[str]) -> bool:
+        """Return whether no file of another root can have the name of a file of this one: paths in the project differ."""
+        return len(roots) == 1 or Path(root).is_relative_to(self.project.resolve())
 
 
 def has_gone(location: str) -> bool:

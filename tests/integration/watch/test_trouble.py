@@ -166,6 +166,18 @@ def test_a_source_whose_name_begins_like_the_stores_is_heard(project: Path) -> N
     assert waited_s < 20
 
 
+def test_two_folders_elsewhere_with_a_file_of_one_name(project: Path) -> None:
+    """Neither takes the other's place: both are named, and nothing is stored of them."""
+    for number, name in enumerate(("one", "other")):
+        (project.parent / name).mkdir()
+        (project.parent / name / "same.yaml").write_text(cassette(number))
+    done = recstore(project, "watch", "--once", "../one", "../other")
+
+    assert 2 == done.returncode, done.stderr
+    assert "would both be known as same.yaml" in done.stderr
+    assert [] == paths_asked(project)
+
+
 @pytest.mark.parametrize("way", ["folder", "link"])
 def test_a_file_that_became_something_else_has_gone(project: Path, way: str) -> None:
     """With `--mirror`, the recordings of a file go also where a folder or a link out took its place."""
