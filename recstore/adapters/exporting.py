@@ -115,8 +115,9 @@ def _export_file(store: Store, target: Directory, path: str, places: list[Place]
 def file_bytes(store: Store, path: str, places: list[Place]) -> bytes:
     """Return the bytes of the file `path`, from all the entries that were imported from it.
 
-    Raises: NotInStore, Damage, NewerVersion: of a blob, or an origin that cannot be used.
+    Raises: NotInStore, Damage, NewerVersion: of a blob, or an origin that cannot be used. RecstoreError: two files had the name.
     """
+    _refuse_two_files(path, places)
     kind = places[0][1].origin.get("format")
     try:
         if kind == LLAMA_STACK:
@@ -129,6 +130,19 @@ def file_bytes(store: Store, path: str, places: list[Place]) -> bytes:
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedManifest(path, f"its origin in the manifest cannot be used: {error!r}") from error
     raise DamagedManifest(path, f"was imported from a format unknown to this recstore: {kind!r}")
+
+
+def _refuse_two_files(path: str, places: list[Place]) -> None:
+    """Raise where the name was used again after its first file was consumed: there is no one file to go back to."""
+    claims: dict[str, Place] = {}
+    for test_id, entry in places:
+        first_id, first = claims.setdefault(repr(entry.origin.get("index")), (test_id, entry))
+        if (first_id, first.blob) != (test_id, entry.blob):
+            names = " and ".join(sorted({str(first_id), str(test_id)}))
+            raise RecstoreError(path, f"held other recordings at different times, of {names}", _ONE_TEST)
+
+
+_ONE_TEST: Final = "`recstore export --test TEST` takes those of one test."
 
 
 def _refuse_escape(target: Directory, path: str) -> None:

@@ -81,7 +81,11 @@ def test_a_name_that_another_test_uses_takes_nothing_from_the_first(project: Pat
         file.write_bytes(as_recorded({**document, "test_id": name}))
         assert 0 == consume(project).returncode
     store = Store.open(project)
+    both = recstore(project, "export", "../out")
+    one = recstore(project, "export", "../out", "--test", "tests/test_a.py::test_a")
 
+    assert (1, 0) == (both.returncode, one.returncode), one.stderr
+    assert "tests/test_a.py::test_a and tests/test_b.py::test_b" in both.stderr
     assert [1, 1] == [len(manifest.entries) for manifest in store.manifests()]
     assert () == verify_store(store).problems
 
