@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import click
 
+from recstore import __version__
 from recstore.adapters.importing import ImportOptions
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import without_collector
@@ -54,7 +55,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     places = _sources(store, settings, stated, is_running=bool(inside))
     reading = ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings))
     heard = _Heard(view, words)
-    follower = Follower(store, reading, keeps=options["consume"])
+    follower = Follower(store, reading, keeps=options["consume"], version=__version__)
     watcher = Watcher(follower, places, heard.tell, view.wait, is_mirror=options["mirror"])
     for source in places.stated:
         say(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from recstore import __version__
 from recstore.adapters.discovery import SourceFile
 from recstore.adapters.exporting import Place
 from recstore.adapters.importing import FileResult, ImportOptions, ensure_blobs, read_files
@@ -47,13 +46,15 @@ class Follower:
     """Brings files into one store as they change. Not thread-safe; other processes may write the store meanwhile.
 
     `keeps`: the files are gone once they are followed, so that a new one of the same name takes nothing away but what
-    it answers anew, and no blob is removed: that is for `gc`, which keeps a copy.
+    it answers anew, and no blob is removed: that is for `gc`, which keeps a copy. `version`: another one may read files
+    in another way.
     """
 
-    def __init__(self, store: Store, options: ImportOptions, *, keeps: bool = False) -> None:
+    def __init__(self, store: Store, options: ImportOptions, *, keeps: bool = False, version: str = "") -> None:
         self.store = store
         self._options = options
         self.keeps = keeps
+        self._version = version
         self._mark = store.directory.path(".gitattributes")
         self._had_mark = self._mark.is_file()
         self._known = KnownManifests(store)
@@ -62,7 +63,7 @@ class Follower:
     @property
     def reading(self) -> str:
         """What is another where the same files would be read in another way."""
-        return digest_of(repr((__version__, self._options.upstreams)).encode())
+        return digest_of(repr((self._version, self._options.upstreams)).encode())
 
     def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
         """Import the files, forget those that are `gone`, and return what became of each.
