@@ -52,7 +52,7 @@ def merge_manifests(base: Manifest | None, ours: Manifest, theirs: Manifest) -> 
         else:
             taken += group
     test_id = theirs.test_id if base is not None and ours.test_id == base.test_id else ours.test_id
-    if ours.test_id != theirs.test_id and not _is_renamed(base, ours, theirs):
+    if not (is_same_owner(ours, theirs) or _is_renamed(base, ours, theirs)):
         conflicts.append("test")
     return Merged(None, tuple(conflicts)) if conflicts else Merged(Manifest(test_id, sort_entries(tuple(taken))))
 

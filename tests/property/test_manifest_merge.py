@@ -77,3 +77,23 @@ def test_unions_never_conflict(base: Manifest | None, ours: Manifest, theirs: Ma
 def test_sides_come_back_from_the_markers(ours: Manifest, theirs: Manifest) -> None:
     """What is written as a conflict is read as the two manifests again."""
     assert (ours, theirs) == sides_of(conflict_text(ours, theirs), "x")
+
+
+SHARED = st.tuples(st.sampled_from("12"), st.sampled_from("ab"), st.sets(st.sampled_from("xyz"), min_size=1)).map(
+    lambda drawn: Manifest(
+        None,
+        tuple(
+            Entry(BlobName(RequestKey(drawn[0] * 64), Digest(drawn[1] * 64)), n, origin={"path": path})
+            for n, path in enumerate(sorted(drawn[2]), start=1)
+        ),
+    )
+)
+
+
+@given(SHARED | st.none(), SHARED, SHARED)
+def test_recordings_outside_any_test_are_not_mixed(base: Manifest | None, ours: Manifest, theirs: Manifest) -> None:
+    """Git takes one for another, renamed: what they make names one blob, which one of them has, or they stay two."""
+    merged = merge_manifests(base, ours, theirs).manifest
+    if merged is not None:
+        [blob] = {entry.blob for entry in merged.entries}
+        assert blob in {entry.blob for side in (ours, theirs) for entry in side.entries}
