@@ -92,3 +92,42 @@ def test_a_name_that_no_test_has_is_an_error(store: Store) -> None:
     """There is nothing to move."""
     with pytest.raises(NotInStore):
         move(store, "a.py::test_", "b")
+
+
+def test_what_was_recorded_meanwhile_is_not_lost(store: Store) -> None:
+    """Under the old name or under the new one: the plan is old then, and nothing is changed."""
+    for name in ("a.py::test_y", "a.py::test_z"):
+        moves = plan_moves(store, "a.py::test_y", "a.py::test_z")
+        store.put(name, [recording("meanwhile")])
+        with pytest.raises(UsageError, match="was recorded meanwhile"):
+            execute_moves(store, moves)
+
+        assert "meanwhile" == answers(store)[name]
+        store.put("a.py::test_y", [recording("a.py::test_y")])
+    assert "meanwhile" == answers(store)["a.py::test_z"]
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_chain_of_names_that_stops_midway_loses_nothing(tmp_path: Path, writes: int) -> None:
+    """`x*` becomes `x1*`: each manifest is written under its new name before another one takes its old name."""
+    store, left = Store.create(tmp_path), writes
+    for name in ("x", "x1", "x11"):
+        store.put(f"t.py::{name}", [recording(name)])
+    moves = plan_moves(store, "t.py::x*", "t.py::x1*")
+    write = store.directory.write
+
+    def stopping(name: str, data: bytes) -> None:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        write(name, data)
+
+    store.directory.write = stopping  # type: ignore[method-assign]
+    if writes < len(moves):
+        with pytest.raises(KeyboardInterrupt):
+            execute_moves(store, moves)
+    else:
+        execute_moves(store, moves)
+
+    assert {"x", "x1", "x11"} <= set(answers(Store.open(tmp_path)).values())
