@@ -51,7 +51,7 @@ class Memory:
                 return Remembered()
             is_same = listed == _listed(now)
             files = now if is_same else {file.location: file for file in map(_file, orjson.loads(listed))}
-            return Remembered(files, frozenset(value["empty"]), str(value["manifests"]))
+            return Remembered(files, frozenset(map(str, value["empty"])), str(value["manifests"]))
         except (ValueError, TypeError, KeyError, IndexError):
             return Remembered()
 

@@ -31,5 +31,8 @@ def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
 
     assert 0 == done.returncode, f"RACE_SEED={SEED}\n{done.stderr[-6000:]}"
     counts = json.loads(done.stdout.splitlines()[-1])
-    assert all(sum(ended.values()) for ended in counts.values() if isinstance(ended, dict))
+    roles = {role: ended for role, ended in counts.items() if isinstance(ended, dict)}
+    assert len(roles) == 8
+    for role, ended in roles.items():
+        assert any(how == "recorded" or how.endswith(" 0") for how in ended), (role, ended)
     assert counts["told"] > 0
