@@ -24,12 +24,15 @@ Fate: TypeAlias = Literal["removed", "other", "kept"]
 _QUIET_S: Final = 2.0
 """So long nobody has written to a file that goes: some recorders hold one open, and write a recording at a time."""
 
+_OLD_S: Final = 10.0
+"""A file that was written so long ago, by its own time, need not wait: clocks of other machines may differ by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Spent:
     file: SourceFile
     followed: Followed
-    since_s: float
+    due_s: float
 
 
 class SpentFiles:
@@ -45,7 +48,8 @@ class SpentFiles:
 
     def add(self, file: SourceFile, followed: Followed) -> None:
         """Have the file removed after a while, unless it is followed again before."""
-        self._files[file.location] = _Spent(file, followed, time.monotonic())
+        is_old = time.time() - file.modified_ns / 1e9 >= _OLD_S
+        self._files[file.location] = _Spent(file, followed, time.monotonic() + (0 if is_old else _QUIET_S))
 
     def discard(self, location: str) -> None:
         """Have the file stay."""
@@ -54,7 +58,7 @@ class SpentFiles:
     def remove(self) -> Iterator[tuple[SourceFile, Fate, Followed]]:
         """Remove the files that have waited for long enough, and yield each with what became of it."""
         now_s = time.monotonic()
-        due = [spent for spent in self._files.values() if now_s - spent.since_s >= _QUIET_S and not self.is_held]
+        due = [spent for spent in self._files.values() if now_s >= spent.due_s and not self.is_held]
         for spent in due:
             self.discard(spent.file.location)
             try:

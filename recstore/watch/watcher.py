@@ -190,6 +190,8 @@ class Watcher:
         """Return what was seen at the last look, and whether all of it is known to be in the store, still."""
         if self._seen is not None:
             return self._seen, False
+        if self._follower.keeps:
+            return {}, False  # whatever lies there is to go, also what an earlier watcher has stored
         remembered = self._memory.load(now)
         self._empty = set(remembered.empty)
         return remembered.files, remembered.manifests == state != ""

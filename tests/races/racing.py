@@ -187,7 +187,9 @@ def watcher(race: Race, _: str, chance: random.Random) -> Iterator[str]:
 def _write(folder: Path, chance: random.Random) -> None:
     documents = list(generated(chance.randrange(30)))
     for _, name, document in chance.sample(documents, 2):
-        (folder / Path(name).name).write_bytes(as_recorded(document))
+        file = folder / Path(name).name
+        file.write_bytes(as_recorded(document))
+        os.utime(file, (1_700_000_000, 1_700_000_000))  # long ago: it does not wait to be consumed
 
 
 def collector(race: Race, _: str, chance: random.Random) -> Iterator[str]:

@@ -90,6 +90,20 @@ def test_a_name_that_another_test_uses_takes_nothing_from_the_first(project: Pat
     assert () == verify_store(store).problems
 
 
+def test_what_an_earlier_watcher_has_stored_is_consumed_too(project: Path) -> None:
+    """It left a note of what it had seen, of which a watcher that consumes takes nothing for done."""
+    (project / "tests/one.yaml").write_text(cassette(1))
+    for _ in range(2):
+        for path in project.rglob("*"):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+        assert 0 == recstore(project, "watch", "--once", "tests").returncode
+    done = consume(project)
+
+    assert 0 == done.returncode, done.stderr
+    assert [] == list((project / "tests").iterdir())
+    assert ["/1"] == paths_asked(project)
+
+
 def test_a_file_is_not_removed_while_it_is_written(project: Path) -> None:
     """A recorder holds its file open and writes an interaction at a time: each beginning of it is a whole cassette."""
     file = project / "tests/slow.yaml"
