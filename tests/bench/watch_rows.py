@@ -22,6 +22,7 @@ from tests.generator import write_recordings
 __all__ = ["watch_rows"]
 
 RATE: Final = 200
+PORTION: Final = 1_000
 IDLE_S: Final = 10
 FILES_IN_TESTS: Final = 200
 """So many files are for the same few tests, as they are where one test after the other is recorded."""
@@ -44,10 +45,18 @@ def watch_rows(bench: Bench) -> Iterator[Row]:
     yield Row("not told of at all", (untold,), "files written", (files,), 0.0, "files")
     yield Row("processor time of a second's waiting", (idle,), "a hundredth of a core", (0.01,), 1.0)
     yield Row("memory afterwards", (memory_mb,), "150 MB", (150,), 1.0, "MB")
+    arriving = bench.recordings[-1] // 2
+    what = f"memory of the watcher after {arriving:,} files, a thousand at a time"
+    yield Row(what, (_peak_mb(bench.folder / "arriving", arriving),), "150 MB", (150,), 1.0, "MB", why=_WHY_MEMORY)
     ready_s, looked_s = _started(bench.folder / "started", bench.recordings[-1], bench.repeats)
     what = f"{bench.recordings[-1]:,} recordings that are there: from the command to `ready`"
     yield Row(what, ready_s, "os.scandir + stat of the files and manifests", looked_s, 2.0, why=_WHY_START)
 
+
+_WHY_MEMORY: Final = (
+    "The largest it had, of the process that watches; those that read files for it live for one batch. What is kept of a file and its "
+    "manifest is about 1.3 kB. Where all 50,000 come in one moment the peak is 180 MB: their events, and batches of 5,000."
+)
 
 _WHY_START: Final = (
     "That look is what the start cannot do without; starting Python and its imports is a fifth of the rest, and the other part are "
@@ -55,12 +64,43 @@ _WHY_START: Final = (
 )
 
 
+def _peak_mb(folder: Path, count: int) -> float:
+    """Return the most memory that a watcher took while so many files came, in megabytes."""
+    made, project = folder / "made", folder / "project"
+    Store.create(project)
+    write_recordings(made, count)
+    _give_tests(made)
+    (project / "tests").mkdir()
+    command = [sys.executable, "-m", "recstore", "watch", "--json", "tests"]
+    with subprocess.Popen(command, cwd=project, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = (json.loads(line)["event"] for line in process.stdout)
+        while next(told) != "ready":
+            pass
+        files = sorted((made / "tests").rglob("*.json"))
+        for start in range(0, count, PORTION):
+            left = len(files[start : start + PORTION])
+            for file in files[start : start + PORTION]:
+                target = project / file.relative_to(made)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.rename(target)
+            while left:
+                left -= next(told) == "new"
+        peak_mb = _memory_mb(process.pid)
+        process.kill()
+    return peak_mb
+
+
+def _give_tests(folder: Path) -> None:
+    for number, file in enumerate(sorted((folder / "tests").rglob("*.json"))):
+        file.write_bytes(file.read_bytes().replace(b"::test_", b"::test_%d_" % (number // FILES_OF_A_FEW_TESTS)))
+
+
 def _started(folder: Path, count: int, repeats: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return how long a watcher of so many recordings takes to be ready, and how long it takes to look at them all, in seconds."""
     Store.create(folder)
     write_recordings(folder, count)
-    for number, file in enumerate(sorted((folder / "tests").rglob("*.json"))):
-        file.write_bytes(file.read_bytes().replace(b"::test_", b"::test_%d_" % (number // FILES_OF_A_FEW_TESTS)))
+    _give_tests(folder)
     recstore = [sys.executable, "-m", "recstore"]
     for words in (("import", "tests"), ("watch", "--once", "tests"), ("watch", "--once", "tests")):
         subprocess.run([*recstore, *words], cwd=folder, env=environment(), check=True, capture_output=True)
