@@ -56,6 +56,9 @@ _TABLES: Final = (
 _LOCKED_CODES: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 _PRIMARY_CODE: Final = 0xFF
 
+_MARK_BITS: Final = 0x7FFF_FFFF
+"""SQLite's `application_id` has a sign and 32 bits."""
+
 
 def open_present(directory: Directory, timeout_s: float) -> sqlite3.Connection:
     """Return a connection to the database file, which is made if there is none.
@@ -134,23 +137,38 @@ def _connect(path: str, timeout_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
-        _ensure_tables(connection)
+        _ensure_tables(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _ensure_tables(connection: sqlite3.Connection) -> None:
-    if _schema_version(connection) == SCHEMA_VERSION:
+def _ensure_tables(connection: sqlite3.Connection, path: str) -> None:
+    if _number(connection, "user_version") == SCHEMA_VERSION:
+        _refuse_foreign(connection, path)
         _refuse_other_tables(connection)
         return
     with transaction(connection):
-        version = _schema_version(connection)  # another process may have been first
+        version = _number(connection, "user_version")  # another process may have been first
         if version not in (0, SCHEMA_VERSION):
             raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
-        for statement in _TABLES if version == 0 else ():
+        for statement in (f"PRAGMA application_id = {_mark(path)}", *_TABLES) if version == 0 else ():
             connection.execute(statement)
+
+
+def _mark(path: str) -> int:
+    """Return what marks the file as made where it lies: the number that its file system gave it, which no copy has."""
+    try:
+        return os.stat(path).st_ino & _MARK_BITS
+    except OSError:
+        return 0  # in memory
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: str) -> None:
+    """Raise where the file is a copy: somebody may have sent it, with rows about blobs, which are not read again."""
+    if _number(connection, "application_id") != _mark(path):
+        raise sqlite3.DatabaseError("the index was not made here")
 
 
 def _refuse_other_tables(connection: sqlite3.Connection) -> None:
@@ -161,6 +179,6 @@ def _refuse_other_tables(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("the index has other tables than this recstore makes")
 
 
-def _schema_version(connection: sqlite3.Connection) -> int:
-    with closing(connection.execute("PRAGMA user_version")) as cursor:
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    with closing(connection.execute(f"PRAGMA {pragma}")) as cursor:
         return int(cursor.fetchone()[0])
