@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -20,8 +21,11 @@ from recstore.store.origins import LLAMA_STACK, VCR, is_imported, origin_path
 __all__ = ["ExportOptions", "ExportReport", "Place", "entries_by_file", "export_recordings", "file_bytes"]
 
 
-_OWNED: Final = re.compile(r"(\.git|git~\d+|\.recstore)[. ]*(:.*)?", re.IGNORECASE)
+_OWNED: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
 """Folders that are read as what they are told: Git's own, however a file system spells it, and a store's."""
+
+_UNSEEN: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""What HFS+ leaves out of a name. Source: Git, `is_hfs_dotgit` in utf8.c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,16 @@ _ONE_TEST: Final = "`recstore export --test TEST` takes those of one test."
 
 
 def _refuse_escape(target: Directory, path: str) -> None:
-    """Raise unless `path` leads to a place inside the folder, whatever links are on the way."""
+    """Raise unless `path` leads to a place inside the folder that is nobody's own, whatever links are on the way."""
     parts = PurePosixPath(path).parts
     is_plain = (
         bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in parts[0]
     )
-    is_plain = is_plain and not any(_OWNED.fullmatch(part) for part in parts)
     folder = target.root.resolve()
-    if not is_plain or "\0" in path or folder not in target.path(path).resolve().parents:
+    place = Path(os.path.realpath(target.path(path))) if is_plain and "\0" not in path else folder
+    if folder not in place.parents:
         raise DamagedManifest(
             path, "a manifest names a file outside the folder to export to; nothing was written there"
         )
+    if any(_OWNED.fullmatch(_UNSEEN.sub("", part)) for part in (*parts, *place.relative_to(folder).parts)):
+        raise DamagedManifest(path, "a manifest names a file of Git's own or of a store; nothing was written there")
