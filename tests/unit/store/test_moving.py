@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,40 +95,58 @@ def test_a_name_that_no_test_has_is_an_error(store: Store) -> None:
         move(store, "a.py::test_", "b")
 
 
-def test_what_was_recorded_meanwhile_is_not_lost(store: Store) -> None:
-    """Under the old name or under the new one: the plan is old then, and nothing is changed."""
-    for name in ("a.py::test_y", "a.py::test_z"):
-        moves = plan_moves(store, "a.py::test_y", "a.py::test_z")
-        store.put(name, [recording("meanwhile")])
-        with pytest.raises(UsageError, match="was recorded meanwhile"):
-            execute_moves(store, moves)
-
-        assert "meanwhile" == answers(store)[name]
-        store.put("a.py::test_y", [recording("a.py::test_y")])
-    assert "meanwhile" == answers(store)["a.py::test_z"]
+MEANWHILE: dict[str, Callable[[Store], object]] = {
+    "the old name": lambda store: store.put("a.py::test_x[2]", [recording("meanwhile")]),
+    "the new name": lambda store: store.put("a.py::test_z[2]", [recording("meanwhile")]),
+    "none: one is gone": lambda store: store.withdraw([m for m in store.manifests() if m.test_id == "a.py::test_x[2]"]),
+}
 
 
-@pytest.mark.parametrize("writes", range(4))
-def test_a_chain_of_names_that_stops_midway_loses_nothing(tmp_path: Path, writes: int) -> None:
-    """`x*` becomes `x1*`: each manifest is written under its new name before another one takes its old name."""
-    store, left = Store.create(tmp_path), writes
-    for name in ("x", "x1", "x11"):
-        store.put(f"t.py::{name}", [recording(name)])
-    moves = plan_moves(store, "t.py::x*", "t.py::x1*")
-    write = store.directory.write
+@pytest.mark.parametrize("other", MEANWHILE.values(), ids=MEANWHILE)
+def test_what_was_recorded_since_the_plan_was_made_is_not_lost(store: Store, other: Callable[[Store], object]) -> None:
+    """Under whichever name: nothing moves, and whoever asked is told to try again."""
+    plan = plan_moves(store, "a.py::test_x", "a.py::test_z")
+    other(store)
+    before = answers(store)
 
-    def stopping(name: str, data: bytes) -> None:
-        nonlocal left
-        if not left:
+    with pytest.raises(UsageError, match="nothing was changed") as raised:
+        execute_moves(store, plan)
+    assert "Try again." == raised.value.remedy
+    assert before == answers(store)
+
+
+def test_what_a_run_that_was_stopped_has_written_is_no_obstacle(store: Store) -> None:
+    """The very manifests that it would write: the next run goes on from there."""
+    plan = plan_moves(store, "a.py::test_x", "a.py::test_z")
+    store.put("a.py::test_z[1]", [recording("a.py::test_x[1]")])
+    execute_moves(store, plan)
+
+    assert {"a.py::test_y", "a.py::test_z[1]", "a.py::test_z[2]"} == set(answers(store))
+
+
+@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("method", ["write", "remove"])
+def test_a_chain_that_is_stopped_loses_no_answer(
+    store: Store, monkeypatch: pytest.MonkeyPatch, method: str, step: int
+) -> None:
+    """One that takes another's name is written once that one has its own, whichever of them was found first."""
+    names = ("t::x", "t::x1", "t::x11", "t::x111", "t::x1111", "t::x11111")
+    for name in names:
+        store.put(name, [recording(name)])
+    plan = plan_moves(store, "t::x*", "t::x1*")
+    plain, left = getattr(store.directory, method), [step]
+
+    def stopped(*arguments: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
             raise KeyboardInterrupt
-        left -= 1
-        write(name, data)
+        plain(*arguments)
 
-    store.directory.write = stopping  # type: ignore[method-assign]
-    if writes < len(moves):
-        with pytest.raises(KeyboardInterrupt):
-            execute_moves(store, moves)
-    else:
-        execute_moves(store, moves)
+    monkeypatch.setattr(store.directory, method, stopped)
+    try:
+        execute_moves(store, plan)
+    except KeyboardInterrupt:
+        assert step < {"write": 6, "remove": 1}[method]
+    monkeypatch.undo()
 
-    assert {"x", "x1", "x11"} <= set(answers(Store.open(tmp_path)).values())
+    assert {*names} <= {str(answer) for answer in answers(store).values()}
