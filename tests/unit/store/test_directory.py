@@ -246,6 +246,56 @@ def test_the_remedy_for_a_full_disk_is_space(folder: Directory, monkeypatch: pyt
     assert "Free some disk space" in raised.value.remedy
 
 
+# -- links
+
+
+CALLS: dict[str, Callable[[Directory], object]] = {
+    "write": lambda folder: folder.write("tests/a/y", b"ours"),
+    "replace": lambda folder: folder.write("tests/a/x", b"ours"),
+    "remove": lambda folder: folder.remove("tests/a/x"),
+    "move away": lambda folder: folder.move("tests/a/x", "tests/b"),
+    "move there": lambda folder: folder.move("b", "tests/a/x"),
+    "walk": lambda folder: list(folder.walk("tests/a")),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("place", ["tests/a", "tests"])
+def test_a_link_that_comes_later_is_not_followed(
+    folder: Directory, tmp_path: Path, call: Callable[[Directory], object], place: str
+) -> None:
+    """A checkout puts it in the place of a folder that the same process has written to and listed."""
+    theirs = tmp_path / "theirs"
+    (theirs / "a").mkdir(parents=True)
+    for file in (theirs / "x", theirs / "a/x"):
+        file.write_bytes(b"theirs")
+    folder.write("b", b"ours")
+    folder.write("tests/a/x", b"ours")
+    list(folder.walk("tests/a"))
+    (folder.root / "tests/a/x").unlink()
+    for name in ("tests/a", "tests") if place == "tests" else ("tests/a",):
+        (folder.root / name).rmdir()
+    (folder.root / place).symlink_to(theirs)
+
+    with pytest.raises(RecstoreError, match="is a link") as raised:
+        call(folder)
+    assert str(folder.root / place) == raised.value.subject
+    assert {"a/x": b"theirs", "x": b"theirs"} == {
+        file.relative_to(theirs).as_posix(): file.read_bytes() for file in theirs.rglob("*") if file.is_file()
+    }
+
+
+def test_the_lock_is_not_taken_behind_a_link_that_comes_later(folder: Directory, tmp_path: Path) -> None:
+    """Or another project's lock would be held in the place of ours."""
+    with folder.locked():
+        pass
+    (folder.root / "local").rename(tmp_path / "local")
+    (folder.root / "local").symlink_to(tmp_path / "local")
+
+    with pytest.raises(RecstoreError, match="is a link"), folder.locked():
+        pass
+
+
 # -- the lock
 
 

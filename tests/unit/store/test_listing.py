@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recstore.errors import RecstoreError
 from recstore.store.listing import YOUNG_NS, Listing
 
 LONG_AGO = 1_700_000_000
@@ -99,3 +100,20 @@ def test_a_folder_that_changed_just_now_is_listed_again(root: Path) -> None:
 
     assert YOUNG_NS > time.time_ns() - now_ns
     assert before != dict(listing.stamps())
+
+
+@pytest.mark.parametrize("look", [lambda listing: list(listing.stamps()), lambda listing: list(listing.state())])
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "known"])
+def test_a_link_in_the_place_of_the_folder_is_refused(
+    root: Path, tmp_path: Path, look: Callable[[Listing], object], *, is_known: bool
+) -> None:
+    """Whatever is behind it may be endless, and is somebody else's; also where a checkout has just put it."""
+    listing = Listing(root, "tests")
+    if is_known:
+        look(listing)
+    (root / "tests").rename(tmp_path / "theirs")
+    (root / "tests").symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(RecstoreError, match="is a link") as raised:
+        look(listing)
+    assert str(root / "tests") == raised.value.subject

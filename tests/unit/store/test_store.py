@@ -65,6 +65,42 @@ def test_a_store_is_opened_by_its_project_or_its_own_folder(tmp_path: Path, belo
     assert created.directory.root == Store.open(tmp_path / below).directory.root
 
 
+@pytest.mark.parametrize("below", ["", FOLDER])
+def test_a_link_to_another_store_is_none(tmp_path: Path, below: str) -> None:
+    """One that came with a project would have its commands write to somebody else's recordings."""
+    theirs = Store.create(tmp_path / "theirs")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / FOLDER).symlink_to(theirs.directory.root)
+
+    with pytest.raises(NotInStore):
+        Store.open(tmp_path / "ours" / below)
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["a folder", "nothing"])
+def test_no_store_is_made_behind_a_link(tmp_path: Path, *, is_there: bool) -> None:
+    """The link is named, and what it leads to is left alone."""
+    theirs = tmp_path / "theirs"
+    if is_there:
+        theirs.mkdir()
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / FOLDER).symlink_to(theirs)
+
+    with pytest.raises(RecstoreError, match="is a link") as raised:
+        Store.create(tmp_path / "ours")
+    assert str(tmp_path / "ours" / FOLDER) == raised.value.subject
+    assert [] == list(theirs.rglob("*"))
+
+
+def test_a_project_may_be_reached_by_a_link(tmp_path: Path) -> None:
+    """The user's own leads to the project's folder, or from anywhere to its store."""
+    made = Store.create(tmp_path / "project")
+    (tmp_path / "link").symlink_to(tmp_path / "project")
+    (tmp_path / "to the store").symlink_to(made.directory.root)
+    found = [Store.open(tmp_path / name).directory.root for name in ("link", "to the store")]
+
+    assert [made.directory.root] * 2 == [root.resolve() for root in found]
+
+
 def test_a_store_of_blobs_alone_is_one(tmp_path: Path, store: Store) -> None:
     """The files that explain it are for people."""
     store.put(TEST, [recording()])
