@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os.path import lexists
 
-from recstore.errors import GitError, Missing, RecstoreError
+from recstore.errors import Damage, GitError, RecstoreError
 from recstore.git.recovery import Found, copies_of, find_blobs
 from recstore.git.repository import Repository
 from recstore.git.restore import RestorePlan, execute_restore
 from recstore.store import FOLDER, Store
 from recstore.store.manifest_text import parse_manifest
 from recstore.store.names import manifest_path, parse_blob_name, shared_path
-from recstore.store.verify import keep_aside, quarantine
+from recstore.store.verify import keep_aside, problem_of_blob, quarantine
 
 __all__ = ["Repaired", "repair"]
 
@@ -45,36 +45,24 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
         stems = (name.rpartition("/")[2].removesuffix(".json") for name in (*blobs, *missing))
         copies = find_blobs(repository, [blob for stem in stems if (blob := parse_blob_name(stem)) is not None])
         older = _manifests(repository, manifests)
-    links = [name for name in manifests if _is_odd(store, name)]
-    aside = quarantine(store, (*(name for name in blobs if not _is_whole(store, name)), *links))
+    aside = quarantine(store, (name for name in names if _is_unfit(store, name)))  # which looks under its lock
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
     with store.directory.locked():
         older = tuple(file for file in older if not _is_readable(store, file.path))
-        aside += keep_aside(store, [file.path for file in older if file.path not in links])
+        aside += keep_aside(store, [file.path for file in older])
         for file in older:
             store.directory.write(file.path, file.data)
         store.directory.flush()
     return Repaired(aside, (*copies, *older))
 
 
-def _is_odd(store: Store, name: str) -> bool:
-    """Return whether something is there that is no file: a link, a device."""
+def _is_unfit(store: Store, name: str) -> bool:
+    """Return whether something is there, still, that is no file (a link, a device), or a blob that is damaged."""
     path = store.directory.path(name)
-    return lexists(path) and (path.is_symlink() or not path.is_file())
-
-
-def _is_whole(store: Store, name: str) -> bool:
-    """Return whether a blob that was damaged is there no more, or is what its name says."""
-    blob = parse_blob_name(name.rpartition("/")[2].removesuffix(".json"))
-    if _is_odd(store, name) or blob is None:
+    if not lexists(path):
         return False
-    try:
-        store.read_blob(blob)
-    except Missing:
-        return True
-    except RecstoreError:
-        return False
-    return True
+    is_odd = path.is_symlink() or not path.is_file()
+    return is_odd or (name.startswith(_BLOBS) and isinstance(problem_of_blob(store.directory, name), Damage))
 
 
 def _is_readable(store: Store, path: str) -> bool:

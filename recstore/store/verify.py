@@ -24,7 +24,7 @@ from recstore.store.parallel import in_batches
 from recstore.store.store import FOLDER, Store
 from recstore.store.verified import Verified
 
-__all__ = ["VerifyReport", "keep_aside", "quarantine", "verify_store"]
+__all__ = ["VerifyReport", "keep_aside", "problem_of_blob", "quarantine", "verify_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,11 @@ class _BlobCheck:
 
     def check_batch(self, names: list[str]) -> list[tuple[str, RecstoreError | None]]:
         directory = Directory(self.root)
-        return [(name, _problem_of(directory, name)) for name in names]
+        return [(name, problem_of_blob(directory, name)) for name in names]
 
 
-def _problem_of(directory: Directory, name: str) -> RecstoreError | None:
+def problem_of_blob(directory: Directory, name: str) -> RecstoreError | None:
+    """Return what is wrong with the file `name` below `blobs/`; None where it is sound, or gone."""
     subject = f"{FOLDER}/{name}"
     blob = _blob_of(name)
     if blob is None:
