@@ -84,6 +84,9 @@ SOURCES: dict[str, Callable[[Path], object]] = {
     ),
     "aliases.yaml": lambda path: path.write_text(CASSETTE + aliases(12)),
     "deep.yaml": lambda path: path.write_text(CASSETTE + "x: " + "[" * 100_000 + "]" * 100_000 + "\n"),
+    "sixties.yaml": lambda path: path.write_text(CASSETTE + "x: 1" + ":1" * 2_000_000 + "\n"),
+    "float.yaml": lambda path: path.write_text(CASSETTE + "x: 1" + ":1" * 400 + ".5\n"),
+    "hex.yaml": lambda path: path.write_text(CASSETTE.replace("body: null", "body: 0x" + "f" * 4_290)),
     "twice.json": lambda path: path.write_text(
         '{"test_id": "a", "test_id": "b", ' + REQUEST + ', "response": {"body": NaN'
     ),

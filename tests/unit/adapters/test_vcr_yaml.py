@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -141,6 +142,41 @@ def test_refuses_deep_nesting(text: str) -> None:
     """A document of more than 64 levels is refused before it can overflow a stack."""
     with pytest.raises(NotYamlError, match="more than 64 levels"):
         load(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1" + ":1" * 1_000_000,
+        "1" + ":59" * 1_000_000 + ".5",
+        "1" * 1_000_000,
+        "0x" + "f" * 1_000_000,
+        "0b" + "1" * 1_000_000,
+        "!!int '" + "1:" * 1_000_000 + "1'",
+    ],
+    ids=lambda text: text[:8],
+)
+def test_a_number_without_end_is_refused(text: str) -> None:
+    """At once: to count to the base 60, PyYAML takes time that grows with the square of the length."""
+    started_s = time.monotonic()
+
+    with pytest.raises(NotYamlError, match="more than 4,300 digits"):
+        load(f"a: {text}\n".encode())
+    assert time.monotonic() - started_s < 10
+
+
+@pytest.mark.parametrize("text", ["1" + ":1" * 400 + ".5", "1" + ":59" * 1_400 + ".0"])
+def test_a_number_that_no_float_can_hold_is_refused(text: str) -> None:
+    """As any other that is no number."""
+    with pytest.raises(NotYamlError, match="is no float"):
+        load(f"a: {text}\n".encode())
+
+
+def test_a_long_number_is_read() -> None:
+    """4,300 digits are not too many."""
+    document, _ = load(f"a: {'9' * 4300}\n".encode())
+
+    assert 10**4300 - 1 == document["a"]
 
 
 def test_reads_up_to_the_depth_limit() -> None:
