@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hypothesis import strategies as st
@@ -18,12 +19,34 @@ _PIECES: Final = (
     *(b'""', b"{}", b"[]", b'"/"', b'"/~2"', b'"!map"', b'"!tag"', b'"!int"', b'"!"', b"=", b"~", b"'", b"'''", b'"""'),
 )  # fmt: skip
 
+_VALUE: Final = re.compile(rb'"[^"]*"|-?\d+|true|false|null')
+_VALUES: Final = (
+    b"null",
+    b"true",
+    b"0",
+    b"-1",
+    b"0.5",
+    b"99999999999999999999",
+    b'""',
+    b'"a"',
+    b'"\\u0000"',
+    b"[]",
+    b"[1]",
+    b"{}",
+)
+
 
 def hostile_bytes(*samples: bytes) -> st.SearchStrategy[bytes]:
     """Return a strategy for bytes that a decoder of files like `samples` must bear."""
     pieces = st.sampled_from(_PIECES)
     arbitrary = st.lists(pieces | st.binary(max_size=12), max_size=12).map(b"".join)
-    return arbitrary | st.binary(max_size=200) | _changed(st.sampled_from(samples), pieces) | _crossed(samples)
+    return (
+        arbitrary
+        | st.binary(max_size=200)
+        | _changed(st.sampled_from(samples), pieces)
+        | _crossed(samples)
+        | _retyped(samples)
+    )
 
 
 @st.composite
@@ -52,3 +75,14 @@ def _crossed(draw: st.DrawFn, samples: tuple[bytes, ...]) -> bytes:
     """Draw the beginning of one sound file with the end of another."""
     one, other = draw(st.sampled_from(samples)), draw(st.sampled_from(samples))
     return one[: draw(st.integers(0, len(one)))] + other[draw(st.integers(0, len(other))) :]
+
+
+@st.composite
+def _retyped(draw: st.DrawFn, samples: tuple[bytes, ...]) -> bytes:
+    """Draw a sound file in which one value is of another type."""
+    data = draw(st.sampled_from(samples))
+    values = list(_VALUE.finditer(data))
+    if not values:
+        return data
+    value = draw(st.sampled_from(values))
+    return data[: value.start()] + draw(st.sampled_from(_VALUES)) + data[value.end() :]

@@ -230,10 +230,13 @@ def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> N
     known = Verified.load(sample.directory)
     run = read_run(sample.directory, "tests/a.py")
 
-    kinds = [str, int, int, int, int]
-    assert all(kinds == [type(value) for value in file] for file in seen.files.values())
-    assert all(isinstance(location, str) for location in seen.empty)
-    assert all(isinstance(name, str) for name in known.stamps)
+    for location, file in seen.files.items():
+        assert [str, int, int, int, int] == [type(value) for value in file]
+        assert location == file.location
+        assert "\0" not in location
+    assert str is type(seen.manifests)
+    assert all(len(stamp) == 3 for stamp in known.stamps.values())
+    assert int is type(known.since)
     assert run is None or run.is_complete
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+import orjson
 import pytest
 
 from recstore.adapters.discovery import SourceFile
@@ -15,6 +16,7 @@ from recstore.errors import Locked
 from recstore.model import Manifest
 from recstore.store import Store
 from recstore.watch.following import Followed, Follower
+from recstore.watch.memory import Memory, Remembered
 from recstore.watch.places import Sources
 from recstore.watch.watcher import Watcher
 from tests.generator import write_recordings
@@ -137,3 +139,43 @@ def test_a_damaged_note_is_no_note(project: Path) -> None:
     note.write_bytes(note.read_bytes()[:-10])
 
     assert {"unchanged", "none"} == {outcome for outcome, _ in looked(project)}
+
+
+WRONG: dict[str, object] = {
+    "prefix is text": ["/nowhere/x.json", "a", 1, 2, 3],
+    "location is a number": [7, 0, 1, 2, 3],
+    "location is none": [None, 0, 1, 2, 3],
+    "location is no path": ["/nowhere/\0x", 0, 1, 2, 3],
+    "inode is a flag": ["/nowhere/x.json", 0, True, 2, 3],
+    "time has a fraction": ["/nowhere/x.json", 0, 1, 2.5, 3],
+    "size is none": ["/nowhere/x.json", 0, 1, 2, None],
+    "size is missing": ["/nowhere/x.json", 0, 1, 2],
+    "too much": ["/nowhere/x.json", 0, 1, 2, 3, 4],
+    "text": "abcde",
+    "a number": 7,
+    "a table": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5},
+}
+
+
+@pytest.mark.parametrize("row", WRONG.values(), ids=WRONG)
+def test_a_note_with_a_row_that_no_watcher_writes_is_no_note(project: Path, row: object) -> None:
+    """Whoever committed it: nothing is taken to have gone, and nothing fails."""
+    note, expected = project / ".recstore/local/watch.json", stored(project)
+    listed, _, rest = note.read_bytes().partition(b"\n")
+    note.write_bytes(orjson.dumps([*orjson.loads(listed), row]) + b"\n" + rest)
+    remembered = Memory(Store.open(project).directory, ("tests",)).load({})
+    told = looked(project, mirror=True)
+
+    assert Remembered() == remembered
+    assert {"unchanged", "none"} == {outcome for outcome, _ in told}
+    assert expected == stored(project)
+
+
+def test_a_note_as_it_was_written_is_one(project: Path) -> None:
+    """So that the one above is of its row, and of nothing else."""
+    note = project / ".recstore/local/watch.json"
+    listed, _, rest = note.read_bytes().partition(b"\n")
+    note.write_bytes(orjson.dumps([*orjson.loads(listed), ["/nowhere/x.json", 0, 1, 2, 3]]) + b"\n" + rest)
+    remembered = Memory(Store.open(project).directory, ("tests",)).load({})
+
+    assert 1 + len(list((project / "tests").rglob("*.json"))) == len(remembered.files)
