@@ -17,13 +17,14 @@ SECONDS: Final = float(os.environ.get("RACE_SECONDS", "10"))
 SEED: Final = int(os.environ.get("RACE_SEED", random.randrange(1_000_000)))  # noqa: S311 - any will do; a failure names it
 
 DONE: Final = {
-    **{"recorder 1": ("recorded",), "recorder 2": ("recorded",), "importer": ("import 0",), "watcher": ("watch 0",)},
-    **{
-        "collector": ("gc 0",),
-        "verifier": ("verify 0",),
-        "healer": ("restore 0", "check 0"),
-        "brancher": ("commit 0",),
-    },
+    "recorder 1": ("recorded",),
+    "recorder 2": ("recorded",),
+    "importer": ("import 0",),
+    "watcher": ("watch 0",),
+    "collector": ("gc 0",),
+    "verifier": ("verify 0",),
+    "healer": ("restore 0", "check 0"),
+    "brancher": ("commit 0",),
 }
 """What each role has to have done at least once, of these: to be refused is not enough."""
 
