@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import http.client  # noqa: F401 - what intercepts a client is imported after it, as in a test run
+import http.client  # noqa: F401 - or a module that imports it first would be imported by what the plugin does then
 import importlib
 import inspect
 import pickle
