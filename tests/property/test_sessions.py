@@ -22,7 +22,8 @@ from tests.exchanges import TEST, asked, files_of, replayed, session
 from tests.values import texts, values, wire_bytes
 
 bodies = st.sampled_from([b"", b"{}", b'{"a":1}']) | wire_bytes
-exchanges = st.lists(st.tuples(bodies, wire_bytes), max_size=6)
+answers = wire_bytes.filter(lambda data: Redaction().text(data) == data)  # a secret in one is not replayed
+exchanges = st.lists(st.tuples(bodies, answers), max_size=6)
 
 
 def _recorded(project: Path, made: list[tuple[bytes, bytes]], order: list[int]) -> None:

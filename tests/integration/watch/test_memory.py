@@ -163,7 +163,8 @@ def test_a_note_with_a_row_that_no_watcher_writes_is_no_note(project: Path, row:
     note, expected = project / ".recstore/local/watch.json", stored(project)
     listed, _, rest = note.read_bytes().partition(b"\n")
     note.write_bytes(orjson.dumps([*orjson.loads(listed), row]) + b"\n" + rest)
-    remembered = Memory(Store.open(project).directory, ("tests",)).load({})
+    follower = Follower(Store.open(project), ImportOptions())
+    remembered = Memory(follower.store.directory, ("tests", follower.reading)).load({})
     told = looked(project, mirror=True)
 
     assert Remembered() == remembered
@@ -176,6 +177,7 @@ def test_a_note_as_it_was_written_is_one(project: Path) -> None:
     note = project / ".recstore/local/watch.json"
     listed, _, rest = note.read_bytes().partition(b"\n")
     note.write_bytes(orjson.dumps([*orjson.loads(listed), ["/nowhere/x.json", 0, 1, 2, 3]]) + b"\n" + rest)
-    remembered = Memory(Store.open(project).directory, ("tests",)).load({})
+    follower = Follower(Store.open(project), ImportOptions())
+    remembered = Memory(follower.store.directory, ("tests", follower.reading)).load({})
 
     assert 1 + len(list((project / "tests").rglob("*.json"))) == len(remembered.files)
