@@ -22,6 +22,7 @@ from recstore.watch.following import Followed
 __all__ = ["View"]
 
 _SHOWN: Final = 12
+_COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed")
 
 
 @dataclass(slots=True)
@@ -90,13 +91,14 @@ class View:
         """Say what was done in all."""
         seconds = time.monotonic() - self._started_s
         if self.as_json:
-            counts = {name: self.counts[name] for name in ("new", "changed", "unchanged", "removed", "bad", "recorded")}
+            counts = {name: self.counts[name] for name in _COUNTED}
             show_json({"event": "summary", **counts, "bytes": self.bytes, "tokens": self.tokens, "seconds": seconds})
             return
+        consumed = f"{counted(self.counts['consumed'], 'file')} consumed; " if self.counts["consumed"] else ""
         say(
             f"{counted(self.counts['new'], 'new file')}, {self.counts['changed']:,} changed, "
             f"{self.counts['unchanged']:,} unchanged, {self.counts['removed']:,} removed, {self.counts['bad']:,} bad; "
-            f"{counted(self.counts['recorded'], 'test')} recorded by others; "
+            f"{counted(self.counts['recorded'], 'test')} recorded by others; {consumed}"
             f"{size(self.bytes)}, {counted(self.tokens, 'token')}, in {seconds:.0f} s."
         )
 

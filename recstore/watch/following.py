@@ -20,8 +20,9 @@ from recstore.store.names import blob_path, digest_of
 
 __all__ = ["Followed", "Follower", "Outcome"]
 
-Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded"]
-"""What became of a file; `none`: there is no recording in it; `recorded`: another process has stored something."""
+Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded", "consumed"]
+"""What became of a file; `none`: there is no recording in it; `recorded`: another process has stored something; `consumed`:
+its recordings are safe, and it has gone."""
 
 
 _MANY: Final = 1_000

@@ -282,8 +282,9 @@ class Watcher:
     def _consume(self) -> None:
         """Remove files whose recordings are in the store; one that somebody has written since is followed again."""
         for file, fate, followed in self.spent.remove():
-            if fate == "removed" and self._seen is not None:
-                self._seen.pop(file.location, None)
+            if fate == "removed":
+                (self._seen or {}).pop(file.location, None)
+                self._tell(Followed(file.name, "consumed", followed.tests, followed.blobs))
             elif fate == "other":
                 self._doubts[file.location] = _Doubt(file, time.monotonic(), None)
             elif fate == "kept":

@@ -67,6 +67,7 @@ def test_a_name_that_is_used_again_replaces_only_what_is_answered_anew(project: 
     second = consume(project)
 
     assert (0, 0) == (first.returncode, second.returncode), first.stderr + second.stderr
+    assert "1 file consumed" in first.stderr
     assert ["/1", "/2", "/3"] == paths_asked(project)
     assert not file.exists()
     assert () == verify_store(Store.open(project)).problems
