@@ -63,8 +63,8 @@ class Sources:
         """Return the file at that place, if it lies in one of the roots, may hold recordings and can have no other's name."""
         every = list(roots)
         for root in every:
-            if (self._is_inside(root, every) and location == root) or location.startswith(f"{root}{os.sep}"):
-                return source_file_at(location, root, self.project)
+            if location == root or location.startswith(f"{root}{os.sep}"):
+                return source_file_at(location, root, self.project) if self._is_inside(root, every) else None
         return None
 
     def look(self) -> Seen:

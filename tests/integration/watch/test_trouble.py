@@ -178,6 +178,25 @@ def test_two_folders_elsewhere_with_a_file_of_one_name(project: Path) -> None:
     assert [] == paths_asked(project)
 
 
+def test_a_file_elsewhere_that_comes_later_takes_no_other_ones_place(project: Path) -> None:
+    """Its event alone does not have it followed: that nothing else has its name is seen at the next look."""
+    for number, name in enumerate(("one", "other")):
+        (project.parent / name).mkdir()
+        (project.parent / name / f"{number}.yaml").write_text(cassette(number))
+    with watching(project, "../one", "../other") as watcher:
+        until(lambda: ["/0", "/1"] == paths_asked(project))
+        (project.parent / "other/0.yaml").write_text(cassette(7))
+        until(lambda: watcher.of("waiting"))
+        (project.parent / "other/0.yaml").unlink()
+        until(lambda: watcher.of("going on"))
+        code = watcher.end()
+
+    assert 0 == code
+    assert "would both be known as 0.yaml" == watcher.of("waiting")[0]["reason"]
+    assert 2 == len(watcher.of("new", "changed"))
+    assert ["/0", "/1"] == paths_asked(project)
+
+
 @pytest.mark.parametrize("way", ["folder", "link"])
 def test_a_file_that_became_something_else_has_gone(project: Path, way: str) -> None:
     """With `--mirror`, the recordings of a file go also where a folder or a link out took its place."""
