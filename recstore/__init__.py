@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recstore.canonical import request_key
     from recstore.capture.use import use
+    from recstore.content.canonical import request_key
     from recstore.errors import RecstoreError
     from recstore.model import Entry, JsonBody, Manifest, RawBody, Recording, Request, Response, StreamBody
     from recstore.store import Store
@@ -46,7 +46,7 @@ _HOMES = {
     "RecstoreError": "errors",
     "Store": "store",
     "UpstreamMap": "upstreams",
-    "request_key": "canonical",
+    "request_key": "content.canonical",
     "use": "capture.use",
 }
 

@@ -23,24 +23,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from recstore.plain_text import printable
-
-__all__ = [
-    "Damage",
-    "DamagedBlob",
-    "DamagedManifest",
-    "DamagedSource",
-    "GitError",
-    "Locked",
-    "ManifestConflict",
-    "Missing",
-    "NewerVersion",
-    "NotInStore",
-    "RecstoreError",
-    "ReplayMiss",
-    "SecretFound",
-    "UsageError",
-]
+from recstore.text import printable
 
 
 class RecstoreError(Exception):

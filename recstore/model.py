@@ -5,24 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NewType, TypeAlias
 
-__all__ = [
-    "BlobName",
-    "Body",
-    "Digest",
-    "Entry",
-    "Framing",
-    "Headers",
-    "Json",
-    "JsonBody",
-    "Manifest",
-    "RawBody",
-    "Recording",
-    "Request",
-    "RequestKey",
-    "Response",
-    "StreamBody",
-]
-
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 Framing: TypeAlias = Literal["objects", "sse", "sse-crlf", "ndjson"]

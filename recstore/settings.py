@@ -37,12 +37,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from recstore.errors import UsageError
-from recstore.reading import read_file
-from recstore.redact import Redaction
+from recstore.files import read_file
 from recstore.rules import RuleSet, parse_expression, parse_rules, refuse_unknown
+from recstore.secrets.redact import Redaction
 from recstore.upstreams import UpstreamMap
-
-__all__ = ["MODES", "PREFIX", "Settings", "load_settings", "parse_settings"]
 
 PREFIX: Final = "RECSTORE_"
 """How the name of every variable of recstore's begins."""

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Address", "UpstreamMap", "default_base", "is_loopback"]
-
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _AUTHORITY: Final = re.compile(r"[^/?]*")
 _LOOPBACK_NAMES: Final = frozenset(("localhost", "0.0.0.0", "::", "::1"))  # noqa: S104 - as a client's target

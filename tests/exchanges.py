@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from recstore.model import Headers
-from recstore.session.modes import Mode
-from recstore.session.session import Call, Session
-from recstore.session.wire import WireRequest, WireResponse
+from recstore.record.call import Call
+from recstore.record.modes import Mode
+from recstore.record.session import Session
+from recstore.record.wire import WireRequest, WireResponse
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.directory import Directory

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recstore.gc.execute import Expiry, Outcome, execute_plan
+from recstore.gc.plan import GcOptions, Plan
+from recstore.gc.planning import plan_gc
 from recstore.git import Repository
-from recstore.git.execute import Expiry, Outcome, execute_plan
-from recstore.git.plan import GcOptions, Plan
-from recstore.git.planning import plan_gc
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
 
 __all__ = ["NOW_S", "GitRepository", "recording"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.git.hook_places import is_configurable
+from recstore.git.hooks.location import is_configurable
 from recstore.model import BlobName
 from tests.git_repository import GitRepository
 

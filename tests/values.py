@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from recstore.bodies import parse_body
+from recstore.content.bodies import parse_body
 from recstore.model import (
     BlobName,
     Digest,

@@ -8,6 +8,6 @@ May know: sessions and what they speak, the clients. May not know: pytest, Git, 
 
 from __future__ import annotations
 
-from recstore.capture.watching import install, uninstall
+from recstore.capture.import_hook import install, uninstall
 
 __all__ = ["install", "uninstall"]

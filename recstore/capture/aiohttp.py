@@ -14,11 +14,9 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from recstore.capture.nowhere import NoPool, Nowhere
-from recstore.session.active import current
-from recstore.session.call import Call
-from recstore.session.wire import ErrorKind, WireError, WireRequest, WireResponse
-
-__all__ = ["patch"]
+from recstore.record.active import current
+from recstore.record.call import Call
+from recstore.record.wire import ErrorKind, WireError, WireRequest, WireResponse
 
 _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
     ("ConnectionTimeoutError", "connect-timeout"),

@@ -11,15 +11,13 @@ from http.client import HTTPSConnection
 from types import ModuleType
 from typing import Any, Final
 
+from recstore.capture.http1 import read_request
 from recstore.capture.http_errors import network_errors, raised, wire_error
 from recstore.capture.http_files import RecordedSocket, Tee, Unopened
-from recstore.capture.raw_http import read_request
-from recstore.session.active import current
-from recstore.session.call import Call
-from recstore.session.modes import Mode
-from recstore.session.wire import WireError, WireResponse
-
-__all__ = ["patch"]
+from recstore.record.active import current
+from recstore.record.call import Call
+from recstore.record.modes import Mode
+from recstore.record.wire import WireError, WireResponse
 
 _HELD: Final = "_recstore_held"
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol
 from typing import Any, Final
 
-from recstore.session.wire import ErrorKind, WireError
-
-__all__ = ["network_errors", "raised", "wire_error"]
+from recstore.record.wire import ErrorKind, WireError
 
 _ERRORS: Final[dict[ErrorKind, Callable[[str], Exception]]] = {
     "connect": ConnectionRefusedError,

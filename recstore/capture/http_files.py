@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from recstore.capture.http1 import Unchunking, response_pieces
 from recstore.capture.http_errors import raised, wire_error
-from recstore.capture.raw_http import Unchunking, response_pieces
-from recstore.session.call import Call
-from recstore.session.wire import WireError, WireResponse
-
-__all__ = ["RecordedSocket", "Tee", "Unopened"]
+from recstore.record.call import Call
+from recstore.record.wire import WireError, WireResponse
 
 _CUT_OFF: Final = "http.client.IncompleteRead"
 

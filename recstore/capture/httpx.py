@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from recstore.session.active import current
-from recstore.session.call import Call
-from recstore.session.wire import ErrorKind, WireError, WireRequest, WireResponse
-
-__all__ = ["patch"]
+from recstore.record.active import current
+from recstore.record.call import Call
+from recstore.record.wire import ErrorKind, WireError, WireRequest, WireResponse
 
 _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
     ("ConnectTimeout", "connect-timeout"),

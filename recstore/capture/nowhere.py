@@ -6,9 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
-from recstore.session.wire import WireResponse
-
-__all__ = ["NoPool", "Nowhere"]
+from recstore.record.wire import WireResponse
 
 _BODILESS: Final = (204, 304)
 

@@ -7,17 +7,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from recstore.capture.watching import install
+from recstore.capture.import_hook import install
 from recstore.errors import RecstoreError
-from recstore.session.active import activate
-from recstore.session.modes import Mode
-from recstore.session.report import SessionReport
-from recstore.session.session import Session
+from recstore.record.active import activate
+from recstore.record.modes import Mode
+from recstore.record.report import SessionReport
+from recstore.record.session import Session
 from recstore.settings import load_settings
 from recstore.store import Store
 from recstore.store.healing import healing
-
-__all__ = ["use"]
 
 
 class use:  # noqa: N801 - it is called as a function, and reads as one

@@ -12,22 +12,21 @@ from typing import Final
 
 import click
 
-from recstore.cli.annotations import annotation
+from recstore.check.check import Checked, check_span, check_view, commit_view
+from recstore.check.findings import Finding, exit_code_of, unusable_manifest
+from recstore.check.mending import mend, with_remedies
+from recstore.check.pushes import Span, pushed_spans, range_span
+from recstore.cli.github_output import annotation
+from recstore.cli.output import counted, say, show_json
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.secrets_shown import scan_of
-from recstore.cli.terminal import counted, printable, say, show_json
+from recstore.cli.secrets_output import scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError
-from recstore.git.checking import Checked, check_span, check_view, commit_view
-from recstore.git.findings import Finding, exit_code_of, unusable_manifest
-from recstore.git.mending import mend, with_remedies
-from recstore.git.pushes import Span, pushed_spans, range_span
 from recstore.git.repository import Repository
 from recstore.git.views import WORK_TREE, IndexView, WorkTreeView
 from recstore.settings import Settings
 from recstore.store import FOLDER, Store
-
-__all__ = ["command"]
+from recstore.text import printable
 
 SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
 SKIP_SETTING: Final = "recstore.allowIncompletePush"
@@ -136,7 +135,7 @@ def _loose(job: _Job) -> Iterator[Finding]:
     """Yield the files in configured sources that were not imported, or not as they are; or which manifests hide that."""
     if not job.settings.sources:
         return
-    from recstore.adapters.loose import loose_files
+    from recstore.importers.unimported import loose_files
 
     manifests, unusable = [], []
     for path in job.store.manifest_paths():

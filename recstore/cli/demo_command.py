@@ -13,11 +13,9 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.terminal import say
+from recstore.cli.output import say
 from recstore.demo.upstream import serving
 from recstore.errors import GitError, RecstoreError
-
-__all__ = ["command"]
 
 
 @click.command("demo")

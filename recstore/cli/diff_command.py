@@ -10,21 +10,20 @@ from typing import Any, Final
 
 import click
 
+from recstore.check.diff import Diff, diff_entries, diff_sides
+from recstore.cli.diff_args import Question, chosen_tests, read_words, selected_pair
 from recstore.cli.diff_json import diff_as_json
 from recstore.cli.diff_page import diff_page, stat_page, summary
 from recstore.cli.diff_rows import PageOptions, Segment
-from recstore.cli.diff_words import Question, chosen_tests, read_words, selected_pair
+from recstore.cli.output import say_error
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.terminal import printable, say_error
 from recstore.errors import UsageError
-from recstore.git.diffing import Diff, diff_entries, diff_sides
 from recstore.git.repository import Repository
 from recstore.git.sides import FilesSide
 from recstore.git.views import IndexView
 from recstore.store import Store
-
-__all__ = ["command"]
+from recstore.text import printable
 
 _TESTS: Final = "recstore.cli.diff_command.tests"
 

@@ -7,12 +7,10 @@ import json
 import math
 from typing import Any
 
+from recstore.check.diff import Diff, TestChange
+from recstore.check.entry_pairs import RecordingChange
 from recstore.comparison import CallChange, Change, Comparison
-from recstore.git.diffing import Diff, TestChange
-from recstore.git.entry_pairs import RecordingChange
 from recstore.model import Entry
-
-__all__ = ["diff_as_json"]
 
 
 def diff_as_json(diff: Diff) -> str:

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from recstore.check.diff import Diff, TestChange
+from recstore.check.entry_pairs import RecordingChange
 from recstore.cli.diff_rows import SIGNS, PageOptions, Row, Segment, Style, change_rows, cut, deeper, text_rows
 from recstore.comparison import CallChange, Comparison
-from recstore.git.diffing import Diff, TestChange
-from recstore.git.entry_pairs import RecordingChange
 from recstore.model import Recording
 from recstore.transcript import page_lines, transcript_of
 from recstore.transcript.review import quiet_transcript
-
-__all__ = ["diff_page", "stat_page", "summary"]
 
 _MOST_ROWS: Final = 60
 _MOST_LONE: Final = 8

@@ -12,8 +12,6 @@ from recstore.comparison import Change, diff_lines
 from recstore.comparison.words import Piece
 from recstore.transcript.shapes import indented
 
-__all__ = ["SIGNS", "PageOptions", "Row", "Segment", "Style", "change_rows", "cut", "deeper", "text_rows"]
-
 Style: TypeAlias = Literal["plain", "heading", "dim", "removed", "added", "problem"]
 Segment: TypeAlias = tuple[Style, str]
 Row: TypeAlias = tuple[Segment, ...]

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from recstore.adapters.exporting import ExportOptions, ExportReport, export_recordings
+from recstore.cli.output import counted, progress, say_error, show_json
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, progress, say_error, show_json
-
-__all__ = ["command"]
+from recstore.importers.render import ExportOptions, ExportReport, export_recordings
 
 
 @click.command("export")

@@ -7,22 +7,21 @@ from typing import Final
 
 import click
 
+from recstore.check.blob_damage import damage_in_objects, staged_blobs
+from recstore.check.mending import with_remedies
+from recstore.cli.output import counted, say, short_path, show_json, size
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
-from recstore.cli.terminal import counted, printable, say, short_path, show_json, size
 from recstore.errors import DamagedBlob
-from recstore.git.blob_damage import damage_in_objects, staged_blobs
-from recstore.git.execute import Expiry, Outcome, execute_plan
-from recstore.git.mending import with_remedies
-from recstore.git.plan import GcOptions, Plan, Removal
-from recstore.git.planning import plan_gc
+from recstore.gc.execute import Expiry, Outcome, execute_plan
+from recstore.gc.plan import GcOptions, Plan, Removal
+from recstore.gc.planning import plan_gc
 from recstore.git.repository import Repository
-from recstore.git.states import operation
+from recstore.git.state import operation
 from recstore.git.trash import EXPIRY_DAYS
 from recstore.git.views import STAGED
 from recstore.store import FOLDER, Store
-
-__all__ = ["command"]
+from recstore.text import printable
 
 _DAY_S: Final = 86_400
 

@@ -7,12 +7,11 @@ from dataclasses import asdict
 
 import click
 
+from recstore.cli.output import say, show_json
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.terminal import printable, say, show_json
-from recstore.git.hooks import HookState, install, states, uninstall
-
-__all__ = ["command"]
+from recstore.git.hooks.install import HookState, install, states, uninstall
+from recstore.text import printable
 
 
 @click.group("hooks")

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import click
 
-from recstore.adapters.importing import ImportOptions, ImportReport, import_paths
+from recstore.cli.output import counted, listed, progress, say, say_error, show_json, size
 from recstore.cli.project import json_option, open_project
-from recstore.cli.secrets_shown import scan_of
-from recstore.cli.terminal import counted, listed, progress, say, say_error, show_json, size
+from recstore.cli.secrets_output import scan_of
 from recstore.errors import SecretFound
-
-__all__ = ["command"]
+from recstore.importers.run import ImportOptions, ImportReport, import_paths
 
 
 @click.command("import")

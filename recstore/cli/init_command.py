@@ -6,12 +6,10 @@ from pathlib import Path
 
 import click
 
+from recstore.cli.output import say, show_json
 from recstore.cli.project import json_option
-from recstore.cli.terminal import say, show_json
 from recstore.store import FOLDER, Store
-from recstore.store.furniture import FURNITURE
-
-__all__ = ["command"]
+from recstore.store.scaffold import FURNITURE
 
 
 @click.command("init")

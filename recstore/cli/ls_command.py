@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
+from recstore.cli.output import counted, say_error, show_json, size
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, printable, say_error, show_json, size
-from recstore.store.index import Filter, Row
+from recstore.store.index_rows import Filter, Row
 from recstore.store.origins import origin_path
-
-__all__ = ["command"]
+from recstore.text import printable
 
 
 @click.command("ls")

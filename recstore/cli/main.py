@@ -13,8 +13,6 @@ import click
 from recstore import __version__
 from recstore.errors import RecstoreError
 
-__all__ = ["COMMANDS", "HIDDEN", "main", "program"]
-
 COMMANDS: Final = {
     "init": "Make this project a store.",
     "import": "Bring in recordings that another recorder wrote.",
@@ -98,14 +96,14 @@ def main() -> NoReturn:
         click.echo("Interrupted.", err=True)
         code = _INTERRUPTED
     except click.ClickException as error:
-        from recstore.plain_text import printable
+        from recstore.text import printable
 
         shown = StringIO()
         error.show(shown)
         click.echo(printable(shown.getvalue()), err=True, nl=False)  # an argument may be a file's name
         code = error.exit_code
     except RecstoreError as error:
-        from recstore.cli.terminal import say_error
+        from recstore.cli.output import say_error
 
         say_error(error)
         code = error.exit_code
@@ -113,7 +111,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a message
-        from recstore.cli.terminal import say_defect
+        from recstore.cli.output import say_defect
 
         say_defect(error)
         code = 1

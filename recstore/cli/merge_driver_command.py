@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.terminal import say
+from recstore.cli.output import say
 from recstore.errors import UsageError
 from recstore.store.directory import Directory
-
-__all__ = ["command"]
 
 
 @click.command("merge-driver", hidden=True)
@@ -23,8 +21,8 @@ def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merge the manifests BASE, OURS and THEIRS into the file OURS, as Git's merge drivers do. Exit code 1: a conflict."""
     import subprocess
 
+    from recstore.check.resolve import merge_files
     from recstore.git.program import git_program
-    from recstore.git.resolving import merge_files
 
     merged = merge_files((_read(base), _read(ours), _read(theirs)), path)
     if merged is None:

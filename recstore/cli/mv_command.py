@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
+from recstore.cli.output import counted, show_json
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, printable, show_json
 from recstore.errors import UsageError
-from recstore.store.moving import Move, execute_moves, plan_moves
-
-__all__ = ["command"]
+from recstore.store.rename import Move, execute_moves, plan_moves
+from recstore.text import printable
 
 
 @click.command("mv")

@@ -11,8 +11,6 @@ from recstore.errors import NotInStore
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 
-__all__ = ["json_option", "open_project", "project_folder", "settings_of"]
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

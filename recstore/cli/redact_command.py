@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import click
 
-from recstore.adapters.redacting import RedactReport, redact_store
+from recstore.cli.output import counted, say, show_json
 from recstore.cli.project import json_option, open_project
-from recstore.cli.secrets_shown import as_json as secrets_as_json
-from recstore.cli.secrets_shown import scan_of, show_secrets
-from recstore.cli.terminal import counted, say, show_json
+from recstore.cli.secrets_output import as_json as secrets_as_json
+from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import SecretFound
-
-__all__ = ["command"]
+from recstore.importers.redacting import RedactReport, redact_store
 
 _HISTORY = """\
 What was committed before is still in Git's history, for everybody who has a copy of it. First make the key useless, where

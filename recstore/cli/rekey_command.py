@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from recstore.adapters.rekeying import RekeyReport, rekey_store
+from recstore.cli.output import counted, show_json
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, show_json
-
-__all__ = ["command"]
+from recstore.importers.rekeying import RekeyReport, rekey_store
 
 
 @click.command("rekey")

@@ -15,8 +15,6 @@ from recstore.store import Store
 if TYPE_CHECKING:
     from recstore.git import Repository
 
-__all__ = ["TIP_DAYS", "TRASH_DAYS", "days_of", "open_repository", "seconds_now", "without_collector"]
-
 TRASH_DAYS: Final = "recstore.trashDays"
 """Git configuration: after how many days the trash forgets."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
+from recstore.check.resolve import Choice, Settled, carry_out, conflicts, named, settle, sides
+from recstore.cli.output import counted, say, show_json
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.terminal import counted, printable, say, show_json
 from recstore.errors import ManifestConflict, UsageError
-from recstore.git.resolving import Choice, Settled, carry_out, conflicts, named, settle, sides
 from recstore.store import FOLDER
-
-__all__ = ["command"]
+from recstore.text import printable
 
 
 @click.command("resolve")

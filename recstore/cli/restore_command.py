@@ -6,12 +6,7 @@ import datetime as dt
 
 import click
 
-from recstore.cli.project import json_option, open_project
-from recstore.cli.repository import open_repository
-from recstore.cli.terminal import counted, printable, say, short_path, show_json, size
-from recstore.errors import NotInStore, UsageError
-from recstore.git.repository import Repository
-from recstore.git.restore import (
+from recstore.check.restore import (
     EVERYTHING,
     RestoreOptions,
     RestorePlan,
@@ -19,10 +14,14 @@ from recstore.git.restore import (
     plan_restore,
     thrown_away,
 )
+from recstore.cli.output import counted, say, short_path, show_json, size
+from recstore.cli.project import json_option, open_project
+from recstore.cli.repository import open_repository
+from recstore.errors import NotInStore, UsageError
+from recstore.git.repository import Repository
 from recstore.store import FOLDER
-from recstore.store.names import blob_path
-
-__all__ = ["command"]
+from recstore.store.paths import blob_path
+from recstore.text import printable
 
 
 @click.command("restore")

@@ -13,16 +13,15 @@ from typing import Any, Final
 
 import click
 
+from recstore.cli.output import counted, say_error
 from recstore.cli.project import json_option, open_project
-from recstore.cli.selection import Selected, select
-from recstore.cli.terminal import counted, printable, say_error
+from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
 from recstore.model import Body, JsonBody, RawBody, Recording
 from recstore.store import Store
 from recstore.store.origins import origin_path
+from recstore.text import printable
 from recstore.transcript import Line, page_lines, transcript_of
-
-__all__ = ["command"]
 
 _Found = tuple[Selected, Recording]
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import click
 
-from recstore.adapters.measuring import recorded_bytes
+from recstore.cli.output import counted, progress, say_error, show_json, size
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, printable, progress, say_error, show_json, size
 from recstore.errors import RecstoreError
+from recstore.importers.measuring import recorded_bytes
 from recstore.store import Store
-from recstore.store.index import BlobRow, Row
-
-__all__ = ["command"]
+from recstore.store.index_rows import BlobRow, Row
+from recstore.text import printable
 
 _LARGEST = 5
 

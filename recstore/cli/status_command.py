@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
+from recstore.cli.output import counted, listed, say_error, show_json
 from recstore.cli.project import json_option, open_project
-from recstore.cli.terminal import counted, listed, printable, say_error, show_json
 from recstore.store.index import Index
-
-__all__ = ["command"]
+from recstore.text import printable
 
 _MISSING = 10
 

@@ -17,12 +17,10 @@ import sys
 
 import click
 
-from recstore.cli.terminal import printable
 from recstore.errors import RecstoreError
 from recstore.store.codec import decode_recording
+from recstore.text import printable
 from recstore.transcript.review import review_text
-
-__all__ = ["command", "converted"]
 
 
 @click.command("textconv", hidden=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recstore.cli.output import counted, progress, say, say_error, show_json, size
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import open_repository
-from recstore.cli.secrets_shown import as_json as secrets_as_json
-from recstore.cli.secrets_shown import scan_of, show_secrets
-from recstore.cli.terminal import counted, progress, say, say_error, show_json, size
+from recstore.cli.secrets_output import as_json as secrets_as_json
+from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import Damage, GitError, RecstoreError, SecretFound
 from recstore.secrets.store_scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
@@ -21,9 +21,7 @@ from recstore.store.verified import Verified
 from recstore.store.verify import VerifyReport, verify_store
 
 if TYPE_CHECKING:
-    from recstore.git.repairing import Repaired
-
-__all__ = ["command"]
+    from recstore.check.repairing import Repaired
 
 
 @click.command("verify")
@@ -64,7 +62,7 @@ def _verified(store: Store, *, is_fast: bool) -> VerifyReport:
 
 
 def _repaired(store: Store, report: VerifyReport) -> Repaired:
-    from recstore.git.repairing import repair
+    from recstore.check.repairing import repair
 
     with ExitStack() as stack:
         try:

@@ -16,21 +16,19 @@ from typing import Any, Final, Self
 import click
 
 from recstore import __version__
-from recstore.adapters.importing import ImportOptions
+from recstore.cli.output import say, say_error
 from recstore.cli.project import json_option, open_project
 from recstore.cli.repository import without_collector
-from recstore.cli.secrets_shown import scan_of
-from recstore.cli.terminal import say, say_error
+from recstore.cli.secrets_output import scan_of
 from recstore.cli.watch_view import View
 from recstore.errors import RecstoreError, UsageError
+from recstore.importers.run import ImportOptions
 from recstore.settings import Settings
 from recstore.store import Store
-from recstore.watch.following import Followed, Follower
+from recstore.watch.import_changes import Followed, Follower
 from recstore.watch.loop import watch
-from recstore.watch.places import Sources
+from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
-
-__all__ = ["command"]
 
 
 @click.command("watch", context_settings={"ignore_unknown_options": False})

@@ -11,15 +11,14 @@ from typing import Any, Final
 
 import click
 
-from recstore.bodies import json_value
-from recstore.cli.terminal import counted, printable, say, say_error, show_json, size
+from recstore.cli.output import counted, say, say_error, show_json, size
+from recstore.content.bodies import json_value
 from recstore.errors import RecstoreError, SecretFound
-from recstore.session.tokens import tokens_paid
+from recstore.record.tokens import tokens_paid
 from recstore.store import Store
 from recstore.store.codec import decode_recording
-from recstore.watch.following import Followed
-
-__all__ = ["View"]
+from recstore.text import printable
+from recstore.watch.import_changes import Followed
 
 _SHOWN: Final = 12
 _COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed")

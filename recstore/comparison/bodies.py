@@ -17,8 +17,6 @@ from recstore.model import Response
 from recstore.transcript.content import Content, read_body
 from recstore.transcript.shapes import compact
 
-__all__ = ["Cut", "Told", "body_changes", "cut_between"]
-
 _TELLING: Final = frozenset(
     (
         *("content", "text", "delta", "message", "parts", "output", "output_text", "response", "item", "part"),

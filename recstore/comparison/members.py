@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal, TypeAlias
 
-__all__ = ["Change", "Path", "changes_between", "spelled_path"]
-
 Path: TypeAlias = tuple[str | int, ...]
 """Names of members and places in arrays, from the outside in."""
 

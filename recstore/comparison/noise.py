@@ -10,8 +10,6 @@ from typing import Final
 
 from recstore.comparison.members import Path
 
-__all__ = ["header_noise", "request_noise", "response_noise"]
-
 _IDS: Final = frozenset(
     ("call_id", "id", "item_id", "previous_response_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId")
 )

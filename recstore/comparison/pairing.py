@@ -17,8 +17,6 @@ from recstore.transcript.content import read_body
 from recstore.transcript.messages import read_model
 from recstore.transcript.shapes import compact
 
-__all__ = ["pair_requests"]
-
 _WORD: Final = re.compile(r"\w+")
 _ALIKE: Final = 0.3
 """Requests with a smaller share of words in common are two requests."""

@@ -17,8 +17,6 @@ from recstore.transcript import Answer, Part, Transcript, transcript_of
 from recstore.transcript.content import read_body
 from recstore.transcript.shapes import parse_json
 
-__all__ = ["CallChange", "Comparison", "TextChange", "compare_recordings"]
-
 _TEXTS: Final = {
     "text": "answer",
     "names": "answer",

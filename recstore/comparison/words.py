@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["DiffLine", "Mark", "Piece", "diff_lines"]
-
 Mark: TypeAlias = Literal["same", "removed", "added", "changed", "skipped"]
 
 _CJK: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts that put no space between words

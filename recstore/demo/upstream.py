@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-__all__ = ["Upstream", "serving"]
-
 _WORDS: Final = ("Hello", ", world", ". This", " answer", " was", " paid", " for", " once", ".")
 _PAUSE_S: Final = 0.05
 

@@ -11,9 +11,7 @@ import orjson
 from recstore.errors import DamagedManifest, GitError
 from recstore.git.objects import EMPTY_BLOBS, Objects, blob_id
 from recstore.model import BlobName, Digest, RequestKey
-from recstore.store.manifest_text import parse_manifest
-
-__all__ = ["ManifestFacts", "ManifestReader", "facts_of"]
+from recstore.store.manifest import parse_manifest
 
 _SIMPLE: Final = re.compile(
     rb"recstore 1\n(?:shared|test (\"[^\n]*\"))\n(?:\d+\+? [0-9a-f]{64} [0-9a-f]{64}(?: \{[^\n]*\})?\n)*"

@@ -15,8 +15,6 @@ from typing import Final, TypeAlias
 from recstore.errors import GitError
 from recstore.git.program import decode_path
 
-__all__ = ["EMPTY_BLOBS", "Objects", "Tree", "blob_id", "is_in_doubt"]
-
 Tree: TypeAlias = dict[str, tuple[int, str]]
 """Name -> (mode, object id), of one level."""
 

@@ -14,8 +14,6 @@ from typing import Final
 
 from recstore.errors import GitError
 
-__all__ = ["Git", "decode_path", "encode_path", "git_program"]
-
 _KEPT: Final = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",

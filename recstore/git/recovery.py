@@ -10,15 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from recstore.errors import GitError
-from recstore.git.copies import HISTORY, Copy, commit_place, versions, versions_elsewhere
+from recstore.git.history import HISTORY, Copy, commit_place, versions, versions_elsewhere
 from recstore.git.objects import EMPTY_BLOBS, is_in_doubt
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.names import blob_path, digest_of
-
-__all__ = ["Found", "copies_of", "find_blobs", "heal"]
+from recstore.store.paths import blob_path, digest_of
 
 
 @dataclass(frozen=True, slots=True)

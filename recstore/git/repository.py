@@ -15,8 +15,6 @@ from recstore.git.objects import Objects
 from recstore.git.program import Git, decode_path, encode_path
 from recstore.store import FOLDER
 
-__all__ = ["IndexEntry", "Place", "Ref", "Repository", "index_entries"]
-
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:

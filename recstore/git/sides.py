@@ -14,12 +14,10 @@ from typing import Protocol
 from recstore.errors import GitError
 from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import Repository
-from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.git.views import IndexView
 from recstore.store import Store
 from recstore.store.directory import TEMPORARY_PREFIX
-
-__all__ = ["CommitSide", "FilesSide", "Side", "changed_manifests"]
+from recstore.store.paths import MANIFEST_FOLDERS
 
 
 class Side(Protocol):

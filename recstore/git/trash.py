@@ -19,8 +19,6 @@ from recstore.git.program import encode_path
 from recstore.git.repository import Repository
 from recstore.store import FOLDER
 
-__all__ = ["EXPIRY_DAYS", "TRASH_REF", "Discarded", "Trash"]
-
 TRASH_REF: Final = "refs/recstore/trash"
 EXPIRY_DAYS: Final = 14
 

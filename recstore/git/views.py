@@ -14,13 +14,10 @@ from typing import Final, Protocol
 from recstore.errors import GitError, RecstoreError
 from recstore.git.objects import EMPTY_BLOBS
 from recstore.git.repository import IndexEntry, Repository, index_entries
-from recstore.git.roots import MANIFEST_FOLDERS
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
-from recstore.store.names import blob_path
-
-__all__ = ["STAGED", "WORK_TREE", "CommitView", "IndexView", "View", "WorkTreeView"]
+from recstore.store.paths import MANIFEST_FOLDERS, blob_path
 
 WORK_TREE: Final = "the work tree"
 STAGED: Final = "Git's index"

@@ -6,8 +6,6 @@ import re
 import warnings
 from typing import AnyStr
 
-__all__ = ["parse_expression"]
-
 
 def parse_expression(text: AnyStr) -> re.Pattern[AnyStr]:
     """Return the regular expression that `text` is.

@@ -9,23 +9,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote_plus
 
-from recstore.bodies import body_bytes
-from recstore.canonical import request_key
-from recstore.json_text import NotExactError, parse_exact
+from recstore.content.bodies import body_bytes
+from recstore.content.canonical import request_key
+from recstore.content.json_text import NotExactError, parse_exact
 from recstore.model import Body, Entry, Json, JsonBody, RawBody, Request
-
-__all__ = [
-    "IgnoreHeader",
-    "IgnoreJson",
-    "IgnoreQuery",
-    "Place",
-    "Replace",
-    "Round",
-    "Rule",
-    "RuleSet",
-    "Scope",
-    "close_enough",
-]
 
 Place: TypeAlias = Literal["body", "path", "query"]
 

@@ -9,8 +9,6 @@ from typing import Final
 
 from recstore.rules.kinds import IgnoreJson, IgnoreQuery, Replace, Round, RuleSet, Scope
 
-__all__ = ["PRESETS"]
-
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _SEARCH_RESULTS: Final = (

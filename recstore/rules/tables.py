@@ -13,8 +13,6 @@ from recstore.rules.expressions import parse_expression
 from recstore.rules.kinds import IgnoreHeader, IgnoreJson, IgnoreQuery, Place, Replace, Round, Rule, RuleSet, Scope
 from recstore.rules.presets import PRESETS
 
-__all__ = ["parse_rules", "refuse_unknown"]
-
 _MOST_DIGITS: Final = 15
 """As many as a double keeps of any decimal number."""
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeAlias
 
-from recstore.encodings import UndecodableError, decoded
+from recstore.content.encodings import UndecodableError, decoded
 from recstore.model import Body, Headers, Json, JsonBody, RawBody, Recording, StreamBody
-
-__all__ = ["Path", "leaves_of", "string_leaves", "texts_of"]
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and places that lead to a value inside of JSON."""

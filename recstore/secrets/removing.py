@@ -8,11 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from recstore.model import Body, Headers, Json, JsonBody, RawBody, Recording, StreamBody
-from recstore.redact import REDACTED
 from recstore.secrets.leaves import Path, leaves_of, string_leaves
+from recstore.secrets.redact import REDACTED
 from recstore.secrets.scanning import SecretScan
-
-__all__ = ["redacted_recording", "redacted_stream", "without_secrets"]
 
 
 def without_secrets(data: bytes, scan: SecretScan) -> bytes:

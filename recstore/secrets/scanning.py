@@ -11,12 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from recstore.secret_shapes import SHAPES
 from recstore.secrets.leaves import texts_of
+from recstore.secrets.shapes import SHAPES
 from recstore.store.codec import decode_recording
-from recstore.store.names import digest_of
-
-__all__ = ["Secret", "SecretScan", "masked", "secrets_in_blob", "secrets_in_text"]
+from recstore.store.paths import digest_of
 
 _PACKED: Final = (b'"base64":"', b'"events":[', b'"content-encoding"', b'"Content-Encoding"')
 _DIGEST_DIGITS: Final = 16

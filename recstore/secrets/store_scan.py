@@ -12,10 +12,8 @@ from recstore.model import BlobName
 from recstore.secrets.scanning import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
-from recstore.store.names import blob_path, parse_blob_name
 from recstore.store.parallel import in_batches
-
-__all__ = ["StoreScan", "StoredSecret", "scan_store"]
+from recstore.store.paths import blob_path, parse_blob_name
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done, and of all files."""

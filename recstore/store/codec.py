@@ -12,19 +12,10 @@ from typing import Any, Final, get_args
 
 import orjson
 
-from recstore.deltas import DeltaError, expand, shrink
+from recstore.content.deltas import DeltaError, expand, shrink
+from recstore.content.json_text import LAYOUTS, compact_lines, compact_text, refuse_unsayable
 from recstore.errors import DamagedBlob, NewerVersion, UsageError
-from recstore.json_text import LAYOUTS, compact_lines, compact_text, refuse_unsayable
 from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
-
-__all__ = [
-    "BLOB_VERSION",
-    "PLACEHOLDER",
-    "decode_recording",
-    "decode_request",
-    "encode_checked",
-    "encode_recording",
-]
 
 BLOB_VERSION: Final = 1
 

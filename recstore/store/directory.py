@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from recstore.errors import Damage, RecstoreError
-from recstore.reading import UNFIT, read_file
-from recstore.store.failures import file_failure, lock_failure
+from recstore.files import UNFIT, read_file
 from recstore.store.journal import is_foreign_journal
-
-__all__ = ["TEMPORARY_PREFIX", "Directory"]
+from recstore.store.os_errors import file_failure, lock_failure
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["healing"]
-
 
 def healing(folder: Path) -> Callable[[], object]:
     """Return what puts back every recording that the project in `folder` names, lacks, and Git has."""

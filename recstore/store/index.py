@@ -19,7 +19,6 @@ from recstore.errors import Locked, RecstoreError
 from recstore.model import BlobName, Entry, RequestKey
 from recstore.store.directory import Directory
 from recstore.store.index_database import INDEX_NAME, is_locked, open_anew, open_in_memory, open_present
-from recstore.store.index_refresh import refresh
 from recstore.store.index_rows import (
     BLOBS,
     LISTING,
@@ -35,11 +34,10 @@ from recstore.store.index_rows import (
     read_row,
     read_use,
 )
+from recstore.store.index_sync import refresh
 
 if TYPE_CHECKING:
     from recstore.store.store import Store
-
-__all__ = ["PREFIX_DIGITS", "BlobRow", "Filter", "Index", "Row"]
 
 PREFIX_DIGITS: Final = 4
 """A prefix of fewer digits names no blob."""

@@ -16,18 +16,6 @@ from recstore.errors import RecstoreError
 from recstore.store.directory import Directory
 from recstore.store.journal import is_foreign_journal
 
-__all__ = [
-    "INDEX_NAME",
-    "SCHEMA_VERSION",
-    "data_version",
-    "file_system_now_ns",
-    "is_locked",
-    "open_anew",
-    "open_in_memory",
-    "open_present",
-    "transaction",
-]
-
 INDEX_NAME: Final = "local/index.sqlite"
 
 SCHEMA_VERSION: Final = 1

@@ -9,12 +9,10 @@ from urllib.parse import unquote
 
 import orjson
 
-from recstore.bodies import json_value
+from recstore.content.bodies import json_value
 from recstore.errors import DamagedBlob
 from recstore.model import Request
 from recstore.store.codec import decode_request
-
-__all__ = ["Facts", "facts_of"]
 
 _MODEL_IN_PATH: Final = re.compile(r"/(?:models/([^/:]+):|deployments/([^/]+)/|model/([^/]+)/)")
 _ERROR_STATUS: Final = 400

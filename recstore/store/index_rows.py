@@ -10,23 +10,6 @@ import orjson
 from recstore.model import BlobName, Digest, Entry, RequestKey
 from recstore.store.index_facts import Facts
 
-__all__ = [
-    "BLOBS",
-    "LISTING",
-    "LISTING_ORDER",
-    "RESOLVE",
-    "USES",
-    "BlobRow",
-    "BlobState",
-    "Condition",
-    "Filter",
-    "Row",
-    "read_blob_row",
-    "read_name",
-    "read_row",
-    "read_use",
-]
-
 BlobState: TypeAlias = Literal["present", "missing", "damaged"]
 """`damaged` is every blob that is there and cannot be read; `Index.problems` tells why."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["is_foreign_journal"]
-
 _MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 
 

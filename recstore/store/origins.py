@@ -7,8 +7,6 @@ from typing import Final
 
 from recstore.model import Json
 
-__all__ = ["LLAMA_STACK", "VCR", "is_imported", "minted_id", "origin_path"]
-
 LLAMA_STACK: Final = "llama-stack"
 VCR: Final = "vcr"
 

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-__all__ = ["in_batches"]
-
 _WORTH_IT_FROM_BYTES: Final = 4 << 20
 _BATCHES_PER_WORKER: Final = 8
 _WORKERS_AT_MOST: Final = 8

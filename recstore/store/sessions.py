@@ -13,8 +13,6 @@ from typing import Final
 
 from recstore.store.directory import Directory
 
-__all__ = ["SESSIONS", "session_manifests"]
-
 SESSIONS: Final = "local/sessions"
 
 

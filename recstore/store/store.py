@@ -10,21 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
 from recstore.model import BlobName, Entry, Manifest, Recording, Request
 from recstore.store.codec import decode_recording, decode_request, encode_checked
 from recstore.store.directory import Directory
-from recstore.store.furniture import FURNITURE
-from recstore.store.manifest_text import format_manifest, parse_manifest
-from recstore.store.names import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.origins import minted_id
+from recstore.store.paths import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.scaffold import FURNITURE
 
 if TYPE_CHECKING:
     from recstore.rules import RuleSet
     from recstore.store.index import Index
-
-__all__ = ["FOLDER", "Store"]
 
 FOLDER: Final = ".recstore"
 

@@ -8,10 +8,8 @@ from typing import Final
 
 import orjson
 
+from recstore.store.dir_cache import YOUNG_NS, Stamp
 from recstore.store.directory import Directory
-from recstore.store.listing import YOUNG_NS, Stamp
-
-__all__ = ["Verified"]
 
 _NAME: Final = "local/verified.json"
 _VERSION: Final = 1

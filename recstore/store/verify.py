@@ -11,20 +11,18 @@ from pathlib import Path
 
 import orjson
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
+from recstore.content.json_text import compact_text
 from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
-from recstore.json_text import compact_text
 from recstore.model import BlobName, Manifest
 from recstore.store.codec import decode_recording
+from recstore.store.dir_cache import Stamp, stamp_of
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
-from recstore.store.furniture import FURNITURE
-from recstore.store.listing import Stamp, stamp_of
-from recstore.store.names import blob_path, digest_of, parse_blob_name
 from recstore.store.parallel import in_batches
+from recstore.store.paths import blob_path, digest_of, parse_blob_name
+from recstore.store.scaffold import FURNITURE
 from recstore.store.store import FOLDER, Store
 from recstore.store.verified import Verified
-
-__all__ = ["VerifyReport", "keep_aside", "problem_of_blob", "quarantine", "verify_store"]
 
 
 @dataclass(frozen=True, slots=True)

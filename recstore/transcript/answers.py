@@ -17,8 +17,6 @@ from recstore.transcript.shapes import indented, table, table_in, tables, text_i
 from recstore.transcript.summaries import model_names, read_vectors
 from recstore.transcript.turns import Part
 
-__all__ = ["read_answers"]
-
 _ERROR_STATUS: Final = 400
 _ERROR_MEMBERS: Final = frozenset(
     ("error", "type", "object", "message", "code", "param", "status", "detail", "request_id")

@@ -7,8 +7,6 @@ from typing import Any, Final
 from recstore.transcript.shapes import table, table_in, text_in
 from recstore.transcript.turns import Part
 
-__all__ = ["binary_part", "read_attachment", "read_image"]
-
 _HOLDERS: Final = {
     "image_url": "image",
     "input_audio": "audio",

@@ -13,8 +13,6 @@ from recstore.transcript.attachments import binary_part
 from recstore.transcript.shapes import compact, indented, parse_json
 from recstore.transcript.turns import Part
 
-__all__ = ["Content", "read_body"]
-
 _EVENT_LINE: Final = re.compile(r"(data|event|id|retry)?:.*|data|")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _COMPRESSED: Final = frozenset(("gzip", "x-gzip", "deflate"))

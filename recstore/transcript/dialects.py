@@ -10,8 +10,6 @@ from recstore.transcript.parts import read_call, read_message, read_parts
 from recstore.transcript.shapes import compact, elements, indented, parse_json, table, table_in, tables, text_in
 from recstore.transcript.turns import Part
 
-__all__ = ["WHOLE_READERS", "Reader", "add_outputs", "described_error", "index_in"]
-
 Reader: TypeAlias = Callable[[dict[str, Any], Draft], None]
 """Adds what a document says to the draft, if it is of the shape that the reader knows."""
 

@@ -8,8 +8,6 @@ from typing import Any, Final
 from recstore.transcript.shapes import table, table_in
 from recstore.transcript.turns import Answer, Kind, Part
 
-__all__ = ["Draft"]
-
 _USAGE_NAMES: Final = {
     "input": (
         "input_tokens",

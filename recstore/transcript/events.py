@@ -15,8 +15,6 @@ from recstore.transcript.parts import read_parts
 from recstore.transcript.shapes import table_in, text_in
 from recstore.transcript.turns import Kind, Part
 
-__all__ = ["EVENT_READERS"]
-
 _TOLD_IN_STEPS: Final = ("text", "thinking", "call", "result", "refusal", "file")
 
 

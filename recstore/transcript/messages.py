@@ -12,8 +12,6 @@ from recstore.transcript.parts import joined_text, read_message, read_parts
 from recstore.transcript.shapes import compact, elements, indented, table, tables, text_in
 from recstore.transcript.turns import Message, Part
 
-__all__ = ["read_messages", "read_model", "read_parameters", "read_tool_definitions", "read_tools", "shortened"]
-
 _SYSTEM: Final = ("system", "instructions", "system_instruction", "systemInstruction")
 _TURNS: Final = ("messages", "input", "contents", "prompt")
 _SETTINGS: Final = ("config", "generation_config", "generationConfig", "options", "extra_body")

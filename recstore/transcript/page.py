@@ -8,8 +8,6 @@ from typing import Literal, TypeAlias
 
 from recstore.transcript.turns import Answer, Message, Part, Transcript
 
-__all__ = ["Line", "Style", "page_lines", "page_text"]
-
 Style: TypeAlias = Literal[
     "heading", "request", "detail", "role", "text", "thinking", "call", "result", "file", "error"
 ]

@@ -12,8 +12,6 @@ from recstore.transcript.attachments import read_attachment, read_image
 from recstore.transcript.shapes import TOO_DEEP, compact, elements, indented, table_in, tables, text_in
 from recstore.transcript.turns import Part
 
-__all__ = ["joined_text", "read_call", "read_message", "read_parts"]
-
 _THINKING: Final = ("reasoning_content", "reasoning", "thinking")
 _THOUGHT: Final = ("reasoning", "thought", "thought_summary", "thinking")
 _CALL_ID: Final = ("call_id", "tool_call_id", "tool_use_id", "toolUseId", "id")

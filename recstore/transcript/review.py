@@ -18,8 +18,6 @@ from recstore.transcript.page import page_text
 from recstore.transcript.shapes import compact, indented, parse_json
 from recstore.transcript.turns import Part, Transcript
 
-__all__ = ["quiet_transcript", "review_text"]
-
 _LONG: Final = 100
 """JSON of more characters goes down the page."""
 

@@ -6,8 +6,6 @@ import json
 import re
 from typing import Any, Final
 
-__all__ = ["TOO_DEEP", "compact", "elements", "indented", "parse_json", "table", "table_in", "tables", "text_in"]
-
 TOO_DEEP: Final = "(JSON, nested too deeply to show)"
 
 _BASE64: Final = re.compile(r"(?:data:[^,]{0,100},)?[A-Za-z0-9+/_-]{400,}={0,2}")

@@ -7,8 +7,6 @@ from typing import Any, Final
 from recstore.transcript.shapes import elements, table, tables, text_in
 from recstore.transcript.turns import Part
 
-__all__ = ["model_names", "read_vectors"]
-
 _FEWEST_DIMENSIONS: Final = 16
 """Arrays of fewer numbers may be anything."""
 

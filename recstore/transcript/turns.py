@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Answer", "Kind", "Message", "Part", "Transcript"]
-
 Kind: TypeAlias = Literal["text", "thinking", "call", "result", "refusal", "file", "names", "json"]
 """`file` is an image, a sound or a document, described and never dumped; `names` one name a line."""
 

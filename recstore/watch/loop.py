@@ -10,10 +10,8 @@ from typing import Final
 
 from recstore.errors import RecstoreError
 from recstore.store import Store
-from recstore.watch.places import Sources
+from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
-
-__all__ = ["watch"]
 
 _GROUPED_MS: Final = 20
 _STEP_MS: Final = 5

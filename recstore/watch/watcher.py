@@ -15,14 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from recstore.adapters.discovery import SourceFile
 from recstore.errors import RecstoreError
-from recstore.watch.following import Followed, Follower
-from recstore.watch.memory import Memory, Remembered
-from recstore.watch.places import Sources, has_gone
-from recstore.watch.spent import SpentFiles, digest_at
-
-__all__ = ["Watcher"]
+from recstore.importers.scan import SourceFile
+from recstore.watch.checkpoint import Memory, Remembered
+from recstore.watch.consume import SpentFiles, digest_at
+from recstore.watch.import_changes import Followed, Follower
+from recstore.watch.sources import Sources, has_gone
 
 _QUIET_S: Final = 0.3
 """So long nothing has happened when a burst is over, and a file that cannot be read is called bad."""

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from recstore.git.hook_texts import hook_text
+from recstore.git.hooks.texts import hook_text
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.index_refresh import RACY_WINDOW_NS
+from recstore.store.index_sync import RACY_WINDOW_NS
 from tests.bench.processes import commit_all, git, python, spent
 from tests.bench.rows import Bench, Row, in_turn
 from tests.bench.scale import make_index_project, make_project, test_id_of, write_loose

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store.codec import decode_recording, encode_recording
-from recstore.store.furniture import FURNITURE
-from recstore.store.manifest_text import format_manifest, parse_manifest
-from recstore.store.names import blob_path, digest_of, manifest_path
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.scaffold import FURNITURE
 
 __all__ = ["LAYOUTS", "History", "Layout", "State", "generated_history", "merged_state"]
 

@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from recstore.bodies import body_bytes
+from recstore.content.bodies import body_bytes
 from recstore.model import Entry, Headers, Manifest
-from recstore.session.answer import wire_response
+from recstore.record.answer import wire_response
 from recstore.store import Store
-from recstore.store.names import manifest_path
+from recstore.store.paths import manifest_path
 from recstore.upstreams import default_base
 
 __all__ = ["WRITERS", "Exchange", "exchanges", "named", "write_cassetter", "write_vcrpy"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recstore.model import BlobName, Entry, Json, JsonBody, Manifest, Recording, Request, RequestKey, Response
 from recstore.store import Store
-from recstore.store.names import digest_of
+from recstore.store.paths import digest_of
 from tests.bench.processes import commit_all, git
 from tests.generator import as_recorded
 

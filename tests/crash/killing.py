@@ -22,9 +22,9 @@ from typing import Final
 
 from recstore.git import Repository
 from recstore.git.recovery import find_blobs
-from recstore.session.modes import Mode
+from recstore.record.modes import Mode
 from recstore.store import FOLDER, Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.watch import watcher
 from tests.crash.operations import called
 from tests.crash.state import names_of, refuse_loss, state_of

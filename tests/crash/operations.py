@@ -18,13 +18,13 @@ from unittest.mock import patch
 
 import vcr
 
-from recstore.adapters.vcr_persister import Persister
 from recstore.cli.main import main
 from recstore.errors import RecstoreError
-from recstore.session.modes import Mode
+from recstore.importers.vcr.persister import Persister
+from recstore.record.modes import Mode
 from recstore.store import Store
-from recstore.store.names import blob_path, digest_of
-from recstore.store.served import FileRun, TestRun, write_run
+from recstore.store.paths import blob_path, digest_of
+from recstore.store.usage import FileRun, TestRun, write_run
 from tests.exchanges import answer, chat, completion, session
 from tests.generator import as_recorded, generated
 from tests.git_repository import GitRepository, recording

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from recstore.adapters.exporting import ExportOptions, export_recordings
 from recstore.git import Repository
 from recstore.git.recovery import find_blobs
+from recstore.importers.render import ExportOptions, export_recordings
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
-from recstore.store.names import blob_path, parse_blob_name
+from recstore.store.paths import blob_path, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 

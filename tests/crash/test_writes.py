@@ -16,7 +16,7 @@ from recstore.errors import RecstoreError
 from recstore.model import JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store, directory
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.store.verify import quarantine, verify_store
 from tests.crash.system import StoppedError, System
 

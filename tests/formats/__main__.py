@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from recstore.store.manifest_text import MANIFEST_VERSION
+from recstore.store.manifest import MANIFEST_VERSION
 from tests.formats.sample import FORMATS, answers_of, write_sample
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from recstore.adapters.importing import ImportOptions, import_paths
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import Entry, Json, JsonBody, Manifest, RawBody, Recording, Request, Response, StreamBody
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording

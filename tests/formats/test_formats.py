@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recstore.adapters.exporting import ExportOptions, export_recordings
+from recstore.importers.render import ExportOptions, export_recordings
 from recstore.store import FOLDER, Store
-from recstore.store.furniture import FURNITURE
-from recstore.store.manifest_text import MANIFEST_VERSION
+from recstore.store.manifest import MANIFEST_VERSION
+from recstore.store.scaffold import FURNITURE
 from recstore.store.verify import verify_store
 from tests.formats.sample import FORMATS, answers_of, write_sample
 

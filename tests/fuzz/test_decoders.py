@@ -12,26 +12,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recstore.adapters.discovery import SourceFile
-from recstore.adapters.exporting import entries_by_file, file_bytes
-from recstore.adapters.reading import read_source
-from recstore.bodies import body_bytes, parse_body
-from recstore.canonical import request_key
 from recstore.cli.textconv_command import converted
-from recstore.encodings import UndecodableError, decoded
+from recstore.content.bodies import body_bytes, parse_body
+from recstore.content.canonical import request_key
+from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
+from recstore.importers.parse import read_source
+from recstore.importers.render import entries_by_file, file_bytes
+from recstore.importers.scan import SourceFile
 from recstore.model import Entry, Manifest
 from recstore.secrets import SecretScan, secrets_in_blob
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording, decode_request
 from recstore.store.directory import Directory
-from recstore.store.manifest_text import format_manifest, parse_manifest
-from recstore.store.served import read_run, served_path
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.usage import read_run, served_path
 from recstore.store.verified import Verified
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
-from recstore.watch.memory import Memory
+from recstore.watch.checkpoint import Memory
 from tests.formats.sample import FORMATS
 from tests.fuzz.mutations import hostile_bytes
 from tests.fuzz.packed import PACKED
@@ -203,7 +203,7 @@ def notes(sample: Store) -> dict[str, bytes]:
     """Return what sound notes of the local folder hold."""
     memory = Memory(sample.directory, ("recordings",))
     file = SourceFile("/p/recordings/a.json", 3, 1, 2, 3)
-    from recstore.watch.memory import Remembered
+    from recstore.watch.checkpoint import Remembered
 
     memory.save(Remembered({file.location: file}, frozenset([file.location]), "state"))
     Verified({"blobs/ab/x.json": (1, 2, 3)}, 4).save(sample.directory)

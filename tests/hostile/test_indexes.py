@@ -15,7 +15,7 @@ from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.index import Index
 from recstore.store.index_database import INDEX_NAME
-from recstore.store.names import manifest_path
+from recstore.store.paths import manifest_path
 from tests.git_repository import recording
 
 A, B = "tests/test_a.py::test_a", "tests/test_b.py::test_b"

@@ -19,7 +19,7 @@ MEMORY_BYTES = 1 << 30
 PART = bytes(64 << 20)
 
 UNPACK = """
-from recstore.encodings import UndecodableError, decoded
+from recstore.content.encodings import UndecodableError, decoded
 data = open(sys.argv[1], "rb").read()
 try:
     print("unpacked", len(decoded(data, sys.argv[2])))

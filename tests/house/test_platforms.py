@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).resolve().parents[2] / "recstore"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TEXT = {"read_text", "write_text"}
@@ -22,15 +20,18 @@ def states_encoding(call: ast.Call, first: int) -> bool:
     return any(keyword.arg == "encoding" for keyword in call.keywords) or len(call.args) > first
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_text_has_an_encoding(path: Path) -> None:
-    """A file is read as bytes, or as text of an encoding that is named: Windows would take another one."""
-    vague = []
+def vague(path: Path) -> list[str]:
+    """Return where a module reads or writes text without naming its encoding."""
+    lines = []
     for call in calls(path):
         if isinstance(call.func, ast.Attribute) and call.func.attr in TEXT and isinstance(call.func.value, ast.expr):
-            vague += [] if states_encoding(call, int(call.func.attr == "write_text")) else [call.lineno]
+            lines += [] if states_encoding(call, int(call.func.attr == "write_text")) else [call.lineno]
         if isinstance(call.func, ast.Name) and call.func.id == "open":
             is_binary = len(call.args) > 1 and isinstance(call.args[1], ast.Constant) and "b" in str(call.args[1].value)
-            vague += [] if is_binary or states_encoding(call, 3) else [call.lineno]
+            lines += [] if is_binary or states_encoding(call, 3) else [call.lineno]
+    return [f"{path.relative_to(PACKAGE)}:{line}" for line in lines]
 
-    assert [] == vague
+
+def test_text_has_an_encoding() -> None:
+    """A file is read as bytes, or as text of an encoding that is named: Windows would take another one."""
+    assert [] == [place for path in MODULES for place in vague(path)]

@@ -17,7 +17,7 @@ from recstore.cli.main import COMMANDS
 from recstore.demo.upstream import serving
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.generator import write_recordings
 
 
@@ -146,7 +146,7 @@ def test_damage_is_named_moved_away_and_never_served(project: Path) -> None:
 def test_a_newer_blob_is_refused_by_name(project: Path) -> None:
     """A store that a later recstore has written to ends with the exit code for that."""
     from recstore.model import BlobName
-    from recstore.store.names import digest_of
+    from recstore.store.paths import digest_of
 
     store = Store.open(project)
     blob = next(store.blobs())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recstore.adapters.exporting import ExportOptions, export_recordings
-from recstore.adapters.importing import ImportOptions, ImportReport, import_paths
+from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.run import ImportOptions, ImportReport, import_paths
 from recstore.store import Store
 from recstore.store.verify import verify_store
 

@@ -13,7 +13,7 @@ import pytest
 from recstore.errors import Damage, NewerVersion, RecstoreError
 from recstore.model import Entry
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import GitRepository

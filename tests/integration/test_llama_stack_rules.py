@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.model import JsonBody, Request
 from recstore.rules import PRESETS, RuleSet
 from recstore.upstreams import UpstreamMap

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from recstore.adapters.exporting import ExportOptions, export_recordings
-from recstore.adapters.importing import ImportOptions, import_paths
-from recstore.adapters.llama_stack import ResponseStorage
 from recstore.errors import Damage, NotInStore, UsageError
+from recstore.importers.llama_stack import ResponseStorage
+from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
 from recstore.store.verify import verify_store
 from tests.generator import SHAPES, write_recordings
@@ -383,7 +383,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.adapters.llama_stack import ResponseStorage
+from recstore.importers.llama_stack import ResponseStorage
 
 STORAGE = ResponseStorage(Path(__file__).parent / "../../integration/common")
 

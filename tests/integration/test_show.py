@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from recstore.adapters.importing import ImportOptions, import_paths
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
 from recstore.transcript import Answer, Message, page_text, transcript_of
 from tests.generator import as_recorded
 

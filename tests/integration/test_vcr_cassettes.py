@@ -183,7 +183,7 @@ def test_yaml_is_loaded_for_yaml_alone() -> None:
     """Reading a JSON cassette does not pay for importing PyYAML."""
     program = """
 import sys
-from recstore.adapters.vcr import parse_cassette
+from recstore.importers.vcr.cassette import parse_cassette
 parse_cassette(b'{"interactions": []}', "a.json")
 assert "yaml" not in sys.modules
 parse_cassette(b"interactions: []", "a.yaml")

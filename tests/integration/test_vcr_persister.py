@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 import recstore as package
-from recstore.adapters.vcr_persister import Persister
 from recstore.errors import DamagedBlob, NotInStore, UsageError
+from recstore.importers.vcr.persister import Persister
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.loopback import serving
 
@@ -62,7 +62,7 @@ def project(tmp_path: Path) -> Path:
     """Return a project with a store and a suite of pytest-recording."""
     Store.create(tmp_path)
     (tmp_path / "tests").mkdir()
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["recstore.adapters.pytest_recording"]\n')
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["recstore.importers.vcr.pytest_recording"]\n')
     (tmp_path / "tests/test_suite.py").write_text(SUITE)
     return tmp_path
 
@@ -191,7 +191,7 @@ def test_cassettes_that_are_there_as_files_are_played(project: Path) -> None:
         (project / "conftest.py").write_text("")
         passed(project, upstream.base, "--record-mode=once")
         count = len(upstream.requests)
-        (project / "conftest.py").write_text('pytest_plugins = ["recstore.adapters.pytest_recording"]\n')
+        (project / "conftest.py").write_text('pytest_plugins = ["recstore.importers.vcr.pytest_recording"]\n')
     passed(project, upstream.base)
     assert 0 == recstore(project, "import", "tests").returncode
     for file in cassettes(project / "tests"):

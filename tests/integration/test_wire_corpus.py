@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 import recstore
-from recstore.adapters.importing import ImportOptions, import_paths
-from recstore.adapters.llama_stack_values import objects_of
+from recstore.importers.llama_stack.values import objects_of
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import Entry
-from recstore.session.active import activate
-from recstore.session.modes import Mode
-from recstore.session.session import Session
+from recstore.record.active import activate
+from recstore.record.modes import Mode
+from recstore.record.session import Session
 from recstore.settings import load_settings
 from recstore.store import Store
 from tests.generator import SHAPES, write_recordings

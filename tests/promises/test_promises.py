@@ -18,7 +18,7 @@ import pytest
 import recstore
 from recstore.errors import Damage, NewerVersion, ReplayMiss
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.generator import generated, write_recordings
 from tests.git_repository import GitRepository

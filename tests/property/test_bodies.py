@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 
-from recstore.bodies import body_bytes, parse_body
+from recstore.content.bodies import body_bytes, parse_body
 from recstore.model import Body, JsonBody, RawBody, StreamBody
 from tests.values import bodies, wire_bytes
 

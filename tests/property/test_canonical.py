@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recstore.bodies import body_bytes, parse_body
-from recstore.canonical import canonical_form, request_key
+from recstore.content.bodies import body_bytes, parse_body
+from recstore.content.canonical import canonical_form, request_key
 from recstore.model import Body, JsonBody, RawBody, Request
 from recstore.upstreams import UpstreamMap
 from tests.values import objects, parsed_bodies, requests, wire_bytes

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.bodies import body_bytes
+from recstore.content.bodies import body_bytes
 from recstore.errors import DamagedBlob, NewerVersion, RecstoreError
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
 from recstore.store.codec import decode_recording, decode_request, encode_recording

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from hypothesis import given
 
-from recstore import deltas
-from recstore.deltas import DeltaError, expand, shrink
+from recstore.content import deltas
+from recstore.content.deltas import DeltaError, expand, shrink
 from tests.values import events, objects, values
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from recstore.errors import NotInStore
-from recstore.git.plan import GcOptions
+from recstore.gc.plan import GcOptions
 from recstore.git.program import Git
 from recstore.git.recovery import copies_of, find_blobs, heal
-from recstore.git.states import operation
+from recstore.git.state import operation
 from recstore.model import BlobName
 from recstore.store.directory import Directory
-from recstore.store.names import blob_path, parse_blob_name
+from recstore.store.paths import blob_path, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store
@@ -24,8 +24,8 @@ from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import Index
 from recstore.store.index_database import INDEX_NAME, SCHEMA_VERSION
-from recstore.store.manifest_text import format_manifest
-from recstore.store.names import blob_path, digest_of, manifest_path
+from recstore.store.manifest import format_manifest
+from recstore.store.paths import blob_path, digest_of, manifest_path
 
 RECORDINGS: Final = [
     Recording(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.json_text import (
+from recstore.content.json_text import (
     DEPTH_LIMIT,
     LAYOUTS,
     NotExactError,

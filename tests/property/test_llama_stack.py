@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.adapters import llama_stack_file
-from recstore.adapters.reading import PreparedRecording, read_source
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import DamagedSource
+from recstore.importers.llama_stack import document as llama_stack_file
+from recstore.importers.parse import PreparedRecording, read_source
 from recstore.store.codec import decode_recording
 from recstore.store.origins import minted_id
 from recstore.upstreams import UpstreamMap

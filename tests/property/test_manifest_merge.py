@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
-from recstore.store.manifest_merge import both_of, conflict_text, merge_manifests, sides_of
-from recstore.store.manifest_text import format_manifest, parse_manifest
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.merge import both_of, conflict_text, merge_manifests, sides_of
 
 ANSWERS = st.lists(st.sampled_from("abc"), min_size=0, max_size=3)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
 from recstore.model import Manifest
-from recstore.store.manifest_text import format_manifest, parse_manifest, sort_entries
+from recstore.store.manifest import format_manifest, parse_manifest, sort_entries
 from tests.values import manifests
 
 KEY, DIGEST, OTHER = "a" * 64, "b" * 64, "c" * 64

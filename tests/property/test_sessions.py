@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.canonical import request_key
-from recstore.redact import Redaction
-from recstore.session.minted import Names
-from recstore.session.modes import Mode
-from recstore.session.sent import read_request
-from recstore.session.wire import WireRequest
+from recstore.content.canonical import request_key
+from recstore.record.modes import Mode
+from recstore.record.sent import read_request
+from recstore.record.server_ids import Names
+from recstore.record.wire import WireRequest
+from recstore.secrets.redact import Redaction
 from recstore.store import Store
 from recstore.upstreams import UpstreamMap
 from tests.exchanges import TEST, asked, files_of, replayed, session

@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from recstore.store.verify import quarantine, verify_store
 
 TESTS = st.sampled_from(["tests/a.py::test_a", "tests/a.py::test_A", "tests/b.py::test[x/y]"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.capture.raw_http import Unchunking, chunk, read_request
+from recstore.capture.http1 import Unchunking, chunk, read_request
 
 pieces = st.lists(st.binary(min_size=1, max_size=40), max_size=5)
 

@@ -14,10 +14,10 @@ from vcr.request import Request
 from vcr.serialize import deserialize, serialize
 from vcr.serializers import jsonserializer, yamlserializer
 
-from recstore.adapters.vcr import is_cassette, parse_cassette, read_cassette, write_cassette
-from recstore.adapters.vcr_values import Tagged, is_same
-from recstore.adapters.vcr_yaml import NotYamlError, load
 from recstore.errors import DamagedSource
+from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette, write_cassette
+from recstore.importers.vcr.values import Tagged, is_same
+from recstore.importers.vcr.yaml import NotYamlError, load
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap
 

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.bodies import body_bytes, parse_body
+from recstore.content.bodies import body_bytes, parse_body
 from recstore.model import RequestKey, Response
-from recstore.redact import Redaction
-from recstore.session.answer import wire_response
-from recstore.session.kept import LiveAnswer, kept_response
-from recstore.session.minted import Minter, Names
-from recstore.session.volatile import is_answer_of_model, without_volatile
+from recstore.record.answer import wire_response
+from recstore.record.kept import LiveAnswer, kept_response
+from recstore.record.server_ids import Minter, Names
+from recstore.record.volatile import is_answer_of_model, without_volatile
+from recstore.secrets.redact import Redaction
 from tests.values import objects, texts, values, wire_bytes
 
 KEY = RequestKey("a" * 64)

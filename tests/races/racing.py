@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.git import Repository
 from recstore.git.recovery import find_blobs
 from recstore.model import BlobName, Entry
-from recstore.session.publishing import NewRecording, publish
+from recstore.record.publish import NewRecording, publish
 from recstore.store import FOLDER, Store
 from recstore.store.codec import encode_recording
-from recstore.store.names import blob_path, digest_of, parse_blob_name
+from recstore.store.paths import blob_path, digest_of, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.crash.operations import called
 from tests.forked import fork

@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from recstore.adapters.importing import ImportOptions, import_paths
-from recstore.canonical import request_key
+from recstore.check.restore import RestoreOptions, execute_restore, plan_restore
+from recstore.content.canonical import request_key
 from recstore.errors import Locked
+from recstore.gc.execute import Expiry, execute_plan
 from recstore.git import Repository
-from recstore.git.execute import Expiry, execute_plan
-from recstore.git.restore import RestoreOptions, execute_restore, plan_restore
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, Entry, Recording
-from recstore.session.publishing import NewRecording, publish
+from recstore.record.publish import NewRecording, publish
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import Index
-from recstore.store.names import digest_of
+from recstore.store.paths import digest_of
 from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import NOW_S, GitRepository, recording

@@ -62,8 +62,3 @@ def test_exit_codes_are_those_of_the_table() -> None:
     }
 
     assert expected == {name: getattr(errors, name).exit_code for name in expected}
-
-
-def test_every_public_name_of_the_module_is_an_error() -> None:
-    """Nothing else lives in the tree's file."""
-    assert all(issubclass(getattr(errors, name), RecstoreError) for name in errors.__all__)

@@ -68,8 +68,3 @@ def test_entries_do_not_share_an_origin() -> None:
     one, other = Entry(BLOB, 1), Entry(BLOB, 2)
 
     assert one.origin is not other.origin
-
-
-def test_every_promised_name_is_there() -> None:
-    """`__all__` names what the module has."""
-    assert [] == [name for name in model.__all__ if not hasattr(model, name)]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import UsageError
-from recstore.redact import Redaction
 from recstore.rules import PRESETS, Round, RuleSet
+from recstore.secrets.redact import Redaction
 from recstore.settings import Settings, load_settings, parse_settings
 from recstore.upstreams import UpstreamMap
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 import recstore
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.loopback import serving
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from recstore.adapters.importing import ImportOptions, import_paths
-from recstore.git.blob_damage import staged_blobs, work_tree_blobs
+from recstore.check.blob_damage import staged_blobs, work_tree_blobs
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.moving import execute_moves, plan_moves
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
+from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 from tests.hooked import recstore
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from recstore.adapters.importing import ImportOptions, import_paths
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
 from recstore.store import Store
-from recstore.store.moving import execute_moves, plan_moves
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
+from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 
 HOME = Path(__file__).resolve().parents[3]

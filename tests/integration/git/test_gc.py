@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import GitError, Locked
-from recstore.git.execute import Expiry, execute_plan
-from recstore.git.plan import IN_TRASH, GcOptions
-from recstore.git.planning import plan_gc
+from recstore.gc.execute import Expiry, execute_plan
+from recstore.gc.plan import IN_TRASH, GcOptions
+from recstore.gc.planning import plan_gc
 from recstore.git.trash import TRASH_REF, Trash
 from recstore.store import Store
-from recstore.store.names import blob_path, digest_of, manifest_path
-from recstore.store.served import FileRun, TestRun, write_run
+from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.usage import FileRun, TestRun, write_run
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository
 
@@ -190,8 +190,8 @@ def test_every_way_to_commit_takes_the_recordings_along(project: GitRepository, 
     """In a pre-commit hook gc works on the index that the commit is made of, and leaves the other one in step."""
     code = (
         "import os; from pathlib import Path; from recstore.store import Store; from recstore.git import Repository;"
-        "from recstore.git.planning import plan_gc; from recstore.git.plan import GcOptions;"
-        "from recstore.git.execute import execute_plan, Expiry\n"
+        "from recstore.gc.planning import plan_gc; from recstore.gc.plan import GcOptions;"
+        "from recstore.gc.execute import execute_plan, Expiry\n"
         "store = Store.open(Path.cwd()); repository = Repository.open(store.directory.root, os.environ)\n"
         "execute_plan(store, repository, plan_gc(store, repository, GcOptions(is_staged=True)), Expiry(0))\n"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import ROOT, A, B, calls, committed_tests, drop_b, git, recstore, spy, two_tests
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recstore.model import BlobName
-from recstore.store.names import blob_path, parse_blob_name
+from recstore.store.paths import blob_path, parse_blob_name
 from tests.git_repository import GitRepository
 from tests.hooked import B, calls, drop_b, git, older_git, spy, two_tests
 

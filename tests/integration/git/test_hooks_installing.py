@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from recstore.git.hook_places import OWN_FOLDER
-from recstore.git.hook_texts import CHAINED_SUFFIX, HOOKS, hook_text
-from recstore.git.hooks import install
-from recstore.store.names import blob_path
+from recstore.git.hooks.install import install
+from recstore.git.hooks.location import OWN_FOLDER
+from recstore.git.hooks.texts import CHAINED_SUFFIX, HOOKS, hook_text
+from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import IS_CONFIGURABLE, ROOT, B, committed_tests, drop_b, git, older_git, recstore, two_tests
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recstore.model import BlobName
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import ROOT, B, calls, drop_b, git, spy, two_tests
 

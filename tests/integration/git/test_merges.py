@@ -12,8 +12,8 @@ import pytest
 
 from recstore.git.recovery import find_blobs, heal
 from recstore.model import BlobName, Json, JsonBody, Recording, Request, Response, StreamBody
-from recstore.store.manifest_text import parse_manifest
-from recstore.store.moving import execute_moves, plan_moves
+from recstore.store.manifest import parse_manifest
+from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository, recording
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from recstore.check.restore import RestoreOptions, execute_restore, plan_restore
 from recstore.errors import GitError
-from recstore.git.plan import IN_TRASH, GcOptions
+from recstore.gc.plan import IN_TRASH, GcOptions
 from recstore.git.recovery import heal
-from recstore.git.restore import RestoreOptions, execute_restore, plan_restore
 from recstore.git.trash import Trash
 from recstore.store import Store
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 

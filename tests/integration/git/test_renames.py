@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recstore.git.plan import GcOptions
-from recstore.store.moving import execute_moves, plan_moves
-from recstore.store.names import manifest_path
+from recstore.gc.plan import GcOptions
+from recstore.store.paths import manifest_path
+from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 from tests.hooked import recstore
 

@@ -7,12 +7,12 @@ from typing import Final
 
 import pytest
 
-from recstore.canonical import request_key
-from recstore.git.repairing import Repaired, repair
+from recstore.check.repairing import Repaired, repair
+from recstore.content.canonical import request_key
 from recstore.model import BlobName, Manifest
 from recstore.store import Store
 from recstore.store.codec import encode_recording
-from recstore.store.names import blob_path, digest_of, manifest_path
+from recstore.store.paths import blob_path, digest_of, manifest_path
 from recstore.store.verify import VerifyReport, verify_store
 from tests.git_repository import GitRepository, recording
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.check.resolve import Choice, Settled, carry_out, conflicts, settle, sides
+from recstore.content.canonical import request_key
 from recstore.errors import ManifestConflict
 from recstore.git.recovery import find_blobs, heal
-from recstore.git.resolving import Choice, Settled, carry_out, conflicts, settle, sides
 from recstore.model import BlobName, JsonBody, Manifest, Recording, Request, Response, StreamBody
-from recstore.store.manifest_text import format_manifest, parse_manifest
-from recstore.store.moving import execute_moves, plan_moves
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.paths import blob_path, manifest_path
+from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository, recording
 from tests.hooked import recstore

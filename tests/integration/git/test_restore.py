@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from recstore.check.check import check_span
+from recstore.check.pushes import range_span
+from recstore.check.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
 from recstore.errors import GitError, NotInStore, UsageError
-from recstore.git.checking import check_span
-from recstore.git.pushes import range_span
 from recstore.git.recovery import find_blobs, heal
-from recstore.git.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
 from recstore.model import BlobName
 from recstore.secrets import SecretScan
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.paths import blob_path, manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository, recording
 from tests.hooked import recstore

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import DamagedManifest, GitError, ManifestConflict, NewerVersion
-from recstore.git import roots
-from recstore.git.plan import GcOptions
+from recstore.gc import roots
+from recstore.gc.plan import GcOptions
 from recstore.model import BlobName
-from recstore.store.manifest_text import format_manifest
-from recstore.store.names import blob_path, manifest_path
+from recstore.store.manifest import format_manifest
+from recstore.store.paths import blob_path, manifest_path
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_a.py::test_a"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_chat.py::test_answer"

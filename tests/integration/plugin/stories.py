@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import recstore
 from recstore.store import Store
-from recstore.store.served import FileRun, read_run
+from recstore.store.usage import FileRun, read_run
 
 __all__ = ["Outcome", "Story", "Upstream", "serving"]
 
@@ -30,8 +30,8 @@ import json
 import os
 import socket
 
-from recstore.session.active import current
-from recstore.session.wire import WireRequest
+from recstore.record.active import current
+from recstore.record.wire import WireRequest
 
 URL = os.environ["UPSTREAM"]
 

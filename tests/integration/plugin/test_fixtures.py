@@ -236,8 +236,8 @@ def test_an_id_that_a_fixture_was_given_comes_back_in_a_test(story: Story) -> No
             "test_a.py": """
                 import json
                 import pytest
-                from recstore.session.active import current
-                from recstore.session.wire import WireRequest
+                from recstore.record.active import current
+                from recstore.record.wire import WireRequest
 
                 def post(path, value, answer):
                     body = json.dumps(value).encode()

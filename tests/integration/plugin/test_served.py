@@ -6,8 +6,8 @@ import pytest
 
 from recstore.model import Entry
 from recstore.store import Store
-from recstore.store.names import manifest_path
-from recstore.store.served import unserved_entries
+from recstore.store.paths import manifest_path
+from recstore.store.usage import unserved_entries
 from tests.integration.plugin.stories import Story
 
 THREE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recstore.store import Store
-from recstore.store.names import blob_path
+from recstore.store.paths import blob_path
 from tests.integration.plugin.stories import Story
 
 HEAD = """

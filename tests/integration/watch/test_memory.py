@@ -10,14 +10,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from recstore.adapters.discovery import SourceFile
-from recstore.adapters.importing import ImportOptions
 from recstore.errors import Locked
+from recstore.importers.run import ImportOptions
+from recstore.importers.scan import SourceFile
 from recstore.model import Manifest
 from recstore.store import Store
-from recstore.watch.following import Followed, Follower
-from recstore.watch.memory import Memory, Remembered
-from recstore.watch.places import Sources
+from recstore.watch.checkpoint import Memory, Remembered
+from recstore.watch.import_changes import Followed, Follower
+from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
 from tests.generator import write_recordings
 from tests.integration.watch.watching import stored

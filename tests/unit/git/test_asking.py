@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.git import asking as reader
+from recstore.gc import test_scan as reader
 
 ASKING = {
     "marked": "@pytest.mark.recstore\ndef test_x(): pass",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.git.definitions import Presence, fingerprint, parse_definitions
+from recstore.gc.definitions import Presence, fingerprint, parse_definitions
 
 PRESENT, GONE, UNKNOWN = Presence.PRESENT, Presence.GONE, Presence.UNKNOWN
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recstore.canonical import request_key
+from recstore.check.diff import diff_entries
+from recstore.check.entry_pairs import compare_entries
+from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, NotInStore
-from recstore.git.diffing import diff_entries
-from recstore.git.entry_pairs import compare_entries
 from recstore.model import BlobName, Entry, JsonBody, Recording, Request, Response
 from recstore.store.codec import encode_checked
-from recstore.store.names import blob_path, digest_of
+from recstore.store.paths import blob_path, digest_of
 
 
 @dataclass

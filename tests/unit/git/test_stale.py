@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.git.stale import TestName
+from recstore.gc.test_presence import TestName
 
 IDS = {
     "tests/test_a.py::test_x": ("tests/test_a.py", "test_x"),

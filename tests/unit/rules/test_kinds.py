@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.model import (
     BlobName,
     Body,

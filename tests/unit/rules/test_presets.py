@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.model import Json, JsonBody, Request
 from recstore.rules import PRESETS
 

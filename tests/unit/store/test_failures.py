@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from recstore.errors import Locked
-from recstore.store.failures import lock_failure
+from recstore.store.os_errors import lock_failure
 
 
 def failed(name: str) -> sqlite3.OperationalError:

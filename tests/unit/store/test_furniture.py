@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.store.furniture import FURNITURE
+from recstore.store.scaffold import FURNITURE
 
 
 def test_a_store_explains_itself_to_people_and_to_git() -> None:

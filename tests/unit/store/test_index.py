@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.model import (
     BlobName,
     Digest,
@@ -23,8 +23,8 @@ from recstore.model import (
     Response,
 )
 from recstore.store import Store
-from recstore.store.index import BlobRow, Filter, Row
-from recstore.store.names import blob_path
+from recstore.store.index_rows import BlobRow, Filter, Row
+from recstore.store.paths import blob_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
 from recstore.model import (
     BlobName,
@@ -21,10 +21,10 @@ from recstore.model import (
 )
 from recstore.store import Store
 from recstore.store.directory import Directory
-from recstore.store.index import Filter, Index
-from recstore.store.index_rows import BlobState
-from recstore.store.manifest_text import format_manifest
-from recstore.store.names import blob_path, digest_of, manifest_path
+from recstore.store.index import Index
+from recstore.store.index_rows import BlobState, Filter
+from recstore.store.manifest import format_manifest
+from recstore.store.paths import blob_path, digest_of, manifest_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 HOUR_NS = 3_600_000_000_000
@@ -132,7 +132,7 @@ def test_a_manifest_is_trusted_once_it_was_at_rest_for_two_seconds(
     now_ns = 1_700_000_000_000_000_000
     path = manifest_path(CHAT)
     os.utime(store.directory.path(path), ns=(now_ns - age_ns, now_ns - age_ns))
-    monkeypatch.setattr("recstore.store.index_refresh.file_system_now_ns", lambda _: now_ns)
+    monkeypatch.setattr("recstore.store.index_sync.file_system_now_ns", lambda _: now_ns)
     store.index.refresh()
     names = _files_read(store, monkeypatch)
     store.index.refresh()

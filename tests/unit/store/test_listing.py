@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import RecstoreError
-from recstore.store.listing import YOUNG_NS, Listing
+from recstore.store.dir_cache import YOUNG_NS, Listing
 
 LONG_AGO = 1_700_000_000
 

@@ -6,8 +6,8 @@ import pytest
 
 from recstore.errors import ManifestConflict
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, RequestKey
-from recstore.store.manifest_merge import conflict_text, has_markers, is_same_owner, merge_manifests, sides_of
-from recstore.store.manifest_text import format_manifest, parse_manifest
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.merge import conflict_text, has_markers, is_same_owner, merge_manifests, sides_of
 
 A, B = "tests/a.py::test_a", "tests/a.py::test_b"
 

@@ -9,7 +9,7 @@ import pytest
 
 from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, RequestKey
-from recstore.store.manifest_text import format_manifest, parse_manifest, sort_entries
+from recstore.store.manifest import format_manifest, parse_manifest, sort_entries
 
 A, B, C = (digit * 64 for digit in "abc")
 

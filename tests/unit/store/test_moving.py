@@ -10,7 +10,7 @@ import pytest
 from recstore.errors import NotInStore, UsageError
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.moving import execute_moves, plan_moves
+from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
 
 

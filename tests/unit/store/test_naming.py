@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recstore.errors import UsageError
-from recstore.store.naming import is_named, renamed
+from recstore.store.selectors import is_named, renamed
 
 A = "tests/test_a.py::TestA::test_x[1/2::3]"
 CASES = {

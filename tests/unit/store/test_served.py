@@ -9,9 +9,9 @@ import pytest
 
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 from recstore.store import Store
-from recstore.store.manifest_text import format_manifest
-from recstore.store.names import digest_of
-from recstore.store.served import FileRun, TestRun, read_run, served_path, unserved_entries, write_run
+from recstore.store.manifest import format_manifest
+from recstore.store.paths import digest_of
+from recstore.store.usage import FileRun, TestRun, read_run, served_path, unserved_entries, write_run
 
 FILE, TEST = "tests/test_a.py", "tests/test_a.py::test_a"
 ENTRIES = tuple(Entry(BlobName(RequestKey(digit * 64), Digest(digit * 64)), n) for digit in "ab" for n in (1, 2))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recstore.canonical import request_key
+from recstore.content.canonical import request_key
 from recstore.errors import (
     Damage,
     DamagedBlob,
@@ -20,8 +20,8 @@ from recstore.errors import (
 )
 from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import FOLDER, Store
-from recstore.store.furniture import FURNITURE
-from recstore.store.names import blob_path, digest_of, manifest_path, shared_path
+from recstore.store.paths import blob_path, digest_of, manifest_path, shared_path
+from recstore.store.scaffold import FURNITURE
 
 TEST = "tests/test_chat.py::test_answer[a/b]"
 

@@ -10,7 +10,7 @@ from recstore.errors import Damage, NotInStore
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.codec import encode_recording
-from recstore.store.names import blob_path, digest_of
+from recstore.store.paths import blob_path, digest_of
 from recstore.store.verify import quarantine, verify_store
 
 TEST = "tests/test_a.py::test_a"

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from recstore.bodies import parse_body
+from recstore.content.bodies import parse_body
 from recstore.model import Body, Headers, JsonBody, Recording, Request, Response, StreamBody
 from recstore.transcript import Part, Transcript, transcript_of
 

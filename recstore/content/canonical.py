@@ -1,0 +1,97 @@
+"""What is the same request: the canonical form of a request, and the key made of it.
+
+FORMAT.md states the rule. It has a version, because a key is a file name: changing what follows
+without a new `RULE_VERSION` would orphan every store there is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import blake3
+
+from recstore.content.bodies import body_bytes
+from recstore.content.json_text import NotExactError, parse_exact, sorted_text
+from recstore.model import Body, Headers, Json, JsonBody, Request, RequestKey
+
+RULE_VERSION: Final = 1
+
+IDENTITY_HEADERS: Final = frozenset(
+    (
+        "accept",
+        "accept-language",
+        "anthropic-beta",
+        "anthropic-version",
+        "if-match",
+        "if-none-match",
+        "openai-beta",
+        "range",
+        "soapaction",
+        "x-http-method-override",
+    )
+)
+"""The only headers that can make two requests differ."""
+
+_INDIFFERENT_MEDIA_TYPES: Final = frozenset(("*/*", "application/json", "text/event-stream"))
+
+
+def request_key(request: Request) -> RequestKey:
+    """Return the key of `request`."""
+    return RequestKey(blake3.blake3(canonical_form(request)).hexdigest())
+
+
+def canonical_form(request: Request) -> bytes:
+    """Return the bytes that two requests have in common exactly if they are the same request.
+
+    Shape: a canonical JSON array `["recstore-request", 1, method, upstream, path, query, headers,
+    kind]`, a line feed, and the body: canonical JSON where `kind` is "json", its bytes for "bytes".
+    """
+    kind, body = _canonical_body(request.body)
+    head: list[Json] = [
+        "recstore-request",
+        RULE_VERSION,
+        request.method.upper(),
+        request.upstream,
+        request.path,
+        [*_sorted_query(request.query)],
+        [list(pair) for pair in identity_headers(request.headers)],
+        kind,
+    ]
+    return sorted_text(head) + b"\n" + body
+
+
+def identity_headers(headers: Headers) -> Headers:
+    """Return the headers that count, names in lower case, sorted by name.
+
+    An `Accept` that names nothing but JSON, event streams or anything at all says what every client
+    says, and does not count.
+    """
+    named = ((name.lower(), value.strip()) for name, value in headers)
+    return tuple(
+        sorted((pair for pair in named if pair[0] in IDENTITY_HEADERS and not _is_indifferent(*pair)), key=_first)
+    )
+
+
+def _is_indifferent(name: str, value: str) -> bool:
+    return name == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(part.strip() for part in value.split(","))
+
+
+def _sorted_query(query: str) -> list[str]:
+    """Return the query's `name=value` parts as sent, sorted by name; equal names keep their order."""
+    return sorted(query.split("&"), key=lambda part: part.partition("=")[0]) if query else []
+
+
+def _first(pair: tuple[str, str]) -> str:
+    return pair[0]
+
+
+def _canonical_body(body: Body | None) -> tuple[str, bytes]:
+    if isinstance(body, JsonBody):
+        return "json", sorted_text(body.value)
+    data = body_bytes(body)
+    if data.lstrip()[:1] in (b"{", b"["):
+        try:
+            return "json", sorted_text(parse_exact(data))
+        except NotExactError:
+            pass
+    return ("bytes", data) if data else ("none", b"")

@@ -1,0 +1,119 @@
+"""Values of client libraries: what llama-stack's recorder writes of them, and the objects it makes of that again.
+
+The type that a recording names is data. A class is looked up in the packages that recorders record from and nowhere
+else, and what is found there has to be a pydantic model: no name in a file makes Python import what its writer likes.
+
+Source: the recorder, `src/llama_stack/testing/api_recorder.py`, October 2025 to May 2026.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final
+
+from recstore.errors import Damage
+
+PACKAGES: Final = frozenset(
+    ("llama_stack", "llama_stack_api", "llama_stack_client", "ogx", "ogx_api", "ogx_client", "ollama", "openai")
+)
+"""Whose pydantic models are built: the clients that the recorder records, and what itself is a part of."""
+
+_TYPE: Final = re.compile(r"[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)+", re.ASCII)
+_DURATIONS: Final = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+_EPOCH: Final = "1970-01-01T00:00:00.000000Z"
+_MINTED_LENGTH: Final = 12
+
+
+def recorded_body(body: Any, request_hash: str) -> Any:
+    """Return what the recorder writes of a response's body: of each of them, where there are several."""
+    if isinstance(body, list):
+        return [_recorded(item, request_hash) for item in body]
+    return _recorded(body, request_hash)
+
+
+def objects_of(body: Any, subject: str, packages: Collection[str] = PACKAGES) -> Any:
+    """Return the objects that were recorded as `body`; `subject` is the file's name, for errors.
+
+    A type of an allowed package that is not installed, or that has gone, leaves the bare data.
+
+    Raises: Damage: a type is named that no recorder records; nothing was imported for it.
+    """
+    if isinstance(body, list):
+        return [_object_of(item, subject, packages) for item in body]
+    return _object_of(body, subject, packages)
+
+
+def model_set_digest(endpoint: str, body: Any) -> str:
+    """Return the digits that tell one server's list of models from another's, in the names of their files."""
+    models = body if isinstance(body, list) else (body or {"models": ()})["models"]
+    member = "model" if endpoint == "/api/tags" else "id"
+    names = sorted({getattr(model, member) for model in models})
+    return hashlib.sha256("|".join(names).encode()).hexdigest()[:8]
+
+
+# -- written
+
+
+def _recorded(value: Any, request_hash: str) -> Any:
+    if hasattr(value, "model_dump"):
+        kind = type(value)
+        data = _normalised(value.model_dump(mode="json"), request_hash)
+        return {"__type__": f"{kind.__module__}.{kind.__qualname__}", "__data__": data}
+    return dict(vars(value)) if hasattr(value, "__dict__") else value
+
+
+def _normalised(data: dict[str, Any], request_hash: str) -> dict[str, Any]:
+    """Return `data` without what is another at each call; a model's id and age are what was asked for."""
+    steady: dict[str, Any] = {"created_at": _EPOCH}
+    if data.get("object") != "model":
+        steady |= {"id": f"rec-{request_hash[:_MINTED_LENGTH]}", "created": 0}
+    steady |= {name: 0 for name in _DURATIONS if data.get(name) is not None}
+    return {name: steady.get(name, value) for name, value in data.items()}
+
+
+# -- read
+
+
+def _object_of(value: Any, subject: str, packages: Collection[str]) -> Any:
+    if not isinstance(value, dict) or "__type__" not in value or "__data__" not in value:
+        return value
+    data = value["__data__"]
+    model = _model_named(value["__type__"], subject, packages)
+    if model is None:
+        return data
+    for build in (model.model_validate, _unchecked(model)):  # recorded with another release: as far as it fits
+        with suppress(AttributeError, TypeError, ValueError):
+            return build(data)
+    return data
+
+
+def _unchecked(model: Any) -> Callable[[Any], Any]:
+    return lambda data: model.model_construct(**data)
+
+
+def _model_named(name: Any, subject: str, packages: Collection[str]) -> Any:
+    """Return the model of that name, None where it is not here."""
+    if not isinstance(name, str) or not _TYPE.fullmatch(name) or name.partition(".")[0] not in packages:
+        raise _refused(name, subject, "no recorder has recorded")
+    module_name, _, class_name = name.rpartition(".")
+    try:
+        model = getattr(import_module(module_name), class_name)
+    except (ImportError, AttributeError):
+        return None
+    from pydantic import BaseModel
+
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        raise _refused(name, subject, "is no model of data")
+    return model
+
+
+def _refused(name: Any, subject: str, why: str) -> Damage:
+    return Damage(
+        subject,
+        f"has a value of the type {ascii(name)[:120]}, which {why}: it was not built",
+        "Look at the recording, and at who wrote it: `recstore show` prints it without building anything.",
+    )

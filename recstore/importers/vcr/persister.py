@@ -1,0 +1,167 @@
+"""vcrpy's cassettes, kept in a store instead of files: what vcrpy calls a persister.
+
+    vcr.VCR().register_persister(Persister())        or `persister=Persister()` in `vcr_config`
+
+A cassette is what its recordings in the store give as a file, and is saved as that file would be imported; so what was
+imported is found, and `recstore export` writes the very file that vcrpy would have written.
+
+Source: vcrpy 9.4, `cassette.py`, `persisters/filesystem.py`; pytest-recording 0.13, `_vcr.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from recstore.errors import NotInStore, UsageError
+from recstore.importers.parse import read_source
+from recstore.importers.plan import ImportedEntry, execute, merged
+from recstore.importers.render import file_bytes
+from recstore.importers.vcr.cassette import id_of_test
+from recstore.record.active import current
+from recstore.settings import load_settings
+from recstore.store import FOLDER, Store
+from recstore.store.origins import VCR, origin_path
+
+_Interaction = tuple[Any, Any]
+
+
+class Persister:
+    """Loads and saves cassettes in the nearest store, from the cassette's folder upwards.
+
+    `extra_paths` are cassettes that are played from as well, and never written to. `is_rewriting`: the first cassette is
+    taken for absent, and replaced. A file that was never imported is read where the store has no such cassette.
+
+    Raises, from both methods: NotInStore: there is no store. Damage, ManifestConflict, NewerVersion: the cassette is
+    there, and cannot be used: nothing is recorded over it.
+    """
+
+    def __init__(self, extra_paths: Iterable[str | os.PathLike[str]] = (), *, is_rewriting: bool = False) -> None:
+        self._extra_paths = tuple(extra_paths)
+        self._is_rewriting = is_rewriting
+        self._loaded: dict[Path, bytes] = {}
+
+    def load_cassette(self, cassette_path: str | os.PathLike[str], serializer: Any) -> tuple[Any, ...]:
+        """Return the requests and the responses of the cassette and of the extra ones, and its metadata if it has any.
+
+        Raises: vcr's CassetteNotFoundError: there are none. See the class.
+        """
+        from vcr.persisters.filesystem import CassetteNotFoundError
+
+        places = [Path(path).resolve() for path in dict.fromkeys(map(str, (cassette_path, *self._extra_paths)))]
+        self._loaded[places[0]] = _Kept(places[0]).data()
+        found = [] if self._is_rewriting else [_deserialized(self._loaded[places[0]], serializer)]
+        found += [_deserialized(_Kept(place).data(), serializer) for place in places[1:]]
+        interactions = [interaction for _, pairs in found for interaction in pairs]
+        metadata = next((metadata for metadata, _ in found), {})
+        if not interactions:
+            raise CassetteNotFoundError
+        requests, responses = map(list, zip(*interactions, strict=True))
+        return (requests, responses, metadata) if metadata else (requests, responses)
+
+    def save_cassette(
+        self, cassette_path: str | os.PathLike[str], cassette_dict: dict[str, Any], serializer: Any
+    ) -> None:
+        """Store the cassette in place of what it was; what another process has added to it meanwhile stays in it.
+
+        After: durable, and named by its manifest; a crash leaves what was there.
+        Raises: Locked: the store is locked. DamagedSource: it cannot be kept without loss. See the class.
+        """
+        from vcr.serialize import serialize
+
+        place = Path(cassette_path).resolve()
+        kept = _Kept(place)
+        with kept.store.directory.locked():
+            added = self._added_meanwhile(kept.data(), place, serializer)
+            saved = _with(cassette_dict, added)
+            if saved.get("metadata") and not saved["requests"]:
+                raise UsageError(kept.name, "has metadata and no request: the store keeps metadata with requests alone")
+            text = serialize(saved, serializer)
+            data = text if isinstance(text, bytes) else text.encode()
+            kept.replace(data, is_empty=not saved["requests"])
+        self._loaded[place] = data
+
+    def _added_meanwhile(self, present: bytes, place: Path, serializer: Any) -> list[_Interaction]:
+        known = self._loaded.get(place, present)
+        if present == known:
+            return []
+        before = [_comparable(pair) for pair in _deserialized(known, serializer)[1]]
+        return [pair for pair in _deserialized(present, serializer)[1] if _comparable(pair) not in before]
+
+
+class _Kept:
+    """One cassette: its store, and the path that the store knows it by."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        project = next((folder for folder in place.parents if (folder / FOLDER).is_dir()), None)
+        if project is None:
+            hint = "Run `recstore init` in the project's top folder."
+            raise NotInStore(str(place.parent), "is in no project with a store", hint)
+        self.store = Store.open(project)
+        self.name = place.relative_to(project).as_posix()
+        self._project = project
+
+    def data(self) -> bytes:
+        """Return the file that the store has for it, or else the file that is there, b"" if neither is."""
+        test_id = id_of_test(self.name)
+        manifest = self.store.manifest(test_id)
+        entries = [entry for entry in manifest.entries if self._is_own(entry.origin)] if manifest else []
+        if entries:
+            if (session := current()) is not None:
+                session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
+            return file_bytes(self.store, self.name, [(test_id, entry) for entry in entries])
+        return self.place.read_bytes() if self.place.is_file() else b""
+
+    def replace(self, data: bytes, *, is_empty: bool) -> None:
+        """Have the recordings of the file be those of `data`, none if it is empty. The caller holds the store's lock."""
+        prepared = read_source(data, self.name, load_settings(self._project, os.environ).upstreams)
+        if not (prepared or is_empty):
+            raise UsageError(
+                self.name, "is no cassette that recstore knows: its serializer writes neither YAML nor JSON"
+            )
+        imported = [ImportedEntry(new.test_id, new.blob, new.origin, new.is_union) for new in prepared]
+        for new in prepared:
+            self.store.put_encoded(new.blob, new.data)
+        self.store.directory.flush()
+        manifest = self.store.manifest(id_of_test(self.name))
+        change, _ = merged([manifest] if manifest else [], imported, self.name.__eq__)
+        execute(self.store, change, remove_unnamed=False)
+
+    def _is_own(self, origin: dict[str, Any]) -> bool:
+        return origin.get("format") == VCR and origin_path(origin) == self.name
+
+
+def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_Interaction]]:
+    """Return a cassette's metadata, and its interactions."""
+    from vcr.persisters.filesystem import CassetteDecodeError
+    from vcr.serialize import deserialize
+
+    if not data.strip():
+        return {}, []
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise CassetteDecodeError("the cassette is not UTF-8") from error
+    requests, responses, *metadata = deserialize(text, serializer)
+    return metadata[0] if metadata else {}, list(zip(requests, responses, strict=True))
+
+
+def _comparable(interaction: _Interaction) -> tuple[Any, Any]:
+    request, response = interaction
+    return request._to_dict(), response  # noqa: SLF001 - vcrpy's requests have no equality of their own
+
+
+def _with(cassette: dict[str, Any], added: list[_Interaction]) -> dict[str, Any]:
+    """Return vcrpy's cassette with the interactions that it does not have."""
+    if not added:
+        return cassette
+    own = [_comparable(pair) for pair in zip(cassette["requests"], cassette["responses"], strict=True)]
+    new = [pair for pair in added if _comparable(pair) not in own]
+    return {
+        **cassette,
+        "requests": [*cassette["requests"], *(request for request, _ in new)],
+        "responses": [*cassette["responses"], *(response for _, response in new)],
+    }

@@ -1,0 +1,93 @@
+"""Tests under new names: their manifests are rewritten, no blob is touched, nothing is recorded again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from recstore.errors import NotInStore, UsageError
+from recstore.model import Manifest
+from recstore.store.manifest import format_manifest
+from recstore.store.selectors import renamed
+from recstore.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A test's manifest, and the id that it gets."""
+
+    manifest: Manifest
+    new_id: str
+
+    @property
+    def old_id(self) -> str:
+        """The id that it has."""
+        assert self.manifest.test_id is not None  # noqa: S101 - those of no test are not moved
+        return self.manifest.test_id
+
+
+def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
+    """Return what moves when everything called `old` (a test, class, file or folder; `*` allowed) becomes `new`.
+
+    Raises: NotInStore: no test is called `old`. UsageError: a test that has recordings would be overwritten, two
+    would become one, or `old` and `new` do not fit. DamagedManifest, ManifestConflict, NewerVersion: of any test.
+    """
+    moves = tuple(_moves(store, old, new))
+    if not moves:
+        raise NotInStore(old, "no test with recordings is called so")
+    leaving = {move.old_id for move in moves}
+    for new_id, times in Counter(move.new_id for move in moves).items():
+        if times > 1:
+            raise UsageError(new_id, f"{times} tests would get this name")
+    for move in moves:
+        if move.new_id not in leaving and not _is_free(store, move):
+            raise UsageError(move.new_id, "has recordings already", "Remove or move those first: nothing was changed.")
+    return tuple(move for move in moves if move.new_id != move.old_id)
+
+
+def execute_moves(store: Store, moves: tuple[Move, ...]) -> None:
+    """Write the manifests under their new names, then remove the old ones.
+
+    After: a crash leaves each under its old name, its new one or both.
+
+    Raises: Locked: another process is writing to the store. RecstoreError: the folder cannot be written.
+    """
+    leaving, arriving = ({move.old_id for move in moves}, {move.new_id for move in moves})
+    with store.directory.locked():
+        for move in moves:
+            present = store.manifest(move.old_id)
+            is_same = present is not None and format_manifest(present) == format_manifest(move.manifest)
+            if not is_same or not (move.new_id in leaving or _is_free(store, move)):
+                raise UsageError(
+                    move.old_id, "or its new name was recorded meanwhile: nothing was changed", "Try again."
+                )
+        for batch in _last_first(moves):
+            store.publish(replace(move.manifest, test_id=move.new_id) for move in batch)
+        store.withdraw(move.manifest for move in moves if move.old_id not in arriving)
+
+
+def _last_first(moves: tuple[Move, ...]) -> Iterator[list[Move]]:
+    """Yield the moves in batches, of which none overwrites a manifest that a later one has to move."""
+    left = {move.old_id: move for move in moves}
+    while left:
+        batch = [move for move in left.values() if move.new_id not in left] or list(left.values())  # in a circle
+        yield batch
+        for move in batch:
+            del left[move.old_id]
+
+
+def _is_free(store: Store, move: Move) -> bool:
+    """Return whether nothing is called so, or but what a run that was stopped has left: the very manifest to write."""
+    present = store.manifest(move.new_id)
+    to_be = replace(move.manifest, test_id=move.new_id)
+    return present is None or format_manifest(present) == format_manifest(to_be)
+
+
+def _moves(store: Store, old: str, new: str) -> Iterator[Move]:
+    for path in store.manifest_paths():
+        if path.startswith("tests/"):
+            manifest = store.read_manifest(path)
+            new_id = renamed(manifest.test_id or "", old, new)
+            if new_id is not None:
+                yield Move(manifest, new_id)
