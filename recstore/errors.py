@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from recstore.text import printable
+from recstore.text import escape_control
 
 
 class RecstoreError(Exception):
@@ -45,7 +45,7 @@ class RecstoreError(Exception):
     def __str__(self) -> str:
         """Return `subject: reason`, and the remedy on a line of its own; whoever prints it, no terminal acts on it."""
         text = f"{self.subject}: {self.reason}"
-        return printable(f"{text}\n  {self.remedy}" if self.remedy else text)
+        return escape_control(f"{text}\n  {self.remedy}" if self.remedy else text)
 
 
 class UsageError(RecstoreError):

@@ -17,8 +17,8 @@ from recstore.check.findings import Finding, exit_code_of, unusable_manifest
 from recstore.check.mending import mend, with_remedies
 from recstore.check.pushes import Span, pushed_spans, range_span
 from recstore.cli.github_output import annotation
-from recstore.cli.output import counted, say, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError
@@ -26,7 +26,7 @@ from recstore.git.repository import Repository
 from recstore.git.views import WORK_TREE, IndexView, WorkTreeView
 from recstore.settings import Settings
 from recstore.store import FOLDER, Store
-from recstore.text import printable
+from recstore.text import escape_control, plural
 
 SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
 SKIP_SETTING: Final = "recstore.allowIncompletePush"
@@ -164,21 +164,21 @@ class _Summary:
     def show(self, layout: str, *, is_quiet: bool) -> None:
         """Print the findings, then what mends them."""
         for path in self.healed:
-            click.echo(printable(f"(healed) {path}"))
+            click.echo(escape_control(f"(healed) {path}"))
         for finding in self.findings:
-            click.echo(annotation(finding) if layout == "github" else printable(str(finding)))
+            click.echo(annotation(finding) if layout == "github" else escape_control(str(finding)))
         for remedy, group in groupby(sorted(self.findings, key=lambda one: (one.remedy, one)), lambda one: one.remedy):
-            say(f"  {counted(len(list(group)), 'finding')}: {remedy}")
+            echo_err(f"  {plural(len(list(group)), 'finding')}: {remedy}")
         if self.is_let_through:
-            say(f"warning: the push goes on, incomplete, because {SKIP_VARIABLE} or {SKIP_SETTING} says so.")
+            echo_err(f"warning: the push goes on, incomplete, because {SKIP_VARIABLE} or {SKIP_SETTING} says so.")
         elif not self.findings and not is_quiet:
             click.echo(self._sound())
 
     def _sound(self) -> str:
         tests, blobs = self._counts()
         places = ", ".join(place for each in self.looked for place in each.places) or "nothing that is new"
-        return printable(
-            f"Nothing is missing: {counted(tests, 'test')}, {counted(blobs, 'blob')} looked at in {places}."
+        return escape_control(
+            f"Nothing is missing: {plural(tests, 'test')}, {plural(blobs, 'blob')} looked at in {places}."
         )
 
     def _counts(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import say
+from recstore.cli.output import echo_err
 from recstore.demo.upstream import serving
 from recstore.errors import GitError, RecstoreError
 
@@ -34,7 +34,7 @@ def command(keep: Path | None) -> None:
     if keep.exists():
         raise click.UsageError(f"{keep} is there already; name a folder that is not.")
     _Tour(keep).run()
-    say(f"The project stays in {keep}.")
+    echo_err(f"The project stays in {keep}.")
 
 
 class _Tour:

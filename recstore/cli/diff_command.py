@@ -15,15 +15,15 @@ from recstore.cli.diff_args import Question, chosen_tests, read_words, selected_
 from recstore.cli.diff_json import diff_as_json
 from recstore.cli.diff_page import diff_page, stat_page, summary
 from recstore.cli.diff_rows import PageOptions, Segment
-from recstore.cli.output import say_error
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, json_option
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.errors import UsageError
 from recstore.git.repository import Repository
 from recstore.git.sides import FilesSide
 from recstore.git.views import IndexView
 from recstore.store import Store
-from recstore.text import printable
+from recstore.text import escape_control
 
 _TESTS: Final = "recstore.cli.diff_command.tests"
 
@@ -80,7 +80,7 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
     _show(diff, flags)
     problems = [problem for test in diff.tests for problem in test.problems]
     for problem in problems:
-        say_error(problem)
+        echo_error(problem)
     if problems:
         raise click.exceptions.Exit(max(problem.exit_code for problem in problems))
     if exit_code and diff.tests:
@@ -112,6 +112,6 @@ def _show(diff: Diff, flags: dict[str, bool]) -> None:
 
 def _print(row: Iterable[Segment]) -> None:
     """Print a row, which is one line whatever it holds; click takes the colours away where there is no terminal."""
-    text = "".join(click.style(printable(text).replace("\n", "\\n"), **_STYLES[style]) for style, text in row)
+    text = "".join(click.style(escape_control(text).replace("\n", "\\n"), **_STYLES[style]) for style, text in row)
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))

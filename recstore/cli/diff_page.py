@@ -11,6 +11,7 @@ from recstore.check.entry_pairs import RecordingChange
 from recstore.cli.diff_rows import SIGNS, PageOptions, Row, Segment, Style, change_rows, cut, deeper, text_rows
 from recstore.comparison import CallChange, Comparison
 from recstore.model import Recording
+from recstore.text import plural
 from recstore.transcript import page_lines, transcript_of
 from recstore.transcript.review import quiet_transcript
 
@@ -64,7 +65,7 @@ def _test_rows(test: TestChange, options: PageOptions) -> Iterator[Row]:
     for change in (*(change for change in test.recordings if change.kind == "changed"), *shown):
         yield from _recording_rows(change, options)
     if len(shown) < len(lone):
-        yield (("dim", f"  ... {_counted(len(lone) - len(shown), 'more recording')} added or removed (--full)"),)
+        yield (("dim", f"  ... {plural(len(lone) - len(shown), 'more recording')} added or removed (--full)"),)
 
 
 def _test_row(test: TestChange) -> Row:
@@ -87,7 +88,7 @@ def _facts(test: TestChange) -> str:
     if test.kind == "origins":
         return "the same recordings, imported from other files"
     if test.kind != "re-recorded":
-        return _counted(test.entries, "recording")
+        return plural(test.entries, "recording")
     compared = [change.comparison for change in test.recordings if change.comparison is not None]
     counts = (
         (sum(not comparison.is_same_answer for comparison in compared), "answer changed", "answers changed"),
@@ -186,7 +187,7 @@ def _cuts(found: Comparison) -> Iterator[str]:
     if found.cut is None:
         return
     if found.cut.boundaries:
-        yield _counted(found.cut.boundaries, "chunk boundary", "chunk boundaries")
+        yield plural(found.cut.boundaries, "chunk boundary", "chunk boundaries")
     if found.cut.old_events != found.cut.new_events:
         yield f"{found.cut.old_events:,} -> {found.cut.new_events:,} events"
 
@@ -195,8 +196,4 @@ def _indented(rows: list[Row], options: PageOptions, limit: int) -> Iterator[Row
     shown = rows if options.is_full or len(rows) <= limit + 1 else rows[:limit]
     yield from ((("plain", "    "), *row) for row in shown)
     if len(shown) < len(rows):
-        yield (("dim", f"    ... {_counted(len(rows) - len(shown), 'more line')} (--full)"),)
-
-
-def _counted(number: int, noun: str, plural: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+        yield (("dim", f"    ... {plural(len(rows) - len(shown), 'more line')} (--full)"),)

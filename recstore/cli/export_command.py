@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import counted, progress, say_error, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, json_option, progress, show_json
+from recstore.cli.project import open_project
 from recstore.importers.render import ExportOptions, ExportReport, export_recordings
+from recstore.text import plural
 
 
 @click.command("export")
@@ -32,20 +33,20 @@ def command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: boo
 
 def _show(report: ExportReport, folder: Path, *, dry_run: bool) -> None:
     for problem in report.problems:
-        say_error(problem)
+        echo_error(problem)
     if dry_run:
         for name in report.written:
             click.echo(name)
     click.echo(
-        f"{'Would write' if dry_run else 'Wrote'} {counted(len(report.written), 'file')} into {folder}; "
+        f"{'Would write' if dry_run else 'Wrote'} {plural(len(report.written), 'file')} into {folder}; "
         f"{len(report.unchanged):,} there already."
     )
     if report.native:
         click.echo(
-            f"{counted(report.native, 'recording')} made with recstore {'has' if report.native == 1 else 'have'} no file to go back to."
+            f"{plural(report.native, 'recording')} made with recstore {'has' if report.native == 1 else 'have'} no file to go back to."
         )
     if report.problems:
-        click.echo(f"{counted(len(report.problems), 'file')} could not be written.")
+        click.echo(f"{plural(len(report.problems), 'file')} could not be written.")
 
 
 def _as_json(report: ExportReport, *, dry_run: bool) -> dict[str, object]:

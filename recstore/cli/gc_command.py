@@ -9,8 +9,8 @@ import click
 
 from recstore.check.blob_damage import damage_in_objects, staged_blobs
 from recstore.check.mending import with_remedies
-from recstore.cli.output import counted, say, short_path, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
 from recstore.errors import DamagedBlob
 from recstore.gc.execute import Expiry, Outcome, execute_plan
@@ -21,7 +21,7 @@ from recstore.git.state import operation
 from recstore.git.trash import EXPIRY_DAYS
 from recstore.git.views import STAGED
 from recstore.store import FOLDER, Store
-from recstore.text import printable
+from recstore.text import escape_control, human_size, plural, short_blob
 
 _DAY_S: Final = 86_400
 
@@ -69,8 +69,8 @@ def _planned(store: Store, repository: Repository, options: GcOptions) -> Plan:
     if damage:
         found = with_remedies(store, repository, damage)
         for finding in found:
-            say(str(finding))
-        raise DamagedBlob("the commit", f"would have {counted(len(found), 'damaged blob')}", found[0].remedy)
+            echo_err(str(finding))
+        raise DamagedBlob("the commit", f"would have {plural(len(found), 'damaged blob')}", found[0].remedy)
     return plan_gc(store, repository, options)
 
 
@@ -81,22 +81,26 @@ def _tips_since_s(repository: Repository) -> int:
 
 def _show(plan: Plan, outcome: Outcome | None, days: int) -> None:
     for note in plan.notes:
-        say(f"note: {note}")
+        echo_err(f"note: {note}")
     for row in plan.removals:
-        click.echo(printable(_line(row, "remove" if outcome is None else "removed")))
+        click.echo(escape_control(_line(row, "remove" if outcome is None else "removed")))
     for kept in plan.kept if outcome is None else ():
         click.echo(
-            printable(f"keep     {size(kept.size_bytes):>8}  {short_path(kept.path)}  needed by {kept.protector}")
+            escape_control(
+                f"keep     {human_size(kept.size_bytes):>8}  {short_blob(kept.path)}  needed by {kept.protector}"
+            )
         )
     for old, new in plan.offers:
-        say(f"Renamed? Then: {shlex.join(('recstore', 'mv', old, new))}")
+        echo_err(f"Renamed? Then: {shlex.join(('recstore', 'mv', old, new))}")
     for test in [] if plan.options.removes_unserved else plan.unserved:
-        say(f"unserved: {test.unserved} of {counted(test.entries, 'entry', 'entries')} of {test.test_id} (--unserved)")
+        echo_err(
+            f"unserved: {test.unserved} of {plural(test.entries, 'entry', 'entries')} of {test.test_id} (--unserved)"
+        )
     for path in outcome.left if outcome is not None else ():
-        say(f"{FOLDER}/{path} has changed meanwhile, or is gone: left alone.")
+        echo_err(f"{FOLDER}/{path} has changed meanwhile, or is gone: left alone.")
     click.echo(_summary(plan, outcome, days))
     if outcome is not None and _has_gone(outcome):
-        say("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
+        echo_err("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
 
 
 def _has_gone(outcome: Outcome) -> bool:
@@ -106,7 +110,7 @@ def _has_gone(outcome: Outcome) -> bool:
 
 def _line(row: Removal, verb: str) -> str:
     where = "" if row.oid else "  (index alone)"
-    return f"{verb:<7}  {size(row.size_bytes):>8}  {short_path(row.path)}  {row.reason}; in {row.keeper}{where}"
+    return f"{verb:<7}  {human_size(row.size_bytes):>8}  {short_blob(row.path)}  {row.reason}; in {row.keeper}{where}"
 
 
 def _summary(plan: Plan, outcome: Outcome | None, days: int) -> str:
@@ -115,14 +119,14 @@ def _summary(plan: Plan, outcome: Outcome | None, days: int) -> str:
     here = sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
     manifests = len(result.removals) - blobs
     if not result.removals:
-        return f"Nothing to remove; kept {counted(plan.blobs, 'blob')}."
+        return f"Nothing to remove; kept {plural(plan.blobs, 'blob')}."
     verb = "Would remove" if outcome is None else "Removed"
     text = (
-        f"{verb} {counted(blobs, 'blob')} and {counted(manifests, 'manifest')}; kept {counted(plan.blobs - here, 'blob')}. "
-        f"Freed in the checkout: {size(result.freed_bytes)}; .git does not shrink."
+        f"{verb} {plural(blobs, 'blob')} and {plural(manifests, 'manifest')}; kept {plural(plan.blobs - here, 'blob')}. "
+        f"Freed in the checkout: {human_size(result.freed_bytes)}; .git does not shrink."
     )
     if result.anchored:
-        text += f"\n{counted(result.anchored, 'file')} that no commit has: in the trash for {days} days (`recstore restore`)."
+        text += f"\n{plural(result.anchored, 'file')} that no commit has: in the trash for {days} days (`recstore restore`)."
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from recstore.check.findings import Finding
-from recstore.text import printable
+from recstore.text import escape_control
 
 _IN_TEXT: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY: Final = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
@@ -17,6 +17,8 @@ def annotation(finding: Finding) -> str:
     Source: GitHub's documentation, "Workflow commands", and the escapes of its toolkit.
     """
     properties = {"file": finding.path, "line": str(finding.line or ""), "title": f"recstore: {finding.kind}"}
-    stated = ",".join(f"{name}={printable(text).translate(_IN_PROPERTY)}" for name, text in properties.items() if text)
+    stated = ",".join(
+        f"{name}={escape_control(text).translate(_IN_PROPERTY)}" for name, text in properties.items() if text
+    )
     text = f"{finding}\n{finding.remedy}" if finding.remedy else str(finding)
-    return f"::error {stated}::{printable(text).translate(_IN_TEXT)}"
+    return f"::error {stated}::{escape_control(text).translate(_IN_TEXT)}"

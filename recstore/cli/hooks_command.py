@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import click
 
-from recstore.cli.output import say, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.git.hooks.install import HookState, install, states, uninstall
-from recstore.text import printable
+from recstore.text import escape_control
 
 
 @click.group("hooks")
@@ -32,7 +32,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
         found = install(repository, sys.executable, is_forced=force)
     _show(found, as_json=as_json)
     if not as_json:
-        say("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
+        echo_err("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
 
 
 @command.command("uninstall")
@@ -59,6 +59,6 @@ def _show(found: tuple[HookState, ...], *, as_json: bool) -> None:
         return
     for hook in found:
         more = ", with the one that was there first" if hook.is_chained else ""
-        click.echo(printable(f"{hook.name:<14}{hook.state}{more}  {hook.path}"))
+        click.echo(escape_control(f"{hook.name:<14}{hook.state}{more}  {hook.path}"))
         if hook.note:
-            click.echo(printable(f"{'':<14}{hook.note}"))
+            click.echo(escape_control(f"{'':<14}{hook.note}"))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import counted, listed, progress, say, say_error, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, echo_error, head, json_option, progress, show_json
+from recstore.cli.project import open_project
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import SecretFound
 from recstore.importers.run import ImportOptions, ImportReport, import_paths
+from recstore.text import human_size, plural
 
 
 @click.command("import")
@@ -43,30 +44,28 @@ def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: b
 
 def _show(report: ImportReport, *, dry_run: bool) -> None:
     for problem in report.problems:
-        say_error(problem)
-    for name in listed(report.not_recordings):
-        say(f"not a recording: {name}")
+        echo_error(problem)
+    for name in head(report.not_recordings):
+        echo_err(f"not a recording: {name}")
     click.echo(
-        f"{'Would import' if dry_run else 'Imported'} {counted(report.recordings, 'recording')} "
-        f"of {counted(report.tests, 'test')} from {counted(report.files, 'file')} ({size(report.source_bytes)}): "
-        f"{counted(report.new_blobs, 'new blob')} ({size(report.new_bytes)}), "
-        f"{counted(len(report.changed_manifests), 'manifest')} changed."
+        f"{'Would import' if dry_run else 'Imported'} {plural(report.recordings, 'recording')} "
+        f"of {plural(report.tests, 'test')} from {plural(report.files, 'file')} ({human_size(report.source_bytes)}): "
+        f"{plural(report.new_blobs, 'new blob')} ({human_size(report.new_bytes)}), "
+        f"{plural(len(report.changed_manifests), 'manifest')} changed."
     )
     if report.removed_entries or report.removed_blobs:
         click.echo(
-            f"Removed {counted(report.removed_entries, 'entry', 'entries')} and "
-            f"{counted(report.removed_blobs, 'blob')} that the files do not bring again."
+            f"Removed {plural(report.removed_entries, 'entry', 'entries')} and "
+            f"{plural(report.removed_blobs, 'blob')} that the files do not bring again."
         )
     if report.not_recordings:
-        click.echo(f"{counted(len(report.not_recordings), 'file')} held no recording and stayed out.")
-    for name in listed(
-        f"{file}: {secret.kind}, {secret.excerpt}, in {secret.place}" for file, secret in report.secrets
-    ):
-        say(f"warning: a secret in {name}")
+        click.echo(f"{plural(len(report.not_recordings), 'file')} held no recording and stayed out.")
+    for name in head(f"{file}: {secret.kind}, {secret.excerpt}, in {secret.place}" for file, secret in report.secrets):
+        echo_err(f"warning: a secret in {name}")
     if report.secrets:
-        say(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
+        echo_err(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
     if report.problems:
-        click.echo(f"{counted(len(report.problems), 'file')} could not be read; nothing of it was stored.")
+        click.echo(f"{plural(len(report.problems), 'file')} could not be read; nothing of it was stored.")
 
 
 def _as_json(report: ImportReport, *, dry_run: bool) -> dict[str, object]:

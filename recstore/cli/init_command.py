@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import say, show_json
-from recstore.cli.project import json_option
+from recstore.cli.output import echo_err, json_option, show_json
 from recstore.store import FOLDER, Store
 from recstore.store.scaffold import FURNITURE
 
@@ -23,10 +22,12 @@ def command(folder: Path, *, as_json: bool) -> None:
     if as_json:
         show_json({"store": str(folder / FOLDER), "written": missing, "in_git": in_git})
         return
-    say(f"Initialised {folder / FOLDER}." if missing else f"{folder / FOLDER} is a store already; nothing changed.")
+    echo_err(
+        f"Initialised {folder / FOLDER}." if missing else f"{folder / FOLDER} is a store already; nothing changed."
+    )
     if not in_git:
-        say("warning: this folder is in no Git repository. The store works, but nothing keeps its history.")
+        echo_err("warning: this folder is in no Git repository. The store works, but nothing keeps its history.")
     if missing:
-        say(
+        echo_err(
             "Next: `recstore import FOLDER` brings in recordings, `recstore hooks install` has Git look after them; then commit .recstore."
         )

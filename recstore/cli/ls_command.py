@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from recstore.cli.output import counted, say_error, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.store.index_rows import Filter, Row
 from recstore.store.origins import origin_path
-from recstore.text import printable
+from recstore.text import escape_control, human_size, plural
 
 
 @click.command("ls")
@@ -29,7 +29,7 @@ def command(*, as_json: bool, missing: bool, **wanted: str | int | None) -> None
         problems = index.problems()
         rows = [row for row in index.listing(Filter(**wanted)) if not missing or row.state != "present"]  # type: ignore[arg-type]
     for problem in problems:
-        say_error(problem)
+        echo_error(problem)
     if as_json:
         for row in rows:
             show_json(_as_json(row))
@@ -44,12 +44,12 @@ def _show(rows: list[Row]) -> None:
     for row in rows:
         if row.test_id != owner:
             owner = row.test_id
-            click.echo(click.style(printable(owner or "(outside any test)"), bold=True))
-        click.echo(printable(_line(row)))
+            click.echo(click.style(escape_control(owner or "(outside any test)"), bold=True))
+        click.echo(escape_control(_line(row)))
     tests = {row.test_id for row in rows if row.test_id is not None}
     blobs = {row.entry.blob for row in rows}
     click.echo(
-        f"{counted(len(rows), 'recording')} of {counted(len(tests), 'test')} in {counted(len(blobs), 'blob')}.",
+        f"{plural(len(rows), 'recording')} of {plural(len(tests), 'test')} in {plural(len(blobs), 'blob')}.",
         err=True,
     )
 
@@ -61,7 +61,7 @@ def _line(row: Row) -> str:
     kind = "damaged" if row.state == "damaged" else "error" if row.is_error else "stream" if row.is_stream else ""
     parts = (
         row.entry.blob.key[:12],
-        f"{size(row.size_bytes):>8}",
+        f"{human_size(row.size_bytes):>8}",
         row.method,
         row.upstream + row.path,
         row.model,

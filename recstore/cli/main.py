@@ -96,23 +96,23 @@ def main() -> NoReturn:
         click.echo("Interrupted.", err=True)
         code = _INTERRUPTED
     except click.ClickException as error:
-        from recstore.text import printable
+        from recstore.text import escape_control
 
         shown = StringIO()
         error.show(shown)
-        click.echo(printable(shown.getvalue()), err=True, nl=False)  # an argument may be a file's name
+        click.echo(escape_control(shown.getvalue()), err=True, nl=False)  # an argument may be a file's name
         code = error.exit_code
     except RecstoreError as error:
-        from recstore.cli.output import say_error
+        from recstore.cli.output import echo_error
 
-        say_error(error)
+        echo_error(error)
         code = error.exit_code
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a message
-        from recstore.cli.output import say_defect
+        from recstore.cli.output import echo_defect
 
-        say_defect(error)
+        echo_defect(error)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import say
+from recstore.cli.output import echo_err
 from recstore.errors import UsageError
 from recstore.store.directory import Directory
 
@@ -26,14 +26,14 @@ def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
 
     merged = merge_files((_read(base), _read(ours), _read(theirs)), path)
     if merged is None:
-        say(f"{path}: is no manifest that this recstore reads on every side; merged line by line.")
+        echo_err(f"{path}: is no manifest that this recstore reads on every side; merged line by line.")
         command = [git_program(os.environ), "merge-file", "--quiet", str(ours), str(base), str(theirs)]
         done = subprocess.run(command, check=False)  # noqa: S603 - what Git would have done without this driver
         raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MANY else 1)
     data, is_clean = merged
     Directory(ours.parent).write(ours.name, data)
     if not is_clean:
-        say(f"{path}: recorded anew on both sides; `recstore resolve` settles it.")
+        echo_err(f"{path}: recorded anew on both sides; `recstore resolve` settles it.")
         raise click.exceptions.Exit(1)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from recstore.cli.output import counted, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import json_option, show_json
+from recstore.cli.project import open_project
 from recstore.errors import UsageError
 from recstore.store.rename import Move, execute_moves, plan_moves
-from recstore.text import printable
+from recstore.text import escape_control, plural
 
 
 @click.command("mv")
@@ -36,5 +36,5 @@ def command(old: str, new: str, *, dry_run: bool, as_json: bool) -> None:
 
 def _show(moves: tuple[Move, ...], *, dry_run: bool) -> None:
     for move in moves:
-        click.echo(printable(f"{move.old_id} -> {move.new_id}"))
-    click.echo(f"{'Would rename' if dry_run else 'Renamed'} {counted(len(moves), 'manifest')}; no blob changes.")
+        click.echo(escape_control(f"{move.old_id} -> {move.new_id}"))
+    click.echo(f"{'Would rename' if dry_run else 'Renamed'} {plural(len(moves), 'manifest')}; no blob changes.")

@@ -1,86 +1,94 @@
-"""What a person sees: text without control characters, sizes, progress, errors."""
+"""What a command prints: results on standard output, as text or as JSON; talk, progress and errors on standard error."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
 
 import click
 import orjson
 
 from recstore.errors import RecstoreError
-from recstore.text import printable
+from recstore.model import BlobName
+from recstore.text import escape_control
 
-_BLOB_PATH: Final = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}-([0-9a-f]{12})[0-9a-f]{52}\.json$")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-def say(text: str = "") -> None:
+def echo(text: str = "", *, is_bold: bool = False) -> None:
+    """Print a line of the result on standard output; a terminal acts on nothing in it."""
+    click.echo(click.style(escape_control(text), bold=True) if is_bold else escape_control(text))
+
+
+def echo_err(text: str = "") -> None:
     """Print a line of talk on standard error."""
-    click.echo(printable(text), err=True)
+    click.echo(escape_control(text), err=True)
 
 
-def show_json(value: Any) -> None:
-    """Print `value` as one line of JSON on standard output; what no UTF-8 has, or a terminal might obey, as escapes."""
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:
-        import json
-
-        text = json.dumps(value)
-    click.echo(text if text.isprintable() else _harmless(text))
-
-
-def _harmless(text: str) -> str:
-    """Return JSON that says the same as `text`, with every control character but line feeds as an escape."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else _json_escape(character) for character in text
-    )
-
-
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def say_error(error: RecstoreError) -> None:
+def echo_error(error: RecstoreError) -> None:
     """Print an error and its remedy on standard error."""
-    click.echo(click.style("error: ", fg="red", bold=True) + printable(str(error)), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + escape_control(str(error)), err=True)
 
 
-def say_defect(error: Exception) -> None:
+def echo_defect(error: Exception) -> None:
     """Print an error that recstore has no name for: a defect of its own. `RECSTORE_DEBUG=1` shows where."""
     if os.environ.get("RECSTORE_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    click.echo(
-        f"error: {printable(repr(error))}\n"
-        "  This is a defect of recstore. Run again with RECSTORE_DEBUG=1 and report what it prints.",
-        err=True,
+    echo_err(
+        f"error: {error!r}\n  This is a defect of recstore. Run again with RECSTORE_DEBUG=1 and report what it prints."
     )
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return `1 recording`, `1,649 recordings`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+def to_json(report: Any, **more: object) -> Any:
+    """Return a report as JSON values; `more` goes before the members of an object.
+
+    Shape: a dataclass is an object of its fields by their names, without those that begin with an underscore (one at the
+    end of a name is dropped: `from_`); an error is `{"file", "reason", "remedy", "exit_code"}`; the name of a blob or a
+    file is its text; bytes are their number, as `size_bytes`; a set is a sorted array; an enum is its value.
+    """
+    if isinstance(report, RecstoreError):
+        return {"file": report.subject, "reason": report.reason, "remedy": report.remedy, "exit_code": report.exit_code}
+    if isinstance(report, Enum):
+        return report.value
+    if isinstance(report, BlobName | PurePath):
+        return str(report)
+    if isinstance(report, bytes):
+        return len(report)
+    if isinstance(report, list | tuple):
+        return [to_json(item) for item in report]
+    if isinstance(report, set | frozenset):
+        return sorted(to_json(item) for item in report)
+    if dataclasses.is_dataclass(report):
+        names = (field.name for field in dataclasses.fields(report) if not field.name.startswith("_"))
+        report = {name.rstrip("_"): getattr(report, name) for name in names}
+    if isinstance(report, Mapping):
+        members: dict[str, Any] = {}
+        for name, value in {**more, **report}.items():
+            members["size_bytes" if isinstance(value, bytes) else str(name)] = to_json(value)
+        return members
+    return report
 
 
-def short_path(path: str) -> str:
-    """Return the path of a file of the store, a blob's two long digests cut to the digits that people type."""
-    return _BLOB_PATH.sub(r"\1-\2", path)
+def show_json(report: Any, **more: object) -> None:
+    """Print `report` as `to_json` has it, on one line; what UTF-8 cannot hold, or a terminal might obey, as escapes."""
+    value = to_json(report, **more)
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # a number beyond 64 bits, or a lone surrogate
+        import json
 
-
-def size(size_bytes: float) -> str:
-    """Return a size as people write it: `812 B`, `1.6 kB`, `9.1 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000 or unit == "GB":  # noqa: PLR2004 - SI prefixes
-            break
-        size_bytes /= 1000
-    return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        text = json.dumps(value)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else _json_escape(character) for character in text)
+    click.echo(text)
 
 
 @contextmanager
@@ -113,9 +121,14 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         bar.stop()
 
 
-def listed(names: Iterable[str], limit: int = 10) -> Iterator[str]:
+def head(names: Iterable[str], limit: int = 10) -> Iterator[str]:
     """Yield the first names, and a last line that counts the rest."""
     every = list(names)
     yield from every[:limit]
     if len(every) > limit:
         yield f"... and {len(every) - limit:,} more (--json lists all)"
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

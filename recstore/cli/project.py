@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import click
-
 from recstore.errors import NotInStore
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 def project_folder(start: Path | None = None) -> Path:

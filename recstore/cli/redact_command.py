@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from recstore.cli.output import counted, say, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import SecretFound
 from recstore.importers.redacting import RedactReport, redact_store
+from recstore.text import plural
 
 _HISTORY = """\
 What was committed before is still in Git's history, for everybody who has a copy of it. First make the key useless, where
@@ -40,13 +41,13 @@ def _show(report: RedactReport, *, dry_run: bool) -> None:
         click.echo("No secret was found.")
         return
     click.echo(
-        f"{'Would take' if dry_run else 'Took'} out {counted(len(report.found) - len(report.left), 'secret')}: "
-        f"{counted(len(report.renamed), 'blob')} with new names, "
-        f"{counted(len(report.changed_manifests), 'manifest')} changed."
+        f"{'Would take' if dry_run else 'Took'} out {plural(len(report.found) - len(report.left), 'secret')}: "
+        f"{plural(len(report.renamed), 'blob')} with new names, "
+        f"{plural(len(report.changed_manifests), 'manifest')} changed."
     )
     if report.left:
-        click.echo(f"{counted(len(report.left), 'secret')} cannot be taken out here: record those tests again.")
-    say(_HISTORY)
+        click.echo(f"{plural(len(report.left), 'secret')} cannot be taken out here: record those tests again.")
+    echo_err(_HISTORY)
 
 
 def _as_json(report: RedactReport, *, dry_run: bool) -> dict[str, object]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from recstore.cli.output import counted, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import json_option, show_json
+from recstore.cli.project import open_project
 from recstore.importers.rekeying import RekeyReport, rekey_store
+from recstore.text import plural
 
 
 @click.command("rekey")
@@ -30,10 +31,10 @@ def _show(report: RekeyReport, *, dry_run: bool) -> None:
     for new, old in report.merges.items():
         click.echo(f"{new[:12]} is one request now; it was {', '.join(key[:12] for key in old)}")
     click.echo(
-        f"{'Would rename' if dry_run else 'Renamed'} {counted(len(report.renamed), 'blob')} "
-        f"in {counted(len(report.changed_manifests), 'manifest')}; "
-        f"{counted(report.entries, 'entry', 'entries')} looked at, "
-        f"{counted(len(report.merges), 'request')} merged."
+        f"{'Would rename' if dry_run else 'Renamed'} {plural(len(report.renamed), 'blob')} "
+        f"in {plural(len(report.changed_manifests), 'manifest')}; "
+        f"{plural(report.entries, 'entry', 'entries')} looked at, "
+        f"{plural(len(report.merges), 'request')} merged."
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from recstore.check.resolve import Choice, Settled, carry_out, conflicts, named, settle, sides
-from recstore.cli.output import counted, say, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.errors import ManifestConflict, UsageError
 from recstore.store import FOLDER
-from recstore.text import printable
+from recstore.text import escape_control, plural
 
 
 @click.command("resolve")
@@ -53,16 +53,18 @@ def _choice(options: dict[str, bool]) -> Choice:
 
 def _show(settled: list[Settled], names: tuple[str, str], *, dry_run: bool) -> None:
     for one in settled:
-        click.echo(printable(f"{'open' if one.is_open else 'settled':<8} {one.test_id}: {one.how}"))
+        click.echo(escape_control(f"{'open' if one.is_open else 'settled':<8} {one.test_id}: {one.how}"))
     left = sum(one.is_open for one in settled)
     if left:
-        say(f"ours is {names[0]}; theirs is {names[1]}.")
-        say(f"{counted(left, 'manifest is', 'manifests are')} left: recstore resolve --ours, --theirs or --both [TEST]")
+        echo_err(f"ours is {names[0]}; theirs is {names[1]}.")
+        echo_err(
+            f"{plural(left, 'manifest is', 'manifests are')} left: recstore resolve --ours, --theirs or --both [TEST]"
+        )
     elif settled and dry_run:
-        say(f"{counted(len(settled), 'manifest')} would be settled and staged.")
+        echo_err(f"{plural(len(settled), 'manifest')} would be settled and staged.")
     elif settled:
-        say(
-            f"{counted(len(settled), 'manifest')} settled and staged. Go on with `git commit` or `git rebase --continue`."
+        echo_err(
+            f"{plural(len(settled), 'manifest')} settled and staged. Go on with `git commit` or `git rebase --continue`."
         )
     else:
         click.echo(f"Nothing below {FOLDER} is in conflict.")

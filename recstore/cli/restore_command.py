@@ -14,14 +14,14 @@ from recstore.check.restore import (
     plan_restore,
     thrown_away,
 )
-from recstore.cli.output import counted, say, short_path, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.errors import NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.store import FOLDER
 from recstore.store.paths import blob_path
-from recstore.text import printable
+from recstore.text import escape_control, human_size, plural, short_blob
 
 
 @click.command("restore")
@@ -62,17 +62,17 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
 
 def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
-        click.echo(printable(f"{size(len(file.data)):>8}  {short_path(file.path)}  from {file.place}"))
+        click.echo(escape_control(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.place}"))
     for blob in plan.missing:
-        say(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that can be read here")
+        echo_err(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that can be read here")
     verb = "Would bring back" if dry_run else "Brought back"
-    click.echo(f"{verb} {counted(len(plan.files), 'file')}; {len(plan.present):,} there already.")
+    click.echo(f"{verb} {plural(len(plan.files), 'file')}; {len(plan.present):,} there already.")
     if plan.missing:
-        say(
-            f"{counted(len(plan.missing), 'blob is', 'blobs are')} nowhere: `git fetch` what has them, or record again."
+        echo_err(
+            f"{plural(len(plan.missing), 'blob is', 'blobs are')} nowhere: `git fetch` what has them, or record again."
         )
     elif plan.files and not dry_run:
-        say(f"Commit them with `git add {FOLDER}`.")
+        echo_err(f"Commit them with `git add {FOLDER}`.")
 
 
 def _list(repository: Repository, *, as_json: bool) -> None:
@@ -82,13 +82,13 @@ def _list(repository: Repository, *, as_json: bool) -> None:
             show_json({"time": _time(run.time_s), "tests": run.tests, "blobs": [str(blob) for blob in run.blobs]})
         return
     for run in runs:
-        click.echo(f"{_time(run.time_s)}  {counted(len(run.blobs), 'blob')}, {counted(len(run.tests), 'manifest')}")
+        click.echo(f"{_time(run.time_s)}  {plural(len(run.blobs), 'blob')}, {plural(len(run.tests), 'manifest')}")
         for test_id in run.tests:
-            click.echo(printable(f"  {test_id}"))
+            click.echo(escape_control(f"  {test_id}"))
         for blob in run.blobs:
             click.echo(f"  {blob.key[:12]}-{blob.digest[:12]}")
     if not runs:
-        say("The trash is empty.")
+        echo_err("The trash is empty.")
 
 
 def _time(time_s: int) -> str:

@@ -10,7 +10,7 @@ import click
 from recstore.secrets.scanning import SecretScan
 from recstore.secrets.store_scan import StoredSecret
 from recstore.settings import Settings
-from recstore.text import printable
+from recstore.text import escape_control
 
 
 def scan_of(settings: Settings) -> SecretScan:
@@ -23,7 +23,7 @@ def show_secrets(found: Iterable[StoredSecret]) -> None:
     for one in found:
         tests = ", ".join(one.tests) or "(outside any test)"
         secret = one.secret
-        click.echo(printable(f"(secret) {tests}  {secret.kind}, {secret.excerpt}  in {secret.place}  {one.file}"))
+        click.echo(escape_control(f"(secret) {tests}  {secret.kind}, {secret.excerpt}  in {secret.place}  {one.file}"))
         click.echo(f"         digest {secret.digest}")
 
 

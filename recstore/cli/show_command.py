@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import click
 
-from recstore.cli.output import counted, say_error
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, json_option
+from recstore.cli.project import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
 from recstore.model import Body, JsonBody, RawBody, Recording
 from recstore.store import Store
 from recstore.store.origins import origin_path
-from recstore.text import printable
+from recstore.text import escape_control, plural
 from recstore.transcript import Line, page_lines, transcript_of
 
 _Found = tuple[Selected, Recording]
@@ -66,7 +66,7 @@ def command(what: str, *, raw: bool, as_json: bool) -> None:
     else:
         _show_pages(list(_recordings(store, found, problems)))
     for problem in problems:
-        say_error(problem)
+        echo_error(problem)
     if problems:
         raise click.exceptions.Exit(problems[0].exit_code)
 
@@ -91,7 +91,7 @@ def _print_raw(store: Store, found: tuple[Selected, ...], problems: list[Recstor
             problems.append(error)
             continue
         if sys.stdout.isatty():
-            _print(printable(data.decode(errors="replace")), end="")
+            _print(escape_control(data.decode(errors="replace")), end="")
         else:
             sys.stdout.buffer.write(data)
 
@@ -149,7 +149,7 @@ def _show_pages(found: list[_Found]) -> None:
             click.echo(text, nl=False, color=True)
     else:
         for line in lines:
-            _print(printable(line.text))
+            _print(escape_control(line.text))
 
 
 def _lines(found: list[_Found]) -> Iterator[Line]:
@@ -173,7 +173,7 @@ def _owner_lines(tests: tuple[str | None, ...]) -> Iterator[Line]:
     if not tests:
         yield Line("heading", "(named by no manifest)")
     if len(shown) < len(tests):
-        yield Line("heading", f"... and {counted(len(tests) - len(shown), 'more test')}")
+        yield Line("heading", f"... and {plural(len(tests) - len(shown), 'more test')}")
 
 
 def _title(selected: Selected, place: str) -> str:
@@ -192,7 +192,7 @@ def _coloured(lines: list[Line]) -> str:
     console = Console(highlight=False)
     with console.capture() as captured:
         for line in lines:
-            text = printable(line.text)
+            text = escape_control(line.text)
             bare = text.lstrip(" ")
             styled = Text(bare, style=_STYLES.get(line.style, ""), overflow="fold")
             console.print(Padding(styled, (0, 0, 0, min(len(text) - len(bare), console.width // 2))))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import click
 
-from recstore.cli.output import counted, progress, say_error, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, json_option, progress, show_json
+from recstore.cli.project import open_project
 from recstore.errors import RecstoreError
 from recstore.importers.measuring import recorded_bytes
 from recstore.store import Store
 from recstore.store.index_rows import BlobRow, Row
-from recstore.text import printable
+from recstore.text import escape_control, human_size, plural
 
 _LARGEST = 5
 
@@ -55,7 +55,7 @@ def command(*, as_json: bool) -> None:
     store, _ = open_project()
     stats = _gather(store)
     for problem in stats.problems:
-        say_error(problem)
+        echo_error(problem)
     if as_json:
         show_json(_as_json(stats))
     else:
@@ -86,28 +86,28 @@ def _show(stats: _Stats) -> None:
     click.echo(f"tests        {stats.tests:>10,}")
     click.echo(f"recordings   {stats.recordings:>10,}")
     click.echo(f"blobs        {len(stats.blobs):>10,}   {_unnamed(stats)}")
-    click.echo(f"as recorded  {size(stats.recorded_bytes):>10}")
+    click.echo(f"as recorded  {human_size(stats.recorded_bytes):>10}")
     click.echo(
-        f"on disk      {size(on_disk):>10}   blobs {size(stats.blob_bytes)}, manifests {size(stats.manifest_bytes)}"
+        f"on disk      {human_size(on_disk):>10}   blobs {human_size(stats.blob_bytes)}, manifests {human_size(stats.manifest_bytes)}"
     )
     click.echo(f"saved        {_saved(stats.recorded_bytes, stats.unshared_bytes):>10}   by layout")
     click.echo(f"             {_saved(stats.unshared_bytes, stats.blob_bytes):>10}   by sharing equal recordings")
     click.echo("\nby upstream and model")
     for (upstream, model), number in stats.by_service:
-        click.echo(printable(f"  {number:>8,}  {upstream}  {model}"))
+        click.echo(escape_control(f"  {number:>8,}  {upstream}  {model}"))
     click.echo("\nlargest blobs")
     for blob in stats.largest:
-        line = f"  {size(blob.size_bytes):>8}  {blob.name.key[:12]}  {blob.method} {blob.upstream}{blob.path}  {blob.model}"
-        click.echo(printable(line))
+        line = f"  {human_size(blob.size_bytes):>8}  {blob.name.key[:12]}  {blob.method} {blob.upstream}{blob.path}  {blob.model}"
+        click.echo(escape_control(line))
 
 
 def _unnamed(stats: _Stats) -> str:
     unnamed = sum(blob.entry_count == 0 for blob in stats.blobs)
-    return f"{counted(unnamed, 'of them is', 'of them are')} named by no manifest" if unnamed else ""
+    return f"{plural(unnamed, 'of them is', 'of them are')} named by no manifest" if unnamed else ""
 
 
 def _saved(before_bytes: int, after_bytes: int) -> str:
-    return size(max(0, before_bytes - after_bytes))
+    return human_size(max(0, before_bytes - after_bytes))
 
 
 def _as_json(stats: _Stats) -> dict[str, object]:

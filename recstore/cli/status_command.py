@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from recstore.cli.output import counted, listed, say_error, show_json
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_error, head, json_option, show_json
+from recstore.cli.project import open_project
 from recstore.store.index import Index
-from recstore.text import printable
+from recstore.text import escape_control, plural
 
 _MISSING = 10
 
@@ -22,7 +22,7 @@ def command(*, as_json: bool) -> None:
         counts = _counts(index)
         missing = sorted({row.test_id or "(outside any test)" for row in index.missing()})
     for problem in problems:
-        say_error(problem)
+        echo_error(problem)
     if as_json:
         show_json(
             {
@@ -49,16 +49,16 @@ def _counts(index: Index) -> dict[str, int]:
 
 
 def _show(root: str, counts: dict[str, int], missing: list[str]) -> None:
-    click.echo(f"Store {printable(root)}")
+    click.echo(f"Store {escape_control(root)}")
     click.echo(
-        f"{counted(counts['recordings'], 'recording')} of {counted(counts['tests'], 'test')} "
-        f"in {counted(counts['blobs'], 'blob')}."
+        f"{plural(counts['recordings'], 'recording')} of {plural(counts['tests'], 'test')} "
+        f"in {plural(counts['blobs'], 'blob')}."
     )
     if counts["unnamed_blobs"]:
-        click.echo(f"{counted(counts['unnamed_blobs'], 'blob')} named by no manifest.")
-    for test_id in listed(missing):
-        click.echo(f"(missing) {printable(test_id)}")
+        click.echo(f"{plural(counts['unnamed_blobs'], 'blob')} named by no manifest.")
+    for test_id in head(missing):
+        click.echo(f"(missing) {escape_control(test_id)}")
     if missing:
         click.echo(
-            f"{counted(len(missing), 'test')} without all its blobs: `git checkout -- .recstore` brings back committed ones."
+            f"{plural(len(missing), 'test')} without all its blobs: `git checkout -- .recstore` brings back committed ones."
         )

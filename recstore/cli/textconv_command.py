@@ -19,7 +19,7 @@ import click
 
 from recstore.errors import RecstoreError
 from recstore.store.codec import decode_recording
-from recstore.text import printable
+from recstore.text import escape_control
 from recstore.transcript.review import review_text
 
 
@@ -42,11 +42,11 @@ def command(file: str) -> None:
 def converted(data: bytes) -> str:
     """Return the bytes of a blob as text with line feeds, in which nothing acts on a terminal; never fails."""
     try:
-        return printable(review_text(decode_recording(data, "the file")))
+        return escape_control(review_text(decode_recording(data, "the file")))
     except (RecstoreError, RecursionError, ValueError, TypeError) as error:
         reason = error.reason if isinstance(error, RecstoreError) else repr(error)
         text = data.decode(errors="backslashreplace").replace("\r\n", "\n")
-        return printable(f"{_notice(reason)}\n{text}")
+        return escape_control(f"{_notice(reason)}\n{text}")
 
 
 def _notice(reason: str) -> str:

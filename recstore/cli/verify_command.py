@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recstore.cli.output import counted, progress, say, say_error, show_json, size
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, echo_error, json_option, progress, show_json
+from recstore.cli.project import open_project
 from recstore.cli.repository import open_repository
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
@@ -19,6 +19,7 @@ from recstore.secrets.store_scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
 from recstore.store.verified import Verified
 from recstore.store.verify import VerifyReport, verify_store
+from recstore.text import human_size, plural
 
 if TYPE_CHECKING:
     from recstore.check.repairing import Repaired
@@ -68,17 +69,17 @@ def _repaired(store: Store, report: VerifyReport) -> Repaired:
         try:
             repository = stack.enter_context(open_repository(store))
         except GitError as error:
-            say(f"warning: nothing can be put back: {error.subject}: {error.reason}")
+            echo_err(f"warning: nothing can be put back: {error.subject}: {error.reason}")
             repository = None
         return repair(store, repository, report.damaged_files, report.missing_files)
 
 
 def _show_secrets(seen: StoreScan) -> None:
     show_secrets(seen.found)
-    unread = f" {counted(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
-    click.echo((f"{counted(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
+    unread = f" {plural(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
+    click.echo((f"{plural(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
     if seen.found:
-        say(SecretFound.default_remedy)
+        echo_err(SecretFound.default_remedy)
 
 
 def _worst(problems: tuple[RecstoreError, ...]) -> int:
@@ -89,26 +90,26 @@ def _worst(problems: tuple[RecstoreError, ...]) -> int:
 def _show(report: VerifyReport, repaired: Repaired | None) -> None:
     for file in repaired.files if repaired else ():
         lack = "" if file.path.startswith("blobs/") else ", which may lack what was recorded since"
-        say(f"put back from {file.place}{lack}: {FOLDER}/{file.path}")
+        echo_err(f"put back from {file.place}{lack}: {FOLDER}/{file.path}")
     for name in repaired.quarantined if repaired else ():
-        say(f"what was damaged is in {FOLDER}/{name}")
+        echo_err(f"what was damaged is in {FOLDER}/{name}")
     for problem in report.problems:
-        say_error(problem)
-    checked = f"{counted(report.blobs, 'blob')} ({size(report.bytes)}), {counted(report.manifests, 'manifest')}"
-    verdict = f"{counted(len(report.problems), 'problem')} found." if report.problems else "all as it should be."
-    click.echo(f"Checked {checked}, {counted(report.entries, 'entry', 'entries')}: {verdict}")
+        echo_error(problem)
+    checked = f"{plural(report.blobs, 'blob')} ({human_size(report.bytes)}), {plural(report.manifests, 'manifest')}"
+    verdict = f"{plural(len(report.problems), 'problem')} found." if report.problems else "all as it should be."
+    click.echo(f"Checked {checked}, {plural(report.entries, 'entry', 'entries')}: {verdict}")
     if report.trusted:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.since))
         click.echo(
-            f"{counted(report.trusted, 'blob was', 'blobs were')} not read: sound on {when} or later, and not written since. "
+            f"{plural(report.trusted, 'blob was', 'blobs were')} not read: sound on {when} or later, and not written since. "
             "A disk that loses bits is found without --fast."
         )
     for name in report.edited:
         click.echo(f"{FOLDER}/{name} is not as this recstore writes it: removed, `recstore init` makes it anew.")
     if report.unnamed:
-        click.echo(f"{counted(len(report.unnamed), 'blob')} sound, but named by no manifest here.")
+        click.echo(f"{plural(len(report.unnamed), 'blob')} sound, but named by no manifest here.")
     if report.leftovers:
-        click.echo(f"{counted(len(report.leftovers), 'temporary file')} left by a process that was stopped; harmless.")
+        click.echo(f"{plural(len(report.leftovers), 'temporary file')} left by a process that was stopped; harmless.")
 
 
 def _as_json(report: VerifyReport, repaired: Repaired | None) -> dict[str, object]:

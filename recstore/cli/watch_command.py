@@ -16,8 +16,8 @@ from typing import Any, Final, Self
 import click
 
 from recstore import __version__
-from recstore.cli.output import say, say_error
-from recstore.cli.project import json_option, open_project
+from recstore.cli.output import echo_err, echo_error, json_option
+from recstore.cli.project import open_project
 from recstore.cli.repository import without_collector
 from recstore.cli.secrets_output import scan_of
 from recstore.cli.watch_view import View
@@ -56,7 +56,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     follower = Follower(store, reading, keeps=options["consume"], version=__version__)
     watcher = Watcher(follower, places, heard.tell, view.wait, is_mirror=options["mirror"])
     for source in places.stated:
-        say(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
+        echo_err(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
     view.event("watching", sources=places.stated)
     code = 0
     try:
@@ -77,7 +77,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     except RecstoreError as problem:
         if not code:
             raise
-        say_error(problem)
+        echo_error(problem)
     finally:
         view.summary()
     code = code or (heard.code if once else 0)
@@ -160,10 +160,10 @@ class _Heard:
         try:
             done = subprocess.run(self.words, check=False, stdout=_output(is_quiet=self.view.as_json))  # noqa: S603 - the user's own words
         except OSError as error:
-            say(f"warning: {self.words[0]} cannot be run: {error.strerror}")
+            echo_err(f"warning: {self.words[0]} cannot be run: {error.strerror}")
         else:
             if done.returncode:
-                say(f"warning: `{shlex.join(self.words)}` ended with exit code {done.returncode}")
+                echo_err(f"warning: `{shlex.join(self.words)}` ended with exit code {done.returncode}")
 
 
 class _Ending:

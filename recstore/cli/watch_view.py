@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import click
 
-from recstore.cli.output import counted, say, say_error, show_json, size
+from recstore.cli.output import echo_err, echo_error, show_json
 from recstore.content.bodies import json_value
 from recstore.errors import RecstoreError, SecretFound
 from recstore.record.tokens import tokens_paid
 from recstore.store import Store
 from recstore.store.codec import decode_recording
-from recstore.text import printable
+from recstore.text import escape_control, human_size, plural
 from recstore.watch.import_changes import Followed
 
 _SHOWN: Final = 12
@@ -60,9 +60,9 @@ class View:
             return
         for line in self._lines_of(followed, facts):
             if self._live is not None:
-                self._lines.append(printable(line))
+                self._lines.append(escape_control(line))
             else:
-                click.echo(printable(line), err=followed.outcome == "bad")
+                click.echo(escape_control(line), err=followed.outcome == "bad")
 
     def event(self, name: str, **more: Any) -> None:
         """Show something that is about no file."""
@@ -79,12 +79,14 @@ class View:
             )
             show_json({"event": "waiting" if told else "going on", **told})
         elif self._live is not None:
-            self._lines.append(printable(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on"))
+            self._lines.append(
+                escape_control(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on")
+            )
         elif problem is not None:
-            say_error(problem)
-            say("watching goes on; what comes waits until this is over")
+            echo_error(problem)
+            echo_err("watching goes on; what comes waits until this is over")
         else:
-            say("it is over: all that waited is stored")
+            echo_err("it is over: all that waited is stored")
 
     def summary(self) -> None:
         """Say what was done in all."""
@@ -93,12 +95,12 @@ class View:
             counts = {name: self.counts[name] for name in _COUNTED}
             show_json({"event": "summary", **counts, "bytes": self.bytes, "tokens": self.tokens, "seconds": seconds})
             return
-        consumed = f"{counted(self.counts['consumed'], 'file')} consumed; " if self.counts["consumed"] else ""
-        say(
-            f"{counted(self.counts['new'], 'new file')}, {self.counts['changed']:,} changed, "
+        consumed = f"{plural(self.counts['consumed'], 'file')} consumed; " if self.counts["consumed"] else ""
+        echo_err(
+            f"{plural(self.counts['new'], 'new file')}, {self.counts['changed']:,} changed, "
             f"{self.counts['unchanged']:,} unchanged, {self.counts['removed']:,} removed, {self.counts['bad']:,} bad; "
-            f"{counted(self.counts['recorded'], 'test')} recorded by others; {consumed}"
-            f"{size(self.bytes)}, {counted(self.tokens, 'token')}, in {seconds:.0f} s."
+            f"{plural(self.counts['recorded'], 'test')} recorded by others; {consumed}"
+            f"{human_size(self.bytes)}, {plural(self.tokens, 'token')}, in {seconds:.0f} s."
         )
 
     def _facts(self, followed: Followed) -> dict[str, Any]:
@@ -131,13 +133,13 @@ class View:
     def _lines_of(self, followed: Followed, facts: dict[str, Any]) -> list[str]:
         if followed.problem is not None:
             if self._live is None:
-                say_error(followed.problem)
+                echo_error(followed.problem)
                 return []
             return [f"bad        {followed.name}: {followed.problem.reason}"]
         lines = []
         if followed.outcome in ("new", "changed", "removed", "recorded"):
             what = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
-            much = [size(facts["bytes"])] if "bytes" in facts else []
+            much = [human_size(facts["bytes"])] if "bytes" in facts else []
             name = next((test for test in followed.tests if test), followed.name)
             lines.append(f"{followed.outcome:<10} " + "  ".join(filter(None, (*what, *much, name))))
         if followed.has_new_answer:
@@ -153,6 +155,6 @@ class View:
 
         head = f"watching   {self._test or 'nothing has come yet'}"
         sums = f"{self.counts['new']:,} new, {self.counts['changed']:,} changed, {self.counts['unchanged']:,} unchanged"
-        much = f"{size(self.bytes)}, {counted(self.tokens, 'token')}, {time.monotonic() - self._started_s:.0f} s"
+        much = f"{human_size(self.bytes)}, {plural(self.tokens, 'token')}, {time.monotonic() - self._started_s:.0f} s"
         lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (f"{sums}   {much}", *self._lines))
-        return Group(Text(printable(head), "bold"), *lines)
+        return Group(Text(escape_control(head), "bold"), *lines)

@@ -91,11 +91,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     run = config.stash.get(_RUN, None)
     lines = run.summary(is_wanted=config.getoption("--recstore-report")) if run is not None else []
     if lines:
-        from recstore.text import printable
+        from recstore.text import escape_control
 
         terminalreporter.section("recstore")
         for line in lines:
-            terminalreporter.write_line(printable(line))
+            terminalreporter.write_line(escape_control(line))
 
 
 @pytest.fixture
