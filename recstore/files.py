@@ -1,11 +1,15 @@
-"""Reading a file whole: a regular one, of a size that fits into memory, whoever put it there."""
+"""The folder that is a store, and reading a file whole: a regular one that fits into memory, whoever put it there."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import Final
+
+FOLDER: Final = ".recstore"
+"""The name of the folder that is a store."""
 
 LARGEST_BYTES: Final = 256 << 20
 """No file of a store, and none that is imported, is larger."""
@@ -15,6 +19,12 @@ UNFIT: Final = (errno.EINVAL, errno.EFBIG)
 
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 """A pipe that nobody writes to does not wait."""
+
+
+def is_store(folder: Path) -> bool:
+    """Return whether `folder` is a store: a folder `.recstore`, not a link to one, that holds what one holds."""
+    has_mark = os.path.isdir(f"{folder}/blobs") or os.path.isfile(f"{folder}/.gitattributes")
+    return has_mark and folder.resolve().name == FOLDER and not (folder.name == FOLDER and folder.is_symlink())
 
 
 def read_file(path: str) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal, NewType, TypeAlias
+from typing import Final, Literal, NewType, Self, TypeAlias
+
+import blake3
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -12,8 +15,19 @@ Framing: TypeAlias = Literal["objects", "sse", "sse-crlf", "ndjson"]
 RequestKey = NewType("RequestKey", str)
 """64 hexadecimal digits: BLAKE3 of a request's canonical form."""
 
-Digest = NewType("Digest", str)
-"""64 hexadecimal digits: BLAKE3 of a blob's bytes."""
+_BLOB_NAME: Final = re.compile(r"([0-9a-f]{64})-([0-9a-f]{64})")
+_BLOB_FILE: Final = re.compile(r"(?:.*/)?([0-9a-f]{64})-([0-9a-f]{64})\.json", re.DOTALL)
+
+
+class Digest(str):
+    """64 hexadecimal digits: BLAKE3 of a file's bytes."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Return the digest of `data`."""
+        return cls(blake3.blake3(data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +104,34 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, order=True)
 class BlobName:
-    """The two halves of a blob's name."""
+    """The two halves of a blob's name: the request that it answers, and the bytes that it holds."""
 
     key: RequestKey
     digest: Digest
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the name that `text` spells as `str` does, None if it spells none."""
+        match = _BLOB_NAME.fullmatch(text)
+        return cls(RequestKey(match[1]), Digest(match[2])) if match else None
+
+    @classmethod
+    def from_path(cls, path: str) -> Self | None:
+        """Return the name of the blob file at `path`, None if its file name is not a blob's.
+
+        The folder is not looked at: the file is where it belongs if `path` is the name's own `path`.
+        """
+        match = _BLOB_FILE.fullmatch(path)
+        return cls(RequestKey(match[1]), Digest(match[2])) if match else None
+
+    @property
+    def path(self) -> str:
+        """The blob's path below the store's folder."""
+        return f"blobs/{self.key[:2]}/{self.key}-{self.digest}.json"
+
+    def fits(self, data: bytes) -> bool:
+        """Return whether `data` are the bytes that the name promises; the request inside is not looked at."""
+        return Digest.of(data) == self.digest
 
     def __str__(self) -> str:
         """Return the file name without its suffix."""

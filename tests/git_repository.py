@@ -15,7 +15,7 @@ from recstore.gc.planning import plan_gc
 from recstore.git import Repository
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 
 __all__ = ["NOW_S", "GitRepository", "recording"]
 
@@ -120,7 +120,7 @@ class GitRepository:
 
     def has(self, blob: BlobName) -> bool:
         """Return whether the blob is in the work tree."""
-        return (self.home / ".recstore" / blob_path(blob)).exists()
+        return (self.home / ".recstore" / blob.path).exists()
 
     def has_manifest(self, test_id: str) -> bool:
         """Return whether the test's manifest is in the work tree."""

@@ -14,7 +14,6 @@ from recstore.git.recovery import find_blobs
 from recstore.git.repository import Repository
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.paths import blob_path, digest_of, parse_blob_name
 
 BASE: Final = 1
 OURS: Final = 2
@@ -39,16 +38,16 @@ def settle_blobs(store: Store, repository: Repository) -> list[str]:
 
     Raises: GitError: the index cannot be read. RecstoreError: the store's folder cannot be written.
     """
-    stages = {path: oids for path, oids in conflict_stages(repository).items() if _blob_of(path) is not None}
+    stages = {path: oids for path, oids in conflict_stages(repository).items() if BlobName.from_path(path) is not None}
     wanted: dict[BlobName, list[str]] = {}
     for path, oids in stages.items():
-        name = _blob_of(path)
+        name = BlobName.from_path(path)
         if name is not None and (OURS in oids or THEIRS in oids):
             wanted.setdefault(name, []).extend(oids.values())
     for name, candidates in wanted.items():
         if not _is_right(store, name):
             _write_blob(store, repository, name, candidates)
-    places = {name: blob_path(name) for name in wanted if _is_right(store, name)}
+    places = {name: name.path for name in wanted if _is_right(store, name)}
     gone = [path for path in stages if _is_left(path, places, wanted)]
     for path in gone:
         store.directory.remove(path)
@@ -57,22 +56,18 @@ def settle_blobs(store: Store, repository: Repository) -> list[str]:
 
 def _is_left(path: str, places: Mapping[BlobName, str], wanted: Collection[BlobName]) -> bool:
     """Return whether the path is one that no side has, or that of a blob which is now where it belongs."""
-    name = _blob_of(path)
+    name = BlobName.from_path(path)
     return name is not None and (name not in wanted or places.get(name, path) != path)
-
-
-def _blob_of(path: str) -> BlobName | None:
-    return parse_blob_name(path.rpartition("/")[2].removesuffix(".json")) if path.startswith("blobs/") else None
 
 
 def _write_blob(store: Store, repository: Repository, name: BlobName, oids: Iterable[str]) -> None:
     staged = (repository.objects.read(oid) for oid in oids)
     elsewhere = (found.data for found in find_blobs(repository, [name]))
-    right = next((data for data in chain(staged, elsewhere) if digest_of(data) == name.digest), None)
+    right = next((data for data in chain(staged, elsewhere) if name.fits(data)), None)
     if right is not None:
-        store.directory.write(blob_path(name), right)
+        store.directory.write(name.path, right)
 
 
 def _is_right(store: Store, name: BlobName) -> bool:
-    data = store.directory.read(blob_path(name))
-    return data is not None and digest_of(data) == name.digest
+    data = store.directory.read(name.path)
+    return data is not None and name.fits(data)

@@ -15,7 +15,6 @@ from recstore.git.views import WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.paths import blob_path, digest_of, parse_blob_name
 
 
 def damage_in_objects(repository: Repository, blobs: Mapping[str, str], place: str) -> list[Finding]:
@@ -61,11 +60,6 @@ def damage_in_files(store: Store, blobs: Iterable[str]) -> list[Finding]:
     return _findings({path: partial(store.directory.read, path) for path in blobs}, WORK_TREE)
 
 
-def blob_at(path: str) -> BlobName | None:
-    """Return the name that the file name in a path spells, None if it spells none."""
-    return parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-
-
 def _findings(blobs: Mapping[str, Callable[[], bytes | None]], place: str) -> list[Finding]:
     complaints = ((path, _complaint(path, read)) for path, read in blobs.items())
     return [
@@ -81,10 +75,10 @@ def _complaint(path: str, read: Callable[[], bytes | None]) -> str:
         data = read()
     except RecstoreError as error:
         return f"{error.subject}: {error.reason}"
-    name = blob_at(path)
-    if data is not None and (name is None or path != blob_path(name)):
+    name = BlobName.from_path(path)
+    if data is not None and (name is None or path != name.path):
         return "it has no blob's name, or lies in another folder than its name says"
-    is_sound = data is None or name is None or digest_of(data) == name.digest
+    is_sound = data is None or name is None or name.fits(data)
     return "" if is_sound else "its bytes do not fit its name"
 
 

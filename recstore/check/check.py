@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
-from recstore.check.blob_damage import blob_at, damage_in_files, damage_in_objects, staged_blobs, work_tree_blobs
+from recstore.check.blob_damage import damage_in_files, damage_in_objects, staged_blobs, work_tree_blobs
 from recstore.check.findings import IGNORED, Finding, unusable_manifest
 from recstore.check.pushes import Span
 from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound
@@ -25,7 +25,7 @@ from recstore.model import BlobName
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.paths import MANIFEST_FOLDERS, blob_path, manifest_path, parse_blob_name
+from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
 
 OUTSIDE: Final = "(outside any test)"
 
@@ -42,12 +42,12 @@ class Checked:
     @property
     def missing(self) -> set[BlobName]:
         """The blobs that are named and not there."""
-        names = (parse_blob_name(finding.subject) for finding in self.findings if finding.kind == "missing")
+        names = (BlobName.parse(finding.subject) for finding in self.findings if finding.kind == "missing")
         return {name for name in names if name is not None}
 
     def add_damage(self, paths: Iterable[str], damage: Iterable[Finding]) -> None:
         """Add the blobs whose bytes were looked at, and what is wrong with them."""
-        self.blobs.update(name for path in paths if (name := blob_at(path)) is not None)
+        self.blobs.update(name for path in paths if (name := BlobName.from_path(path)) is not None)
         self.findings.update(damage)
 
 
@@ -139,7 +139,7 @@ def _check_secret_manifests(view: View, paths: Iterable[str], scan: SecretScan, 
         with suppress(RecstoreError):  # a finding of its own
             data = view.read(path) or b""
             facts = facts_of(data, path)
-            tests |= {blob_path(blob): facts.test_id or OUTSIDE for blob in facts.blobs}
+            tests |= {blob.path: facts.test_id or OUTSIDE for blob in facts.blobs}
             _add_secrets(secrets_in_text(data, "its origin", scan), facts.test_id or OUTSIDE, path, view, checked)
     return tests
 
@@ -165,7 +165,7 @@ def _removed_blobs(repository: Repository, span: Span) -> set[BlobName]:
     gone: set[BlobName] = set()
     for base in span.bases:
         for path in repository.changed_store_files([span.tip], base, "blobs"):
-            if (name := blob_at(path)) is not None:
+            if (name := BlobName.from_path(path)) is not None:
                 gone.add(name)
     return gone
 

@@ -17,7 +17,6 @@ from recstore.git.sides import Side
 from recstore.model import BlobName, Entry, Recording
 from recstore.store import FOLDER
 from recstore.store.codec import decode_recording
-from recstore.store.paths import blob_path, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class _Reader:
     _read: dict[BlobName, Recording | RecstoreError] = field(default_factory=dict)
 
     def prepare(self, *entries: Entry) -> None:
-        self.side.prepare([blob_path(entry.blob) for entry in entries])
+        self.side.prepare([entry.blob.path for entry in entries])
 
     def read(self, entry: Entry) -> Recording | RecstoreError:
         if entry.blob not in self._read:
@@ -75,7 +74,7 @@ class _Reader:
         return self._read[entry.blob]
 
     def _recording(self, blob: BlobName) -> Recording:
-        path = blob_path(blob)
+        path = blob.path
         subject = f"{FOLDER}/{path}"
         data = self.side.read(path)
         if data is None:
@@ -83,7 +82,7 @@ class _Reader:
                 f"`recstore restore {blob.digest[:12]}` brings it back if Git has it; otherwise record the test again."
             )
             raise NotInStore(subject, f"the blob is missing in {self.side.title}", remedy)
-        if digest_of(data) != blob.digest:
+        if not blob.fits(data):
             raise DamagedBlob(subject, f"its bytes in {self.side.title} do not fit its name")
         return decode_recording(data, subject)  # the recorder's own ids stay placeholders: they differ by file
 

@@ -14,7 +14,6 @@ from recstore.git.repository import Repository
 from recstore.git.views import STAGED, WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
-from recstore.store.paths import blob_path, parse_blob_name
 
 
 def mend(store: Store, repository: Repository, looked: Iterable[Checked], *, is_staged: bool) -> tuple[str, ...]:
@@ -27,7 +26,7 @@ def mend(store: Store, repository: Repository, looked: Iterable[Checked], *, is_
         return ()
     healed = heal(store, repository, missing)
     if is_staged:
-        present = sorted(blob_path(blob) for blob in missing if store.directory.path(blob_path(blob)).exists())
+        present = sorted(blob.path for blob in missing if store.directory.path(blob.path).exists())
         data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in present)
         repository.top.run("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", data=data)
     return tuple(f"{FOLDER}/{found.path} from {found.place}" for found in healed)
@@ -39,7 +38,7 @@ def with_remedies(store: Store, repository: Repository, findings: list[Finding])
     Raises: GitError: Git cannot answer.
     """
     named = {blob for finding in findings if (blob := _blob_of(finding)) is not None}
-    here = {blob for blob in named if store.directory.path(blob_path(blob)).exists()}
+    here = {blob for blob in named if store.directory.path(blob.path).exists()}
     found = {file.path for file in find_blobs(repository, named - here)}
     ignored = _ignored(repository, here)
     return [_with_remedy(repository, finding, (here, ignored, found)) for finding in findings]
@@ -47,7 +46,7 @@ def with_remedies(store: Store, repository: Repository, findings: list[Finding])
 
 def _ignored(repository: Repository, blobs: set[BlobName]) -> set[BlobName]:
     """Return those that a `.gitignore` keeps from being added."""
-    paths = {f"{repository.prefix}{blob_path(blob)}": blob for blob in blobs}
+    paths = {f"{repository.prefix}{blob.path}": blob for blob in blobs}
     data = b"".join(encode_path(f"{path}\0") for path in paths)
     git = repository.top.varied(GIT_LITERAL_PATHSPECS="0")  # which this command refuses; it takes paths as they are
     printed = git.run("check-ignore", "-z", "--stdin", data=data, accept=(0, 1)) if data else b""
@@ -67,7 +66,7 @@ def _with_remedy(
         return finding
     if blob in here:
         return replace(finding, remedy=_commit(repository, is_ignored=blob in ignored))
-    if blob_path(blob) in found:
+    if blob.path in found:
         is_here = finding.place == WORK_TREE
         healed = "recstore check --fix"
         return replace(finding, remedy=healed if is_here else f"{healed} && {_commit(repository)}")
@@ -97,4 +96,4 @@ def _commit(repository: Repository, *, is_ignored: bool = False) -> str:
 
 
 def _blob_of(finding: Finding) -> BlobName | None:
-    return parse_blob_name(finding.subject) if finding.kind == "missing" else None
+    return BlobName.parse(finding.subject) if finding.kind == "missing" else None

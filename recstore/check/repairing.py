@@ -10,9 +10,10 @@ from recstore.check.restore import RestorePlan, execute_restore
 from recstore.errors import Damage, GitError, RecstoreError
 from recstore.git.recovery import Found, copies_of, find_blobs
 from recstore.git.repository import Repository
+from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import parse_manifest
-from recstore.store.paths import manifest_path, parse_blob_name, shared_path
+from recstore.store.paths import manifest_path, shared_path
 from recstore.store.verify import keep_aside, problem_of_blob, quarantine
 
 _BLOBS = "blobs/"
@@ -40,8 +41,8 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
     copies: tuple[Found, ...] = ()
     older: tuple[Found, ...] = ()
     if repository is not None:
-        stems = (name.rpartition("/")[2].removesuffix(".json") for name in (*blobs, *missing))
-        copies = find_blobs(repository, [blob for stem in stems if (blob := parse_blob_name(stem)) is not None])
+        names_of_blobs = map(BlobName.from_path, (*blobs, *missing))
+        copies = find_blobs(repository, [blob for blob in names_of_blobs if blob is not None])
         older = _manifests(repository, manifests)
     aside = quarantine(store, (name for name in names if _is_unfit(store, name)))  # which looks under its lock
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))

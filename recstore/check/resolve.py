@@ -24,7 +24,7 @@ from recstore.store.merge import (
     merge_manifests,
     sides_of,
 )
-from recstore.store.paths import MANIFEST_FOLDERS, blob_path, manifest_path, shared_path
+from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
 from recstore.store.selectors import is_named
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
@@ -125,7 +125,7 @@ def carry_out(store: Store, repository: Repository, settled: Iterable[Settled]) 
     _stage(repository, [*blobs, *texts, *(one.path for one in done)])
     named = {entry.blob for one in done for manifest in one.manifests for entry in manifest.entries}
     healed = heal(store, repository, named)
-    _stage(repository, [blob_path(blob) for blob in named if store.directory.path(blob_path(blob)).exists()])
+    _stage(repository, [blob.path for blob in named if store.directory.path(blob.path).exists()])
     return tuple(found.path for found in healed)
 
 

@@ -17,7 +17,7 @@ from recstore.git.trash import Trash
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS, blob_path, manifest_path, parse_blob_name
+from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
 from recstore.store.selectors import is_named
 
 EVERYTHING: Final = "*"
@@ -54,7 +54,7 @@ def plan_restore(store: Store, repository: Repository, what: str, options: Resto
     search = _Search(store, repository, options)
     manifests = search.manifests_of(what)
     blobs = search.blobs_of(what) | {blob for found in manifests for blob in facts_of(found.data, found.path).blobs}
-    absent = [blob for blob in sorted(blobs) if not store.directory.path(blob_path(blob)).exists()]
+    absent = [blob for blob in sorted(blobs) if not store.directory.path(blob.path).exists()]
     found = find_blobs(repository, absent, options.revision)
     if options.revision:  # a manifest of that commit may name what only another one has
         found += find_blobs(repository, set(absent) - _names_of(found))
@@ -63,11 +63,11 @@ def plan_restore(store: Store, repository: Repository, what: str, options: Resto
         raise _nothing(what, options.revision)
     files = (*found, *new)
     written = {file.path for file in files}
-    asked = [*map(blob_path, sorted(blobs)), *(manifest.path for manifest in manifests)]
+    asked = [*(blob.path for blob in sorted(blobs)), *(manifest.path for manifest in manifests)]
     missing = set(absent) - _names_of(found)
     return RestorePlan(
         files=files,
-        present=tuple(path for path in asked if path not in written | {blob_path(blob) for blob in missing}),
+        present=tuple(path for path in asked if path not in written | {blob.path for blob in missing}),
         missing=tuple(sorted(missing)),
     )
 
@@ -82,7 +82,7 @@ def execute_restore(store: Store, plan: RestorePlan) -> None:
     manifests = []
     with store.directory.locked():
         for file in plan.files:
-            blob = _blob_of(file.path)
+            blob = BlobName.from_path(file.path)
             if blob is not None:
                 store.put_encoded(blob, file.data)
             else:
@@ -107,9 +107,9 @@ def thrown_away(repository: Repository) -> Iterator[Thrown]:
     """
     reader = ManifestReader(repository.objects)
     for run in Trash(repository).runs():
-        manifests = [(path, oid) for path, oid in run.files.items() if _blob_of(path) is None]
+        manifests = [(path, oid) for path, oid in run.files.items() if BlobName.from_path(path) is None]
         tests = {reader.of_object(oid, f"the trash, {path}").test_id or "(outside any test)" for path, oid in manifests}
-        blobs = {blob for path in run.files if (blob := _blob_of(path)) is not None}
+        blobs = {blob for path in run.files if (blob := BlobName.from_path(path)) is not None}
         yield Thrown(run.time_s, tuple(sorted(tests)), tuple(sorted(blobs)))
 
 
@@ -143,7 +143,7 @@ class _Search:
             return self._named_here()
         if what != EVERYTHING and not _DIGITS.fullmatch(what):
             return set()
-        named = {blob for copy in self._copies(what, ["blobs"]) if (blob := _blob_of(copy.path)) is not None}
+        named = {blob for copy in self._copies(what, ["blobs"]) if (blob := BlobName.from_path(copy.path)) is not None}
         if what == EVERYTHING:
             return named
         matching = {blob for blob in named if blob.key.startswith(what) or blob.digest.startswith(what)}
@@ -217,9 +217,5 @@ def _is_manifest_of(data: bytes, what: str) -> bool:
     return test_id is not None and is_named(test_id, what)
 
 
-def _blob_of(path: str) -> BlobName | None:
-    return parse_blob_name(path.rpartition("/")[2].removesuffix(".json")) if path.startswith("blobs/") else None
-
-
 def _names_of(found: Iterable[Found]) -> set[BlobName]:
-    return {blob for file in found if (blob := _blob_of(file.path)) is not None}
+    return {blob for file in found if (blob := BlobName.from_path(file.path)) is not None}

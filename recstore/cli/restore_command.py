@@ -20,7 +20,6 @@ from recstore.cli.repository import open_repository
 from recstore.errors import NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.store import FOLDER
-from recstore.store.paths import blob_path
 from recstore.text import escape_control, human_size, plural, short_blob
 
 
@@ -64,7 +63,7 @@ def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
         click.echo(escape_control(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.place}"))
     for blob in plan.missing:
-        echo_err(f"(missing) {blob_path(blob)}: neither in the trash nor in any history that can be read here")
+        echo_err(f"(missing) {blob.path}: neither in the trash nor in any history that can be read here")
     verb = "Would bring back" if dry_run else "Brought back"
     click.echo(f"{verb} {plural(len(plan.files), 'file')}; {len(plan.present):,} there already.")
     if plan.missing:

@@ -15,7 +15,6 @@ from recstore.store import FOLDER, Store
 from recstore.store.index import PREFIX_DIGITS, Index
 from recstore.store.index_rows import Row
 from recstore.store.origins import origin_path
-from recstore.store.paths import blob_path, parse_blob_name
 
 _DIGITS: Final = re.compile(rf"[0-9a-f]{{{PREFIX_DIGITS},}}")
 _SHOWN_CANDIDATES: Final = 20
@@ -69,11 +68,11 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
 
 def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...]:
     name = _name_in_store(store, what)
-    blob = parse_blob_name(Path(name).name.removesuffix(".json"))
+    blob = BlobName.parse(Path(name).name.removesuffix(".json"))
     if name.startswith(("tests/", "shared/")) and store.directory.path(name).is_file():
         manifest = store.read_manifest(name)
         return tuple(Selected(entry, (manifest.test_id,)) for entry in manifest.entries)
-    if blob is not None and (index.resolve(blob.digest) or store.directory.path(blob_path(blob)).is_file()):
+    if blob is not None and (index.resolve(blob.digest) or store.directory.path(blob.path).is_file()):
         return (_used(index, blob),)
     return ()
 

@@ -18,7 +18,7 @@ from recstore.git.repository import IndexEntry, Repository
 from recstore.git.state import operation
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
-from recstore.store.paths import MANIFEST_FOLDERS, blob_path, digest_of, parse_blob_name
+from recstore.store.paths import MANIFEST_FOLDERS
 
 
 def plan_gc(store: Store, repository: Repository, options: GcOptions | None = None) -> Plan:
@@ -62,7 +62,7 @@ class _Planning:
         removals = {**self._gone_manifests(), **self._shrinking_manifests(), **unneeded}
         copies = find_protected(self.repository, {row.path: row.objects for row in removals.values()})
         kept = [
-            Kept(blob_path(blob), len(self.store.directory.read(blob_path(blob)) or b""), protectors[blob])
+            Kept(blob.path, len(self.store.directory.read(blob.path) or b""), protectors[blob])
             for blob in self.seen.blobs & protectors.keys()
         ]
         return Plan(
@@ -113,9 +113,9 @@ class _Planning:
     # -- blobs
 
     def _needed_here(self) -> set[BlobName]:
-        """Return the blobs that manifests of the work tree, as they will be, and recordings in progress name."""
+        """Return the blobs that manifests of the work tree name, as they will be."""
         shrinking = self._shrinking()
-        needed = {blob for facts in self.seen.sessions.values() for blob in facts.blobs}
+        needed: set[BlobName] = set()
         for path, file in self.seen.manifests.items():
             if path in shrinking:
                 needed.update(entry.blob for entry in shrinking[path].manifest.entries)
@@ -162,9 +162,9 @@ class _Planning:
         rows, damaged = {}, []
         staged = self._staged_blobs() if self.options.is_staged else {}
         for blob in sorted({*self.seen.blobs, *staged} - own - protectors.keys()):
-            path = blob_path(blob)
+            path = blob.path
             data = self.store.directory.read(path) if blob in self.seen.blobs else None
-            if data is not None and digest_of(data) != blob.digest:
+            if data is not None and not blob.fits(data):
                 damaged.append(f"{FOLDER}/{path} is damaged and stays: `recstore verify --repair` moves it away")
                 continue
             oid = blob_id(data, self.repository.objects.id_length) if data is not None else ""
@@ -176,8 +176,8 @@ class _Planning:
     def _staged_blobs(self) -> dict[BlobName, str]:
         found = {}
         for path, oid in self.seen.staged().items():
-            name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-            if name is not None and path == blob_path(name):
+            name = BlobName.from_path(path)
+            if name is not None and path == name.path:
                 found[name] = oid
         return found
 

@@ -11,7 +11,6 @@ from recstore.git.repository import IndexEntry, Repository
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.paths import MANIFEST_FOLDERS
-from recstore.store.sessions import session_manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,6 @@ class Survey:
     """Paths are below the store's folder; `blobs` are those of the work tree."""
 
     manifests: Mapping[str, ManifestFile]
-    sessions: Mapping[str, ManifestFacts]
     blobs: frozenset[BlobName]
     index: tuple[IndexEntry, ...]
 
@@ -40,12 +38,10 @@ class Survey:
 def survey(store: Store, repository: Repository, reader: ManifestReader) -> Survey:
     """Return what is there. Blobs are listed before manifests are read: a manifest that comes meanwhile counts, its blob not.
 
-    Raises: ManifestConflict, NewerVersion, DamagedManifest: a manifest of the work tree, or of a recording in
-    progress, cannot be relied on. GitError: the index cannot be read.
+    Raises: ManifestConflict, NewerVersion, DamagedManifest: a manifest of the work tree cannot be relied on. GitError: the index cannot be read.
     """
     blobs = frozenset(store.blobs())
-    sessions = {path: reader.of_file(data, f"{FOLDER}/{path}")[1] for path, data in session_manifests(store.directory)}
-    return Survey(_manifests(store, reader), sessions, blobs, repository.index())
+    return Survey(_manifests(store, reader), blobs, repository.index())
 
 
 def _manifests(store: Store, reader: ManifestReader) -> dict[str, ManifestFile]:

@@ -16,7 +16,6 @@ from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.paths import blob_path, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def heal(store: Store, repository: Repository, blobs: Iterable[BlobName]) -> tup
 
     Raises: GitError: Git cannot answer. RecstoreError: the store's folder cannot be written.
     """
-    missing = {blob_path(blob): blob for blob in blobs if not store.directory.path(blob_path(blob)).exists()}
+    missing = {blob.path: blob for blob in blobs if not store.directory.path(blob.path).exists()}
     found = find_blobs(repository, missing.values())
     for restored in found:
         store.put_encoded(missing[restored.path], restored.data)
@@ -50,7 +49,7 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
 
     Raises: GitError: Git cannot answer, or the one copy of a blob cannot be read just now: that is not "nowhere".
     """
-    search = _Search(repository, {blob_path(blob): blob for blob in blobs})
+    search = _Search(repository, {blob.path: blob for blob in blobs})
     absent: list[Copy] = []
     for copy in _copies_of_blobs(repository, search.wanted, revision):
         if copy.path in search.wanted and not search.take(copy):
@@ -89,7 +88,7 @@ class _Search:
             if is_in_doubt(error):
                 self.in_doubt.setdefault(copy.path, error)
             return True
-        if digest_of(data) == self.wanted[copy.path].digest:
+        if self.wanted[copy.path].fits(data):
             self.found[copy.path] = Found(copy.path, data, copy.place)
         return True
 

@@ -17,7 +17,7 @@ from recstore.git.repository import IndexEntry, Repository, index_entries
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
-from recstore.store.paths import MANIFEST_FOLDERS, blob_path
+from recstore.store.paths import MANIFEST_FOLDERS
 
 WORK_TREE: Final = "the work tree"
 STAGED: Final = "Git's index"
@@ -74,7 +74,7 @@ class CommitView:
 
     def has(self, blob: BlobName) -> bool:
         """Return whether the blob is there."""
-        return self.repository.objects.lookup(self.commit, self.repository.prefix + blob_path(blob)) is not None
+        return self.repository.objects.lookup(self.commit, self.repository.prefix + blob.path) is not None
 
     def test_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
@@ -133,7 +133,7 @@ class IndexView:
 
     def has(self, blob: BlobName) -> bool:
         """Return whether the blob is there."""
-        return blob_path(blob) in self._entries
+        return blob.path in self._entries
 
     def test_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
@@ -187,7 +187,7 @@ class WorkTreeView:
 
     def has(self, blob: BlobName) -> bool:
         """Return whether the blob is there."""
-        return blob in self._blobs or blob_path(blob) in self._left_out
+        return blob in self._blobs or blob.path in self._left_out
 
     def test_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project that Git does not ignore."""

@@ -18,10 +18,10 @@ import orjson
 from recstore.errors import NotInStore
 from recstore.importers.plan import ImportedEntry
 from recstore.importers.render import Place, entries_by_file
-from recstore.model import BlobName, Manifest
+from recstore.model import BlobName, Digest, Manifest
 from recstore.store import Store
 from recstore.store.dir_cache import YOUNG_NS, Listing, Stamp
-from recstore.store.paths import digest_of, manifest_path, shared_path
+from recstore.store.paths import manifest_path, shared_path
 
 _AT_HAND: Final = 64
 """So many manifests are kept as they were read: one batch of files is about a few tests."""
@@ -79,7 +79,7 @@ class KnownManifests:
         folders = sorted(folder for listing in self._listings for folder in listing.state())
         if any(time.time_ns() - modified_ns < YOUNG_NS for _, _, modified_ns in folders):
             return ""
-        return digest_of(orjson.dumps(folders))
+        return Digest.of(orjson.dumps(folders))
 
     def look(self, *, thorough: bool = False) -> None:
         """Bring what is known up to date; `thorough`: see `Listing.stamps`. All that follows is as of the last look."""

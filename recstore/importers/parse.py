@@ -14,10 +14,9 @@ from recstore.content.json_text import LAYOUTS
 from recstore.errors import DamagedBlob, DamagedSource
 from recstore.importers.llama_stack import document as llama_stack_file
 from recstore.importers.source import SourceRecording
-from recstore.model import BlobName, Json
+from recstore.model import BlobName, Digest, Json
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.store.origins import minted_id
-from recstore.store.paths import digest_of
 from recstore.upstreams import UpstreamMap
 
 _CONFLICT_START: Final = b"<<<<<<< "
@@ -115,7 +114,7 @@ def _prepare_and_write(source: SourceRecording) -> tuple[PreparedRecording, byte
 
 def _prepare(source: SourceRecording) -> PreparedRecording:
     data = encode_recording(source.recording, minted_id(source.origin))
-    blob = BlobName(request_key(source.recording.request), digest_of(data))
+    blob = BlobName(request_key(source.recording.request), Digest.of(data))
     return PreparedRecording(source.test_id, blob, data, source.origin, source.is_union)
 
 

@@ -10,7 +10,6 @@ from recstore.model import BlobName, Entry, Json, Manifest
 from recstore.store import Store
 from recstore.store.manifest import sort_entries
 from recstore.store.origins import is_imported, origin_path
-from recstore.store.paths import blob_path
 
 Owner = tuple[str | None, BlobName | None]
 """Whose manifest it is: a test's, or that of one blob recorded outside any test."""
@@ -101,7 +100,7 @@ def execute(store: Store, change: Change, *, remove_unnamed: bool) -> None:
     store.withdraw(change.withdrawn)
     if remove_unnamed:
         for blob in change.unnamed:
-            store.directory.remove(blob_path(blob))
+            store.directory.remove(blob.path)
 
 
 def _numbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:

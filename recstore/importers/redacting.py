@@ -11,7 +11,7 @@ from recstore.secrets.removing import redacted_recording, without_secrets
 from recstore.secrets.scanning import SecretScan
 from recstore.secrets.store_scan import StoredSecret, scan_store
 from recstore.store import FOLDER, Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.upstreams import UpstreamMap
 
 
@@ -55,7 +55,7 @@ def _without_unnamed(store: Store, found: tuple[StoredSecret, ...]) -> tuple[Sto
     if not found:
         return ()
     with store.directory.locked():
-        named = {blob_path(entry.blob) for manifest in store.manifests() for entry in manifest.entries}
+        named = {entry.blob.path for manifest in store.manifests() for entry in manifest.entries}
         files = {secret.file: secret.file.removeprefix(f"{FOLDER}/") for secret in found}
         gone = {file for file, path in files.items() if path.startswith("blobs/") and path not in named}
         for file in sorted(gone):
@@ -69,7 +69,7 @@ class _Cleaning:
     files: frozenset[str]
 
     def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
-        if blob_path(entry.blob) not in self.files:
+        if entry.blob.path not in self.files:
             return recording, entry.origin
         return redacted_recording(recording, self.scan), entry.origin
 
@@ -77,6 +77,6 @@ class _Cleaning:
         concerned = {
             name
             for test_id, entry in places
-            for name in (blob_path(entry.blob), manifest_path(test_id) if test_id is not None else "")
+            for name in (entry.blob.path, manifest_path(test_id) if test_id is not None else "")
         }
         return without_secrets(data, self.scan) if concerned & self.files else data

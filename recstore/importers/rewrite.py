@@ -16,11 +16,10 @@ from recstore.errors import DamagedManifest
 from recstore.importers.parse import read_source
 from recstore.importers.plan import Owner, change_between, execute, owner_for
 from recstore.importers.render import Place, entries_by_file, file_bytes
-from recstore.model import BlobName, Entry, Json, Manifest, Recording
+from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.origins import is_imported
-from recstore.store.paths import digest_of
 from recstore.upstreams import UpstreamMap
 
 Change: TypeAlias = Callable[[Recording, Entry], tuple[Recording, dict[str, Json]]]
@@ -135,6 +134,6 @@ def _native(store: Store, manifests: list[Manifest], rewrite: Rewrite) -> list[R
             if not is_imported(entry.origin):
                 recording, origin = rewrite.native(store.get(entry), entry)
                 data = encode_recording(recording)
-                blob = BlobName(request_key(recording.request), digest_of(data))
+                blob = BlobName(request_key(recording.request), Digest.of(data))
                 found.append(Rewriting(manifest.test_id, entry, replace(entry, blob=blob, origin=origin), data))
     return found

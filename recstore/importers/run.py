@@ -17,12 +17,11 @@ from recstore.files import read_file
 from recstore.importers.parse import read_source
 from recstore.importers.plan import ImportedEntry, execute, merged
 from recstore.importers.scan import SourceFile, is_within, scope_of, source_files
-from recstore.model import BlobName, Json
+from recstore.model import BlobName, Digest, Json
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.parallel import in_batches
-from recstore.store.paths import blob_path, digest_of
 from recstore.upstreams import UpstreamMap
 
 
@@ -103,7 +102,7 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
     Raises: NotInStore: a blob went, and the file is another one now; import it again.
     """
     named = {entry.blob: result.name for result in results for entry in result.entries}
-    lost = {blob: name for blob, name in named.items() if not store.directory.path(blob_path(blob)).exists()}
+    lost = {blob: name for blob, name in named.items() if not store.directory.path(blob.path).exists()}
     if not lost:
         return
     concerned = [file for file in files if file.name in set(lost.values())]
@@ -111,7 +110,7 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
     for blob, name in lost.items():
         if blob not in again:
             raise NotInStore(name, "was written again while it was imported", "Import it again.")
-    store.directory.flush_too(blob_path(blob) for blob in lost)
+    store.directory.flush_too(blob.path for blob in lost)
     store.directory.flush()
 
 
@@ -121,7 +120,7 @@ def _publish(
     imported = [entry for result in results for entry in result.entries]
     broken = {result.name for result in results if result.problem is not None}
     if not options.dry_run:
-        store.directory.flush_too(blob_path(entry.blob) for entry in imported)  # workers wrote them, unflushed
+        store.directory.flush_too(entry.blob.path for entry in imported)  # workers wrote them, unflushed
         store.directory.flush()
     with store.directory.locked():
         if not options.dry_run:
@@ -174,7 +173,7 @@ class _Job:
         digest = ""
         try:
             data = read_file(file.location)
-            digest = digest_of(data)
+            digest = Digest.of(data)
             prepared = read_source(data, file.name, self.upstreams)
             new = [one for one in prepared if store.put_encoded(one.blob, one.data, dry_run=self.dry_run)]
             secrets = {secret for one in new for secret in secrets_in_blob(one.data, file.name, self.scan)}

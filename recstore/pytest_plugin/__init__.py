@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from recstore.files import FOLDER, is_store
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -132,11 +134,7 @@ def _intercept() -> None:
 
 def _folder(root: Path) -> Path | None:
     """Return the nearest folder, from pytest's root folder upwards, that holds a store."""
-    for folder in (root, *root.parents):
-        store = f"{folder}/.recstore"
-        if os.path.isfile(f"{store}/.gitattributes") or os.path.isdir(f"{store}/blobs"):
-            return folder
-    return None
+    return next((folder for folder in (root, *root.parents) if is_store(folder / FOLDER)), None)
 
 
 def _is_configured(root: Path) -> bool:

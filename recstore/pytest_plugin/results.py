@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from recstore.model import Digest
 from recstore.pytest_plugin.ids import function_of
 from recstore.record.modes import Mode
 from recstore.record.report import SessionReport
 from recstore.store import Store
-from recstore.store.paths import digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.usage import FileRun, TestRun, write_run
 
 SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")
@@ -134,5 +135,5 @@ def _gone(store: Store, file: str, known: Iterable[str], mine: Mapping[str, Test
             continue
         name = store.read_manifest(path).test_id or ""
         if name.partition("::")[0] == file and function_of(name) in functions:
-            found[name] = TestRun(digest_of(data), was_collected=False, has_passed=False)
+            found[name] = TestRun(Digest.of(data), was_collected=False, has_passed=False)
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recstore.model import Digest
 from recstore.record.lookup import Recordings
 from recstore.record.modes import Mode
 from recstore.record.publish import NewRecording, keep_failed, publish
 from recstore.record.report import SessionReport, with_recordings
 from recstore.store import Store
 from recstore.store.manifest import format_manifest
-from recstore.store.paths import digest_of
 
 
 def closed(
@@ -37,4 +37,4 @@ def closed(
     added = {(entry.blob.key, entry.n) for entry in manifest.entries} - known
     served = frozenset(recordings.served | added)
     unserved = tuple(entry for entry in manifest.entries if (entry.blob.key, entry.n) not in served)
-    return replace(done, manifest=digest_of(format_manifest(manifest)), served=served, unserved=unserved)
+    return replace(done, manifest=Digest.of(format_manifest(manifest)), served=served, unserved=unserved)

@@ -18,7 +18,7 @@ from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording, decode_request
 from recstore.store.manifest import parse_manifest
 from recstore.store.origins import LLAMA_STACK, minted_id
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 
 Time: TypeAlias = tuple[Entry, ...]
 """What answers one request, the n-th of its kind: one entry, or several where a list of models is a union."""
@@ -146,7 +146,7 @@ class Recordings:
         if manifest.test_id != test_id:
             reason = f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
             raise DamagedManifest(f"{FOLDER}/{path}", reason)
-        return manifest.entries, digest_of(data)
+        return manifest.entries, Digest.of(data)
 
     def _shared(self) -> tuple[tuple[Entry, ...], str]:
         """Return what was recorded outside any test, numbered as if one test had made all of it."""
@@ -178,4 +178,4 @@ def _place_of(time: Time) -> tuple[RequestKey, int]:
 
 
 def _subject(blob: BlobName) -> str:
-    return f"{FOLDER}/{blob_path(blob)}"
+    return f"{FOLDER}/{blob.path}"

@@ -16,7 +16,6 @@ from recstore.record.near_misses import Near, matching_rule, nearest
 from recstore.record.sent import Sent
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_request
-from recstore.store.paths import blob_path
 from recstore.upstreams import default_base
 
 _MOST_DIFFERENCES: Final = 6
@@ -120,7 +119,7 @@ class _Requests:
             sign = b'"path":' + compact_text(path)
             found: list[tuple[BlobName, Request]] = []
             for blob in store.blobs():
-                data = store.directory.read(blob_path(blob))
+                data = store.directory.read(blob.path)
                 if data is not None and sign in data[:4096] and len(found) < _MOST_OF_STORE:
                     found += _request_of(blob, data)
             self.paths[path] = found
@@ -136,7 +135,7 @@ class _Requests:
 
 def _request_of(blob: BlobName, data: bytes) -> list[tuple[BlobName, Request]]:
     try:
-        return [(blob, decode_request(data, f"{FOLDER}/{blob_path(blob)}"))]
+        return [(blob, decode_request(data, f"{FOLDER}/{blob.path}"))]
     except RecstoreError:
         return []
 

@@ -16,7 +16,7 @@ from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.origins import is_imported
-from recstore.store.paths import blob_path, manifest_path, parse_blob_name, shared_path
+from recstore.store.paths import manifest_path, shared_path
 
 FAILED: Final = "local/failed"
 """Where the recordings of tests that failed are, a folder each."""
@@ -85,7 +85,7 @@ def _put(store: Store, blob: BlobName, data: bytes) -> None:
     try:
         store.put_encoded(blob, data)
     except DamagedBlob:  # what the name says is in our hands: this mends it
-        store.directory.write(blob_path(blob), data)
+        store.directory.write(blob.path, data)
 
 
 def _manifest(store: Store, scope_id: str, new: list[Entry], *, replaces: bool) -> Manifest:
@@ -135,7 +135,7 @@ def _publish_shared(store: Store, entries: list[Entry], *, replaces: bool) -> No
         return
     keys = {blob.key for blob in blobs}
     for name in _files_of(store.directory, "shared"):
-        other = parse_blob_name(name.rpartition("/")[2])
+        other = BlobName.parse(name.rpartition("/")[2])
         if other is not None and other.key in keys and other not in blobs and not _is_imported(store, other):
             store.directory.remove(name)
 

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, RecstoreError, ReplayMiss
-from recstore.model import BlobName, Entry, Json, Recording, Response
+from recstore.model import BlobName, Digest, Entry, Json, Recording, Response
 from recstore.record.answer import wire_response, with_chunks
 from recstore.record.call import Call
 from recstore.record.kept import LiveAnswer
@@ -26,7 +26,6 @@ from recstore.record.wire import WireRequest
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.codec import encode_checked
-from recstore.store.paths import digest_of
 
 if TYPE_CHECKING:
     from recstore.record.publish import NewRecording
@@ -192,7 +191,7 @@ class Session:
 
         def take(answer: LiveAnswer, response: Response) -> None:
             data = encode_checked(Recording(sent.storable(), response))
-            entry = Entry(BlobName(sent.key, digest_of(data)), n, origin=self._origin(answer, response, sent))
+            entry = Entry(BlobName(sent.key, Digest.of(data)), n, origin=self._origin(answer, response, sent))
             with self._turn:
                 self._new[number] = (NewRecording(entry, data),)
 

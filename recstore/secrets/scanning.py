@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from recstore.model import Digest
 from recstore.secrets.leaves import texts_of
 from recstore.secrets.shapes import SHAPES
 from recstore.store.codec import decode_recording
-from recstore.store.paths import digest_of
 
 _PACKED: Final = (b'"base64":"', b'"events":[', b'"content-encoding"', b'"Content-Encoding"')
 _DIGEST_DIGITS: Final = 16
@@ -63,7 +63,7 @@ class SecretScan:
             yield from (("what a pattern of the project says", *match.span()) for match in found)
 
     def _is_wanted(self, secret: bytes) -> bool:
-        return secret != b"REDACTED" and digest_of(secret)[:_DIGEST_DIGITS] not in self.allowed
+        return secret != b"REDACTED" and Digest.of(secret)[:_DIGEST_DIGITS] not in self.allowed
 
 
 def secrets_in_blob(data: bytes, subject: str, scan: SecretScan) -> tuple[Secret, ...]:
@@ -99,4 +99,4 @@ def masked(secret: bytes) -> str:
 
 
 def _secret(kind: str, place: str, secret: bytes) -> Secret:
-    return Secret(kind, place, masked(secret), digest_of(secret)[:_DIGEST_DIGITS])
+    return Secret(kind, place, masked(secret), Digest.of(secret)[:_DIGEST_DIGITS])

@@ -13,7 +13,6 @@ from recstore.secrets.scanning import Secret, SecretScan, secrets_in_blob, secre
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
 from recstore.store.parallel import in_batches
-from recstore.store.paths import blob_path, parse_blob_name
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done, and of all files."""
@@ -39,7 +38,7 @@ class StoreScan:
 def scan_store(store: Store, scan: SecretScan, workers: int = 1, progress: Progress | None = None) -> StoreScan:
     """Look through all blobs and manifests."""
     directory = store.directory
-    files = [blob_path(blob) for blob in store.blobs()] + list(store.manifest_paths())
+    files = [blob.path for blob in store.blobs()] + list(store.manifest_paths())
     sizes_bytes = [path.stat().st_size if (path := directory.path(file)).is_file() else 0 for file in files]
     found: dict[str, tuple[Secret, ...]] = {}
     unread = []
@@ -67,7 +66,7 @@ def _tests_of(store: Store, files: set[str]) -> dict[str, tuple[str, ...]]:
             manifest = store.read_manifest(path)
         except RecstoreError:
             continue
-        for file in (path, *(blob_path(entry.blob) for entry in manifest.entries)):
+        for file in (path, *(entry.blob.path for entry in manifest.entries)):
             if file in files and manifest.test_id is not None:
                 tests[file].add(manifest.test_id)
     return {file: tuple(sorted(names)) for file, names in tests.items()}
@@ -87,12 +86,8 @@ class _Job:
     def _secrets_in(self, directory: Directory, file: str) -> tuple[Secret, ...] | RecstoreError:
         try:
             data = directory.read(file) or b""
-            if _blob_of(file) is None:
+            if BlobName.from_path(file) is None:
                 return secrets_in_text(data, "manifest", self.scan)
             return secrets_in_blob(data, f"{FOLDER}/{file}", self.scan)
         except RecstoreError as error:
             return error
-
-
-def _blob_of(file: str) -> BlobName | None:
-    return parse_blob_name(file.rpartition("/")[2].removesuffix(".json"))

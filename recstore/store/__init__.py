@@ -6,6 +6,7 @@ terminals, the environment.
 
 from __future__ import annotations
 
-from recstore.store.store import FOLDER, Store
+from recstore.files import FOLDER
+from recstore.store.store import Store
 
 __all__ = ["FOLDER", "Store"]

@@ -22,7 +22,6 @@ from recstore.errors import NotInStore, RecstoreError
 from recstore.model import BlobName, Manifest
 from recstore.store.index_database import data_version, file_system_now_ns, transaction
 from recstore.store.index_facts import Facts, facts_of
-from recstore.store.paths import blob_path, parse_blob_name
 
 if TYPE_CHECKING:
     from recstore.store.store import Store
@@ -142,14 +141,14 @@ def _find_changed_blobs(
     if None in known:
         raise sqlite3.DatabaseError("a blob in the index has no name")
     present = {store.directory.name_of(file) for file in store.directory.walk("blobs")}
-    gone = [name for path in known.keys() - present if (name := _name_at(path))]
+    gone = [name for path in known.keys() - present if (name := BlobName.from_path(path))]
     if gone:
         yield _Changes(old_blobs=gone)
     for chunk in _chunks(sorted(path for path in present if known.get(path) != _SOUND)):
         changes = _Changes()
         for path in chunk:
-            name = _name_at(path)
-            blob = _read_blob(store, name, problems) if name else None
+            name = BlobName.from_path(path)
+            blob = _read_blob(store, name, problems) if name and name.path == path else None
             if blob and known.get(path) != (blob.size_bytes if blob.is_damaged else _SOUND):
                 changes.blobs.append(blob)
         if changes.blobs:
@@ -160,14 +159,8 @@ def _chunks(items: list[_Item]) -> Iterator[list[_Item]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
-def _name_at(path: str) -> BlobName | None:
-    """Return the name of the blob that belongs at `path`, None if none does."""
-    name = parse_blob_name(path.rpartition("/")[2].removesuffix(".json"))
-    return name if name and path == blob_path(name) else None
-
-
 def _read_blob(store: Store, name: BlobName, problems: list[RecstoreError]) -> _Blob | None:
-    path = blob_path(name)
+    path = name.path
     try:
         data = store.read_blob(name)
         return _Blob(name, len(data), is_damaged=False, facts=facts_of(data, f"{store.directory.root.name}/{path}"))

@@ -16,8 +16,7 @@ import orjson
 
 from recstore.content.json_text import compact_text
 from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, UsageError
-from recstore.model import BlobName, Entry, Manifest
-from recstore.store.paths import digest_of, parse_blob_name
+from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 
 MANIFEST_VERSION: Final = 1
 
@@ -82,7 +81,7 @@ def _entry_line(entry: Entry) -> bytes:
 
 
 def _check_of(line: bytes) -> bytes:
-    return digest_of(line)[:8].encode()
+    return Digest.of(line)[:8].encode()
 
 
 def _origin_text(entry: Entry) -> bytes:
@@ -111,8 +110,7 @@ def _parse_entry(line: str, subject: str, number: int) -> Entry:
             f"line {number} does not fit the check at its end",
             "`git checkout` brings the file back; a line that you changed by hand may do without its last word.",
         )
-    blob = parse_blob_name(f"{match[3]}-{match[4]}")
-    assert isinstance(blob, BlobName)  # noqa: S101 - the pattern has just matched both halves
+    blob = BlobName(RequestKey(match[3]), Digest(match[4]))
     return Entry(blob, int(match[1]), bool(match[2]), _parse_origin(match[5], subject, number))
 
 

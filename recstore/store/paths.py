@@ -1,4 +1,4 @@
-"""Names of files: which path a blob and a manifest have.
+"""Names of files: which path a manifest has.
 
 Every name is safe on case-insensitive and Windows file systems, and short enough for them.
 """
@@ -10,33 +10,16 @@ from typing import Final
 
 import blake3
 
-from recstore.model import BlobName, Digest, RequestKey
+from recstore.model import BlobName
 
 MANIFEST_FOLDERS: Final = ("tests", "shared")
 """The folders of manifests below the store's."""
 
-_BLOB_NAME: Final = re.compile(r"([0-9a-f]{64})-([0-9a-f]{64})")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.=,+@-]+")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 _READABLE_LENGTH: Final = 80
 _FOLDER_LENGTH: Final = 60
 _FOLDERS_LENGTH: Final = 128
-
-
-def digest_of(data: bytes) -> Digest:
-    """Return the digest of a blob's bytes."""
-    return Digest(blake3.blake3(data).hexdigest())
-
-
-def blob_path(name: BlobName) -> str:
-    """Return the blob's path below the store's folder."""
-    return f"blobs/{name.key[:2]}/{name.key}-{name.digest}.json"
-
-
-def parse_blob_name(stem: str) -> BlobName | None:
-    """Return the name that a file name without its suffix spells, None if it spells none."""
-    match = _BLOB_NAME.fullmatch(stem)
-    return BlobName(RequestKey(match[1]), Digest(match[2])) if match else None
 
 
 def manifest_path(test_id: str) -> str:

@@ -5,26 +5,24 @@ Nothing here knows Git, HTTP or other recorders. Replaying a test touches its ma
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
-from recstore.model import BlobName, Entry, Manifest, Recording, Request
+from recstore.files import FOLDER, is_store
+from recstore.model import BlobName, Digest, Entry, Manifest, Recording, Request
 from recstore.store.codec import decode_recording, decode_request, encode_checked
 from recstore.store.directory import Directory
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.origins import minted_id
-from recstore.store.paths import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.paths import manifest_path, shared_path
 from recstore.store.scaffold import FURNITURE
 
 if TYPE_CHECKING:
     from recstore.rules import RuleSet
     from recstore.store.index import Index
-
-FOLDER: Final = ".recstore"
 
 
 class Store:
@@ -47,8 +45,7 @@ class Store:
         Raises: NotInStore: there is none.
         """
         for folder in (path / FOLDER, path):
-            has_mark = os.path.isdir(f"{folder}/blobs") or os.path.isfile(f"{folder}/.gitattributes")
-            if has_mark and folder.resolve().name == FOLDER and not (folder.name == FOLDER and folder.is_symlink()):
+            if is_store(folder):
                 return cls(Directory(folder))
         raise NotInStore(str(path), "there is no store here", "Run `recstore init` in the project's top folder.")
 
@@ -102,7 +99,7 @@ class Store:
         holds a value that is no JSON.
         """
         data = encode_checked(recording)
-        blob = BlobName(request_key(recording.request), digest_of(data))
+        blob = BlobName(request_key(recording.request), Digest.of(data))
         self.put_encoded(blob, data)
         return blob
 
@@ -111,7 +108,7 @@ class Store:
 
         After, Raises: as `put_blob`.
         """
-        path = blob_path(blob)
+        path = blob.path
         present = self.directory.read(path)
         if present is None and not dry_run:
             self.directory.write(path, data)
@@ -211,8 +208,9 @@ class Store:
     def blobs(self) -> Iterator[BlobName]:
         """Yield the name of every blob file; files that have no blob's name are not blobs."""
         for file in self.directory.walk("blobs"):
-            name = parse_blob_name(file.name.removesuffix(".json"))
-            if name is not None and self.directory.name_of(file) == blob_path(name):
+            path = self.directory.name_of(file)
+            name = BlobName.from_path(path)
+            if name is not None and path == name.path:
                 yield name
 
     def find(self, request: Request, test_id: str | None = None, rules: RuleSet | None = None) -> tuple[Entry, ...]:
@@ -242,14 +240,14 @@ class Store:
         NewerVersion: a later recstore wrote it.
         """
         data = self.read_blob(entry.blob)
-        return decode_recording(data, self._subject(blob_path(entry.blob)), minted_id(entry.origin))
+        return decode_recording(data, self._subject(entry.blob.path), minted_id(entry.origin))
 
     def read_blob(self, blob: BlobName) -> bytes:
         """Return the blob's bytes, which are what its name says.
 
         Raises: NotInStore, DamagedBlob: as `get`.
         """
-        path = blob_path(blob)
+        path = blob.path
         data = self.directory.read(path)
         if data is None and self.recover is not None:
             recover, self.recover = self.recover, None
@@ -261,12 +259,12 @@ class Store:
                 "the blob is missing",
                 "`recstore restore` brings back what Git has anywhere; or record the test again.",
             )
-        if digest_of(data) != blob.digest:
+        if not blob.fits(data):
             raise DamagedBlob(self._subject(path), "its bytes do not fit its name")
         return data
 
     def _request_of(self, blob: BlobName) -> Request:
-        return decode_request(self.read_blob(blob), self._subject(blob_path(blob)))
+        return decode_request(self.read_blob(blob), self._subject(blob.path))
 
     @property
     def index(self) -> Index:

@@ -22,9 +22,8 @@ from typing import Any, Final
 import blake3
 import orjson
 
-from recstore.model import Entry, Manifest
+from recstore.model import Digest, Entry, Manifest
 from recstore.store.directory import Directory
-from recstore.store.paths import digest_of
 
 SERVED: Final = "local/served"
 _VERSION: Final = 1
@@ -91,7 +90,7 @@ def unserved_entries(manifest: Manifest, text: bytes, run: FileRun | None) -> tu
     All of them where that run did not find the test: its parameter is gone. `text` is the manifest's.
     """
     test = None if run is None or manifest.test_id is None else run.tests.get(manifest.test_id)
-    if test is None or test.manifest != digest_of(text):
+    if test is None or test.manifest != Digest.of(text):
         return ()
     if not test.was_collected:
         return manifest.entries

@@ -15,13 +15,12 @@ from recstore.content.canonical import request_key
 from recstore.content.json_text import compact_text
 from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
 from recstore.model import BlobName, Manifest
+from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording
 from recstore.store.dir_cache import Stamp, stamp_of
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
 from recstore.store.parallel import in_batches
-from recstore.store.paths import blob_path, digest_of, parse_blob_name
 from recstore.store.scaffold import FURNITURE
-from recstore.store.store import FOLDER, Store
 from recstore.store.verified import Verified
 
 
@@ -73,11 +72,9 @@ def verify_store(
         if progress is not None:
             progress(done, len(names))
     manifests = _readable_manifests(store, problems, damaged)
-    present = {blob for name in stamps if (blob := _blob_of(name)) is not None}
+    present = {blob for name in stamps if (blob := BlobName.from_path(name)) is not None and blob.path == name}
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
-    absent = [
-        blob for blob in named - present if not os.path.lexists(store.directory.path(blob_path(blob)))
-    ]  # or just come
+    absent = [blob for blob in named - present if not os.path.lexists(store.directory.path(blob.path))]  # or just come
     problems += [_missing(blob, manifests) for blob in sorted(absent)]
     trusted = len(stamps) - len(names)
     since = known.since if trusted else started_s
@@ -89,7 +86,7 @@ def verify_store(
         entries=sum(len(manifest.entries) for manifest in manifests),
         problems=tuple(problems),
         damaged_files=tuple(damaged),
-        missing_files=tuple(map(blob_path, sorted(absent))),
+        missing_files=tuple(blob.path for blob in sorted(absent)),
         unnamed=tuple(sorted(present - named)),
         leftovers=tuple(leftovers),
         trusted=trusted,
@@ -143,8 +140,8 @@ class _BlobCheck:
 def problem_of_blob(directory: Directory, name: str) -> RecstoreError | None:
     """Return what is wrong with the file `name` below `blobs/`; None where it is sound, or gone."""
     subject = f"{FOLDER}/{name}"
-    blob = _blob_of(name)
-    if blob is None:
+    blob = BlobName.from_path(name)
+    if blob is None or blob.path != name:
         return DamagedBlob(subject, "has no blob's name, or is in the wrong folder")
     try:
         data = directory.read(name)
@@ -157,7 +154,7 @@ def problem_of_blob(directory: Directory, name: str) -> RecstoreError | None:
 
 
 def _complaint(data: bytes, blob: BlobName, subject: str) -> str:
-    if digest_of(data) != blob.digest:
+    if not blob.fits(data):
         return "its bytes do not fit its name"
     recording = decode_recording(data, subject)
     if request_key(recording.request) != blob.key:
@@ -165,11 +162,6 @@ def _complaint(data: bytes, blob: BlobName, subject: str) -> str:
     if compact_text(orjson.loads(data)) != data.replace(b"\n", b""):
         return "is not written as a blob is: what is in it cannot be read without loss"
     return ""
-
-
-def _blob_of(name: str) -> BlobName | None:
-    blob = parse_blob_name(Path(name).name.removesuffix(".json"))
-    return blob if blob is not None and blob_path(blob) == name else None
 
 
 def _files(store: Store) -> tuple[dict[str, Stamp], list[str], list[str]]:
@@ -215,7 +207,7 @@ def _missing(blob: BlobName, manifests: list[Manifest]) -> NotInStore:
     )
     others = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
     return NotInStore(
-        f"{FOLDER}/{blob_path(blob)}",
+        f"{FOLDER}/{blob.path}",
         f"the blob is missing; {tests[0]}{others} names it",
         "`recstore restore` brings back what Git has anywhere; or record the test again.",
     )

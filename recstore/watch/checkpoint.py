@@ -10,8 +10,8 @@ import orjson
 
 from recstore.errors import RecstoreError
 from recstore.importers.scan import SourceFile
+from recstore.model import Digest
 from recstore.store.directory import Directory
-from recstore.store.paths import digest_of
 
 _NAME: Final = "local/watch.json"
 _VERSION: Final = 3
@@ -62,7 +62,7 @@ class Memory:
             "empty": sorted(seen.empty),
         }
         data = _listed(seen.files) + b"\n" + orjson.dumps(note)
-        digest = digest_of(data)
+        digest = Digest.of(data)
         if digest != self._saved:
             with suppress(RecstoreError):  # the next one reads everything
                 self._directory.write(_NAME, data)

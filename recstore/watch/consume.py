@@ -11,9 +11,9 @@ from typing import Final, Literal, TypeAlias
 from recstore.errors import NotInStore, RecstoreError
 from recstore.files import read_file
 from recstore.importers.scan import SourceFile
+from recstore.model import Digest
 from recstore.store import Store
 from recstore.store.directory import Directory
-from recstore.store.paths import digest_of
 from recstore.watch.import_changes import Followed
 
 Fate: TypeAlias = Literal["removed", "other", "kept"]
@@ -90,7 +90,7 @@ class SpentFiles:
 def digest_at(location: str) -> str | None:
     """Return the digest of the file's bytes, "" if they cannot be read, None if there is no file."""
     try:
-        return digest_of(read_file(location))
+        return Digest.of(read_file(location))
     except FileNotFoundError:
         return None
     except OSError:

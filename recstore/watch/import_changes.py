@@ -13,10 +13,9 @@ from recstore.importers.plan import ImportedEntry, execute, merged
 from recstore.importers.render import Place
 from recstore.importers.run import FileResult, ImportOptions, ensure_blobs, read_files
 from recstore.importers.scan import SourceFile
-from recstore.model import BlobName, RequestKey
+from recstore.model import BlobName, Digest, RequestKey
 from recstore.secrets import Secret
 from recstore.store import Store
-from recstore.store.paths import blob_path, digest_of
 
 Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded", "consumed"]
 """What became of a file; `none`: there is no recording in it; `recorded`: another process has stored something; `consumed`:
@@ -62,7 +61,7 @@ class Follower:
     @property
     def reading(self) -> str:
         """What is another where the same files would be read in another way."""
-        return digest_of(repr((self._version, self._options.upstreams)).encode())
+        return Digest.of(repr((self._version, self._options.upstreams)).encode())
 
     def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
         """Import the files, forget those that are `gone`, and return what became of each.
@@ -78,7 +77,7 @@ class Follower:
         sound = [result for result in results if result.problem is None]
         imported = [entry for result in sound for entry in result.entries]
         directory = self.store.directory
-        directory.flush_too(blob_path(entry.blob) for entry in imported)
+        directory.flush_too(entry.blob.path for entry in imported)
         directory.flush()
         names = {result.name for result in sound} | set(gone)
         with directory.locked():
@@ -130,7 +129,7 @@ class Follower:
         execute(self.store, change, remove_unnamed=False)
         self._known.look()
         for blob in () if self.keeps else set(change.unnamed) - self._known.named(change.unnamed):
-            self.store.directory.remove(blob_path(blob))
+            self.store.directory.remove(blob.path)
 
 
 def _followed(result: FileResult, before: list[Place]) -> Followed:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from recstore.content.canonical import request_key
-from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.scaffold import FURNITURE
 
 __all__ = ["LAYOUTS", "History", "Layout", "State", "generated_history", "merged_state"]
@@ -152,7 +152,7 @@ def _write_index(state: State) -> Files:
     for test, answers in state.items():
         for question, answer in answers.items():
             data = _json({"question": question, "answer": answer})
-            name = f"recordings/{digest_of(data)}.json"
+            name = f"recordings/{Digest.of(data)}.json"
             files[name] = data
             index.setdefault(test, {})[question] = name
     return {**files, "recordings/index.json": _json(index)}
@@ -192,8 +192,8 @@ def _write_recstore(state: State) -> Files:
         for question, answer in answers.items():
             recording = _recording(question, answer)
             data = encode_recording(recording)
-            blob = BlobName(request_key(recording.request), digest_of(data))
-            files[f"{_FOLDER}/{blob_path(blob)}"] = data
+            blob = BlobName(request_key(recording.request), Digest.of(data))
+            files[f"{_FOLDER}/{blob.path}"] = data
             entries.append(Entry(blob, 1))
         files[f"{_FOLDER}/{manifest_path(test)}"] = format_manifest(Manifest(test, tuple(entries)))
     return files
@@ -204,7 +204,7 @@ def _read_recstore(files: Mapping[str, bytes], healed: Mapping[str, bytes]) -> S
     for path, data in files.items():
         if path.startswith(f"{_FOLDER}/tests/"):
             manifest = parse_manifest(data, path)
-            blobs = [f"{_FOLDER}/{blob_path(entry.blob)}" for entry in manifest.entries]
+            blobs = [f"{_FOLDER}/{entry.blob.path}" for entry in manifest.entries]
             found = [files.get(blob) or healed.get(blob) for blob in blobs]
             state[str(manifest.test_id)] = dict(_said(data) for data in found if data)
     return state

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from recstore.model import BlobName, Entry, Json, JsonBody, Manifest, Recording, Request, RequestKey, Response
+from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, RequestKey, Response
 from recstore.store import Store
-from recstore.store.paths import digest_of
 from tests.bench.processes import commit_all, git
 from tests.generator import as_recorded
 
@@ -87,11 +86,11 @@ def make_index_project(folder: Path, entries: int) -> str:
     There are no blobs: this is about finding names.
     """
     store = Store.create(folder)
-    keys = [RequestKey(digest_of(b"key %d" % number)) for number in range(entries)]
+    keys = [RequestKey(Digest.of(b"key %d" % number)) for number in range(entries)]
     manifests = []
     for test in range(entries // ENTRIES_PER_TEST):
         own = keys[test * ENTRIES_PER_TEST : (test + 1) * ENTRIES_PER_TEST]
-        blobs = (BlobName(key, digest_of(key.encode())) for key in sorted(own))
+        blobs = (BlobName(key, Digest.of(key.encode())) for key in sorted(own))
         manifests.append(Manifest(test_id_of(test), tuple(Entry(blob, 1) for blob in blobs)))
     store.publish(manifests)
     index = {

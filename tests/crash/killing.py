@@ -24,7 +24,6 @@ from recstore.git import Repository
 from recstore.git.recovery import find_blobs
 from recstore.record.modes import Mode
 from recstore.store import FOLDER, Store
-from recstore.store.paths import blob_path
 from recstore.watch import watcher
 from tests.crash.operations import called
 from tests.crash.state import names_of, refuse_loss, state_of
@@ -127,7 +126,7 @@ class _Rounds:
         if lost and not self.under_way.startswith("import, replacing"):  # which is there to drop what files have not
             with Repository.open(self.project / FOLDER, os.environ) as repository:
                 found = {file.path for file in find_blobs(repository, lost)}
-            assert {blob_path(blob) for blob in lost} == found
+            assert {blob.path for blob in lost} == found
         sources = {path: data for path, data in before.items() if path.startswith(SOURCE) and path in gone}
         if sources:
             refuse_loss(self.project, (sources, {}), self.folder / "exported", "consumed")
@@ -180,8 +179,8 @@ class _Rounds:
         blobs = sorted(store.blobs())
         committed = GitRepository(self.project).git("ls-tree", "-r", "--name-only", "HEAD")
         for blob in self.chance.sample(blobs, min(2, len(blobs))):
-            if blob_path(blob) in committed:
-                store.directory.remove(blob_path(blob))
+            if blob.path in committed:
+                store.directory.remove(blob.path)
         self._finish(self._command("restore"))  # so that what is sound before is sound after
         return self._command("restore", "--all")
 

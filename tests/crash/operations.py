@@ -21,9 +21,9 @@ import vcr
 from recstore.cli.main import main
 from recstore.errors import RecstoreError
 from recstore.importers.vcr.persister import Persister
+from recstore.model import Digest
 from recstore.record.modes import Mode
 from recstore.store import Store
-from recstore.store.paths import blob_path, digest_of
 from recstore.store.usage import FileRun, TestRun, write_run
 from tests.exchanges import answer, chat, completion, session
 from tests.generator import as_recorded, generated
@@ -154,7 +154,7 @@ def unserved(project: Path) -> None:
     text = store.directory.read(next(path for path in store.manifest_paths() if "test_a-" in path))
     assert text is not None
     served = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:1])
-    run = TestRun(digest_of(text), was_collected=True, has_passed=True, served=served)
+    run = TestRun(Digest.of(text), was_collected=True, has_passed=True, served=served)
     write_run(store.directory, FileRun("tests/test_a.py", is_complete=True, tests={A: run}))
 
 
@@ -170,7 +170,7 @@ def lost(project: Path) -> None:
     GitRepository(project).commit()
     store = Store.open(project)
     for blob in list(store.blobs())[:2]:
-        (project / ".recstore" / blob_path(blob)).unlink()
+        (project / ".recstore" / blob.path).unlink()
 
 
 def conflict(project: Path) -> None:
@@ -218,7 +218,7 @@ def damaged(project: Path) -> None:
     """Make a store with a damaged blob that no test names."""
     plain(project)
     blob = Store.open(project).put_blob(recording("damaged"))
-    (project / ".recstore" / blob_path(blob)).write_bytes(b"damaged")
+    (project / ".recstore" / blob.path).write_bytes(b"damaged")
 
 
 def hooked(project: Path) -> None:

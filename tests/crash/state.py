@@ -12,7 +12,6 @@ from recstore.git.recovery import find_blobs
 from recstore.importers.render import ExportOptions, export_recordings
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
-from recstore.store.paths import blob_path, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 
@@ -57,7 +56,7 @@ def _counts(path: str) -> bool:
 
 def names_of(state: State) -> dict[BlobName, str]:
     """Return the blobs that there are, and their paths."""
-    names = {parse_blob_name(Path(path).stem): path for path in state if path.startswith(f"{FOLDER}/blobs/")}
+    names = {BlobName.parse(Path(path).stem): path for path in state if path.startswith(f"{FOLDER}/blobs/")}
     return {name: path for name, path in names.items() if name is not None}
 
 
@@ -85,7 +84,7 @@ def refuse_loss(project: Path, states: tuple[State, State], scratch: Path, where
     if blobs and (project / ".git").is_dir():
         with Repository.open(project / FOLDER, os.environ) as repository:
             found = {file.path for file in find_blobs(repository, blobs)}
-        assert {blob_path(blob) for blob in blobs} == found, where
+        assert {blob.path for blob in blobs} == found, where
     consumed = {path: before[path] for path in gone if not path.startswith((FOLDER, ".git/"))}
     if consumed:
         export_recordings(Store.open(project), scratch, ExportOptions())
@@ -94,5 +93,5 @@ def refuse_loss(project: Path, states: tuple[State, State], scratch: Path, where
 
 def settled(project: Path, finished: State) -> State:
     """Return the state without blobs that no manifest names and that are not there at the end: `gc` takes those away."""
-    unnamed = {f"{FOLDER}/{blob_path(blob)}" for blob in verify_store(Store.open(project)).unnamed}
+    unnamed = {f"{FOLDER}/{blob.path}" for blob in verify_store(Store.open(project)).unnamed}
     return {path: data for path, data in state_of(project).items() if path in finished or path not in unnamed}

@@ -16,7 +16,6 @@ from recstore.errors import RecstoreError
 from recstore.model import JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store, directory
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.paths import blob_path
 from recstore.store.verify import quarantine, verify_store
 from tests.crash.system import StoppedError, System
 
@@ -75,7 +74,7 @@ def withdraw(store: Store) -> None:
     if manifest is not None:
         [entry] = store.find(recording(2).request, OLD)
         store.withdraw([manifest])
-        store.directory.remove(blob_path(entry.blob))
+        store.directory.remove(entry.blob.path)
 
 
 def create_again(store: Store) -> None:
@@ -213,7 +212,7 @@ def test_damage_is_moved_or_stays(tmp_path: Path) -> None:
     for step in count():
         folder = tmp_path / str(step)
         store = prepared(folder)
-        path = blob_path(next(store.blobs()))
+        path = next(store.blobs()).path
         (store.directory.root / path).write_bytes(b"damaged")
         system = System(step)
         with pytest.MonkeyPatch.context() as patch:
@@ -274,7 +273,7 @@ def test_a_blob_that_another_writer_has_just_left_is_made_durable_too(tmp_path: 
         system.watch(patch)
         store.put(NEW, [recording(8)])
 
-    assert ("sync", "") in system.log or ("fsync", f"{store.directory.root}/{blob_path(blob)}") in system.log
+    assert ("sync", "") in system.log or ("fsync", f"{store.directory.root}/{blob.path}") in system.log
 
 
 def test_a_folder_that_was_made_is_made_durable_with_its_file(tmp_path: Path) -> None:
@@ -318,4 +317,4 @@ def test_a_manifest_that_names_a_blob_too_early_would_be_seen(tmp_path: Path) ->
         assert old is not None
         store.publish([Manifest(OLD, (*old.entries[:1], type(old.entries[0])(blob, 1)))])
 
-    assert [blob_path(blob)] == blobs_named_too_early(system.log, store.directory.root)
+    assert [blob.path] == blobs_named_too_early(system.log, store.directory.root)

@@ -15,9 +15,8 @@ import pytest
 from recstore import demo
 from recstore.cli.main import COMMANDS
 from recstore.demo.upstream import serving
-from recstore.model import JsonBody, Recording, Request, Response
+from recstore.model import Digest, JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from tests.generator import write_recordings
 
 
@@ -49,7 +48,7 @@ def project(tmp_path: Path) -> Path:
 def damage(project: Path) -> str:
     """Flip a bit of one blob, and return its path below the project."""
     store = Store.open(project)
-    name = blob_path(next(store.blobs()))
+    name = next(store.blobs()).path
     path = store.directory.path(name)
     path.write_bytes(b"[" + path.read_bytes()[1:])
     return f".recstore/{name}"
@@ -146,12 +145,11 @@ def test_damage_is_named_moved_away_and_never_served(project: Path) -> None:
 def test_a_newer_blob_is_refused_by_name(project: Path) -> None:
     """A store that a later recstore has written to ends with the exit code for that."""
     from recstore.model import BlobName
-    from recstore.store.paths import digest_of
 
     store = Store.open(project)
     blob = next(store.blobs())
     data = store.read_blob(blob).replace(b'{"recstore":1', b'{"recstore":2')
-    store.directory.write(blob_path(BlobName(blob.key, digest_of(data))), data)
+    store.directory.write(BlobName(blob.key, Digest.of(data)).path, data)
 
     done = recstore(project, "verify")
 

@@ -13,7 +13,6 @@ import pytest
 from recstore.errors import Damage, NewerVersion, RecstoreError
 from recstore.model import Entry
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import GitRepository
@@ -71,7 +70,7 @@ def test_whatever_bit_flips_its_file_is_named_and_never_served(project: GitRepos
     entries = [(manifest.test_id, entry) for manifest in manifests for entry in manifest.entries]
     sound = served(store, entries)
     chance = random.Random(7)  # noqa: S311 - not for secrets
-    for name in (*map(blob_path, store.blobs()), *store.manifest_paths()):
+    for name in (*(blob.path for blob in store.blobs()), *store.manifest_paths()):
         path = store.directory.path(name)
         data = path.read_bytes()
         for damaged in flips(data, chance):
@@ -88,7 +87,7 @@ def test_whatever_bit_flips_its_file_is_named_and_never_served(project: GitRepos
 
 def test_check_names_what_is_damaged_in_what_is_committed(project: GitRepository) -> None:
     """Damage that was committed is found before it is pushed."""
-    blob = project.store.directory.path(blob_path(next(iter(project.store.blobs()))))
+    blob = project.store.directory.path(next(iter(project.store.blobs())).path)
     data = blob.read_bytes()
     blob.write_bytes(data.replace(b'"', b"'", 1))
     project.git("add", ".")
@@ -103,7 +102,7 @@ def test_check_names_what_is_damaged_in_what_is_committed(project: GitRepository
 def test_repair_puts_back_what_git_has(project: GitRepository, kind: str) -> None:
     """Damaged files come back from Git byte for byte; what was damaged is kept, and the next look finds nothing."""
     store = project.store
-    names = [*map(blob_path, store.blobs())] if kind == "blobs" else [*store.manifest_paths()]
+    names = [*(blob.path for blob in store.blobs())] if kind == "blobs" else [*store.manifest_paths()]
     before = {name: store.directory.path(name).read_bytes() for name in names[:4]}
     for number, name in enumerate(before):
         path = store.directory.path(name)
@@ -138,11 +137,11 @@ def test_repair_without_a_copy_keeps_what_there_is(project: GitRepository) -> No
     entry = next(one for one in store.read_manifest(manifest).entries if str(one.origin["path"]).startswith("more"))
     text = store.directory.path(manifest).read_bytes()
     store.directory.path(manifest).write_bytes(text.replace(b'"path":"more', b'"path":"less'))
-    store.directory.path(blob_path(entry.blob)).write_bytes(b"{}")
+    store.directory.path(entry.blob.path).write_bytes(b"{}")
     done = recstore(project.folder, "verify", "--repair")
 
     assert 20 == done.returncode
-    assert f"local/quarantine/{Path(blob_path(entry.blob)).name}" in done.stderr
+    assert f"local/quarantine/{Path(entry.blob.path).name}" in done.stderr
     assert "does not fit the check at its end" in done.stderr
     assert text.replace(b'"path":"more', b'"path":"less') == store.directory.path(manifest).read_bytes()
 
@@ -150,7 +149,7 @@ def test_repair_without_a_copy_keeps_what_there_is(project: GitRepository) -> No
 def test_fast_reads_what_was_written_since_and_says_what_it_did_not_read(project: GitRepository) -> None:
     """A blob that was sound and has not been written since is trusted; one that was written is not."""
     store = project.store
-    blobs = [store.directory.path(blob_path(blob)) for blob in store.blobs()]
+    blobs = [store.directory.path(blob.path) for blob in store.blobs()]
     for path in blobs:
         os.utime(path, (LONG_AGO, LONG_AGO))
     first = json.loads(recstore(project.folder, "verify", "--fast", "--json").stdout)
@@ -166,7 +165,7 @@ def test_fast_reads_what_was_written_since_and_says_what_it_did_not_read(project
 
 def test_fast_never_trusts_what_was_damaged(project: GitRepository) -> None:
     """What was wrong when it was read is read again, though nobody wrote it."""
-    blob = project.store.directory.path(blob_path(next(iter(project.store.blobs()))))
+    blob = project.store.directory.path(next(iter(project.store.blobs())).path)
     blob.write_bytes(blob.read_bytes() + b" ")
     os.utime(blob, (LONG_AGO, LONG_AGO))
     codes = [recstore(project.folder, "verify", *arguments).returncode for arguments in ((), ("--fast",), ("--fast",))]

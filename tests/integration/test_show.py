@@ -14,7 +14,7 @@ import pytest
 
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.transcript import Answer, Message, page_text, transcript_of
 from tests.generator import as_recorded
 
@@ -110,7 +110,7 @@ def blob_of(project: Path, test_id: str) -> Path:
     """Return the blob file of a test that has one recording."""
     manifest = Store.open(project).manifest(test_id)
     assert manifest is not None
-    return project / ".recstore" / blob_path(manifest.entries[0].blob)
+    return project / ".recstore" / manifest.entries[0].blob.path
 
 
 def test_a_test_is_shown_as_a_conversation(project: Path) -> None:
@@ -234,7 +234,7 @@ def test_raw_is_the_blob_byte_for_byte(project: Path) -> None:
     assert blob_of(project, HOSTILE).read_bytes() == show(project, "--raw", HOSTILE).stdout
     manifest = Store.open(project).manifest(TOOLS)
     assert manifest is not None
-    blobs = [(project / ".recstore" / blob_path(entry.blob)).read_bytes() for entry in manifest.entries]
+    blobs = [(project / ".recstore" / entry.blob.path).read_bytes() for entry in manifest.entries]
     assert 2 == len(blobs)
     assert b"".join(blobs) == show(project, "--raw", TOOLS).stdout
     assert 2 == show(project, "--raw", "--json", TOOLS).returncode

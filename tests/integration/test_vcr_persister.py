@@ -16,7 +16,6 @@ import recstore as package
 from recstore.errors import DamagedBlob, NotInStore, UsageError
 from recstore.importers.vcr.persister import Persister
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.loopback import serving
 
@@ -231,7 +230,7 @@ def test_damage_is_said_and_never_recorded_over(tmp_path: Path) -> None:
     with serving() as upstream:
         with recorder.use_cassette(str(tmp_path / "chat.yaml")):
             httpx.get(f"{upstream.base}/x")
-        path = tmp_path / ".recstore" / blob_path(next(store.blobs()))
+        path = tmp_path / ".recstore" / next(store.blobs()).path
         path.chmod(0o644)
         damaged = path.read_bytes().replace(b"number", b"numb3r")
         path.write_bytes(damaged)

@@ -18,7 +18,6 @@ import pytest
 import recstore
 from recstore.errors import Damage, NewerVersion, ReplayMiss
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from recstore.store.verify import verify_store
 from tests.generator import generated, write_recordings
 from tests.git_repository import GitRepository
@@ -81,7 +80,7 @@ def test_damage_is_named(project: GitRepository) -> None:
     store, kept = project.store, made_recording("an answer")
     store.put("tests/a.py::test_a", [kept])
     [blob] = store.blobs()
-    path = store.directory.path(blob_path(blob))
+    path = store.directory.path(blob.path)
     damaged = path.read_bytes().replace(b"an answer", b"a lie....")
     path.write_bytes(damaged)
     [entry] = store.find(kept.request, "tests/a.py::test_a")

@@ -20,7 +20,6 @@ from recstore.git.recovery import copies_of, find_blobs, heal
 from recstore.git.state import operation
 from recstore.model import BlobName
 from recstore.store.directory import Directory
-from recstore.store.paths import blob_path, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 
@@ -204,13 +203,13 @@ class GitMachine(RuleBasedStateMachine):
         loose = {name for name in self.blobs if any(tree.has(name) for tree in (self.main, self.here))}
         with self.here.opened() as repository:
             found = {file.path: file.data for file in find_blobs(repository, self.blobs.keys() - loose)}
-        return {name for name in self.blobs if name not in loose and found.get(blob_path(name)) != self.blobs[name]}
+        return {name for name in self.blobs if name not in loose and found.get(name.path) != self.blobs[name]}
 
     def remember(self, commit: str, *, manifests: bool = True) -> None:
         """Note everything that a commit has below the store's folder."""
         with self.here.opened() as repository:
             for path, oid in repository.store_files(commit, "blobs", "tests", "shared").items():
-                name = parse_blob_name(Path(path).name.removesuffix(".json"))
+                name = BlobName.parse(Path(path).name.removesuffix(".json"))
                 if path.startswith("blobs/") and name is not None:
                     self.blobs[name] = repository.objects.read(oid)
                 elif manifests:

@@ -18,14 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
-from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import Index
 from recstore.store.index_database import INDEX_NAME, SCHEMA_VERSION
 from recstore.store.manifest import format_manifest
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 
 RECORDINGS: Final = [
     Recording(
@@ -119,8 +119,8 @@ class IndexFollows(RuleBasedStateMachine):
         if name not in self.once_sound:
             sound = encode_recording(recorded)
             same_size = sound.replace(b"openai", b"opened")
-            mended = data is None and self.store.directory.path(blob_path(name)).exists()
-            self.store.directory.write(blob_path(name), sound if mended else data or same_size)
+            mended = data is None and self.store.directory.path(name.path).exists()
+            self.store.directory.write(name.path, sound if mended else data or same_size)
             self.once_sound |= {name} if mended else set()
 
     @rule()
@@ -167,7 +167,7 @@ class IndexFollows(RuleBasedStateMachine):
             os.utime(path, ns=(at_ns, at_ns))
 
     def _has(self, recording: Recording) -> bool:
-        return self.store.directory.read(blob_path(_name_of(recording))) == encode_recording(recording)
+        return self.store.directory.read(_name_of(recording).path) == encode_recording(recording)
 
     def _files(self, *folders: str) -> list[Path]:
         return [Path(file.path) for folder in folders for file in self.store.directory.walk(folder)]
@@ -178,7 +178,7 @@ class IndexFollows(RuleBasedStateMachine):
 
 
 def _name_of(recording: Recording) -> BlobName:
-    return BlobName(request_key(recording.request), digest_of(encode_recording(recording)))
+    return BlobName(request_key(recording.request), Digest.of(encode_recording(recording)))
 
 
 def _rebuilt(store: Store) -> Index:

@@ -14,7 +14,6 @@ from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from recstore.store.verify import quarantine, verify_store
 
 TESTS = st.sampled_from(["tests/a.py::test_a", "tests/a.py::test_A", "tests/b.py::test[x/y]"])
@@ -67,14 +66,14 @@ class StoreMachine(RuleBasedStateMachine):
         blob = next(self.store.blobs(), None)
         if blob is None:
             return
-        path = self.store.directory.path(blob_path(blob))
+        path = self.store.directory.path(blob.path)
         good = path.read_bytes()
         path.write_bytes(bytes([good[0] ^ 1 << flip]) + good[1:])
 
         with pytest.raises(DamagedBlob):
             self.store.read_blob(blob)
         report = verify_store(self.store)
-        assert (blob_path(blob),) == report.damaged_files
+        assert (blob.path,) == report.damaged_files
         [kept] = quarantine(self.store, report.damaged_files)
         assert self.store.directory.read(kept) == bytes([good[0] ^ 1 << flip]) + good[1:]
         self.store.put_encoded(blob, good)

@@ -23,11 +23,10 @@ from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.git import Repository
 from recstore.git.recovery import find_blobs
-from recstore.model import BlobName, Entry
+from recstore.model import BlobName, Digest, Entry
 from recstore.record.publish import NewRecording, publish
 from recstore.store import FOLDER, Store
 from recstore.store.codec import encode_recording
-from recstore.store.paths import blob_path, digest_of, parse_blob_name
 from recstore.store.verify import verify_store
 from tests.crash.operations import called
 from tests.forked import fork
@@ -85,7 +84,7 @@ def _working(race: Race, role: str) -> Callable[[], int]:
 
 def _told(notes: Path) -> Iterator[BlobName]:
     for line in notes.read_text().splitlines() if notes.exists() else ():
-        name = parse_blob_name(line)
+        name = BlobName.parse(line)
         assert name is not None
         yield name
 
@@ -135,10 +134,10 @@ class Race:
         store = Store.open(self.project)
         report = verify_store(store)
         assert report.problems == (), f"seed {self.seed}: {report.problems}"
-        absent = sorted({blob for blob in told if store.directory.read(blob_path(blob)) is None})
+        absent = sorted({blob for blob in told if store.directory.read(blob.path) is None})
         with Repository.open(self.project / FOLDER, os.environ) as repository:
             found = {file.path for file in find_blobs(repository, absent)}
-        lost = [blob for blob in absent if blob_path(blob) not in found]
+        lost = [blob for blob in absent if blob.path not in found]
         assert lost == [], f"seed {self.seed}: {lost}"
         return {"recovered": len(found), "leftovers": len(report.leftovers), "healed": "Brought back" in done.said}
 
@@ -167,7 +166,7 @@ def recorder(race: Race, role: str, chance: random.Random) -> Iterator[str]:
 def _new(text: str) -> NewRecording:
     made = recording(text)
     data = encode_recording(made)
-    return NewRecording(Entry(BlobName(request_key(made.request), digest_of(data)), 1), data)
+    return NewRecording(Entry(BlobName(request_key(made.request), Digest.of(data)), 1), data)
 
 
 def importer(race: Race, _: str, chance: random.Random) -> Iterator[str]:

@@ -19,13 +19,12 @@ from recstore.errors import Locked
 from recstore.gc.execute import Expiry, execute_plan
 from recstore.git import Repository
 from recstore.importers.run import ImportOptions, import_paths
-from recstore.model import BlobName, Entry, Recording
+from recstore.model import BlobName, Digest, Entry, Recording
 from recstore.record.publish import NewRecording, publish
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import Index
-from recstore.store.paths import digest_of
 from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import NOW_S, GitRepository, recording
@@ -74,7 +73,7 @@ def project(tmp_path: Path) -> GitRepository:
 def new(made: Recording) -> NewRecording:
     """Return what a session hands over to be published."""
     data = encode_recording(made)
-    return NewRecording(Entry(BlobName(request_key(made.request), digest_of(data)), 1), data)
+    return NewRecording(Entry(BlobName(request_key(made.request), Digest.of(data)), 1), data)
 
 
 def swept(project: GitRepository) -> Callable[[], None]:

@@ -16,16 +16,15 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Final
 
-from recstore.errors import NotInStore, UsageError
+from recstore.errors import UsageError
 from recstore.importers.known_manifests import KnownManifests
 from recstore.importers.llama_stack.context import current_test
 from recstore.importers.llama_stack.values import PACKAGES, model_set_digest, objects_of, recorded_body
 from recstore.importers.parse import PreparedRecording, read_source
 from recstore.importers.plan import ImportedEntry, execute, merged
 from recstore.importers.render import Place, file_bytes
+from recstore.project import find_project
 from recstore.record.active import current
-from recstore.settings import load_settings
-from recstore.store import FOLDER, Store
 from recstore.store.healing import healing
 
 _MODEL_LISTS: Final = frozenset(("/api/tags", "/v1/models", "/v1/openai/v1/models"))
@@ -54,9 +53,8 @@ class ResponseStorage:
 
     def __init__(self, base_dir: Path | str) -> None:
         self.base_dir = Path(base_dir)
-        self._project = _project_folder(self.base_dir)
-        self._settings = load_settings(self._project, os.environ)
-        self._store = Store.open(self._project)
+        project = find_project(self.base_dir, os.environ)
+        self._project, self._store, self._settings = project.folder, project.store, project.settings
         self._store.recover = healing(self._project)
         self._known = KnownManifests(self._store)
         self._turn = RLock()
@@ -160,14 +158,6 @@ class ResponseStorage:
         if name.startswith("../"):
             raise UsageError(str(folder), f"is outside of {self._project}, where the store is")
         return name
-
-
-def _project_folder(base_dir: Path) -> Path:
-    start = base_dir.resolve()
-    for folder in (start, *start.parents):
-        if (folder / FOLDER).is_dir():
-            return folder
-    raise NotInStore(str(start), "there is no store here or above", "Run `recstore init` in the project's top folder.")
 
 
 def _file_name(request_hash: str, request: _Recording, response: _Recording) -> str:

@@ -15,14 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recstore.errors import NotInStore, UsageError
+from recstore.errors import UsageError
 from recstore.importers.parse import read_source
 from recstore.importers.plan import ImportedEntry, execute, merged
 from recstore.importers.render import file_bytes
 from recstore.importers.vcr.cassette import id_of_test
+from recstore.project import find_project
 from recstore.record.active import current
-from recstore.settings import load_settings
-from recstore.store import FOLDER, Store
 from recstore.store.origins import VCR, origin_path
 
 _Interaction = tuple[Any, Any]
@@ -96,13 +95,10 @@ class _Kept:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        project = next((folder for folder in place.parents if (folder / FOLDER).is_dir()), None)
-        if project is None:
-            hint = "Run `recstore init` in the project's top folder."
-            raise NotInStore(str(place.parent), "is in no project with a store", hint)
-        self.store = Store.open(project)
-        self.name = place.relative_to(project).as_posix()
-        self._project = project
+        project = find_project(place.parent, os.environ)
+        self.store = project.store
+        self.name = place.relative_to(project.folder).as_posix()
+        self._upstreams = project.settings.upstreams
 
     def data(self) -> bytes:
         """Return the file that the store has for it, or else the file that is there, b"" if neither is."""
@@ -117,7 +113,7 @@ class _Kept:
 
     def replace(self, data: bytes, *, is_empty: bool) -> None:
         """Have the recordings of the file be those of `data`, none if it is empty. The caller holds the store's lock."""
-        prepared = read_source(data, self.name, load_settings(self._project, os.environ).upstreams)
+        prepared = read_source(data, self.name, self._upstreams)
         if not (prepared or is_empty):
             raise UsageError(
                 self.name, "is no cassette that recstore knows: its serializer writes neither YAML nor JSON"

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from recstore.content.json_text import LAYOUTS
 from recstore.importers.vcr.values import is_same, refuse_deep
-from recstore.model import Json
-from recstore.store.paths import digest_of
+from recstore.model import Digest, Json
 
 _JSON_STYLES: Final = ("indent-4-ascii-lf", "indent-4-ascii")
 _CRLF: Final = "-crlf"
@@ -174,4 +173,4 @@ def _with_edits(text: bytes, edits: list[Any]) -> bytes:
 
 
 def _short_digest(text: bytes) -> str:
-    return digest_of(text)[:_DIGITS]
+    return Digest.of(text)[:_DIGITS]

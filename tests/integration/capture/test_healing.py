@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 
 import recstore
-from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.loopback import serving
 
@@ -19,7 +18,7 @@ def test_a_recording_that_is_missing_is_put_back(tmp_path: Path) -> None:
         live = httpx.get(f"{upstream.base}/x").json()
     project.commit()
     [blob] = list(project.store.blobs())
-    (project.folder / ".recstore" / blob_path(blob)).unlink()
+    (project.folder / ".recstore" / blob.path).unlink()
     with recstore.use("a test", project=project.folder):
         again = httpx.get(f"{upstream.base}/x").json()
 

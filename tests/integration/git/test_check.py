@@ -14,7 +14,7 @@ from recstore.check.blob_damage import staged_blobs, work_tree_blobs
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 from tests.hooked import recstore
@@ -51,7 +51,7 @@ def check(project: GitRepository, *arguments: str, data: str = "", **variables: 
 
 def lose(project: GitRepository, blob: BlobName) -> None:
     """Remove a blob from the work tree."""
-    (project.home / ".recstore" / blob_path(blob)).unlink()
+    (project.home / ".recstore" / blob.path).unlink()
 
 
 def kinds(lines: list[str]) -> list[str]:
@@ -91,7 +91,7 @@ def test_what_git_has_is_put_back(project: GitRepository) -> None:
     code, lines, _ = check(project, "--fix")
 
     assert 0 == code
-    assert lines[0].startswith(f"(healed) .recstore/{blob_path(blob)} from ")
+    assert lines[0].startswith(f"(healed) .recstore/{blob.path} from ")
     assert "" == project.git("status", "--porcelain")
 
 
@@ -239,7 +239,7 @@ def test_damage_and_conflicts_have_their_own_exit_codes(project: GitRepository) 
     """A blob whose bytes do not fit is damage (20); a manifest with conflict markers is a conflict (41)."""
     base = project.git("rev-parse", "HEAD")
     blob = project.record(C, "of c")
-    path = project.home / ".recstore" / blob_path(blob)
+    path = project.home / ".recstore" / blob.path
     path.write_bytes(path.read_bytes().replace(b"of c", b"of d"))
     damaged, lines, _ = check(project, "--pre-push", data=pushed((project.commit(), base)))
     manifest = project.home / ".recstore" / manifest_path(A)
@@ -442,8 +442,8 @@ def test_a_project_inside_another_answers_for_itself(project: GitRepository) -> 
 
 def damage(project: GitRepository, blob: BlobName, data: bytes = b"damaged") -> str:
     """Put other bytes into a blob; return its path from the project's folder."""
-    (project.home / ".recstore" / blob_path(blob)).write_bytes(data)
-    return f".recstore/{blob_path(blob)}"
+    (project.home / ".recstore" / blob.path).write_bytes(data)
+    return f".recstore/{blob.path}"
 
 
 BYTES = {"other bytes": b"damaged", "no bytes at all": b""}
@@ -470,7 +470,7 @@ def test_damage_is_found_before_it_is_committed(project: GitRepository, data: by
 def test_damage_of_the_index_alone_is_found_there_alone(project: GitRepository) -> None:
     """What is staged is read from Git, whatever the file says by now; and the other way round."""
     blob = next(iter(project.store.blobs()))
-    file = project.home / ".recstore" / blob_path(blob)
+    file = project.home / ".recstore" / blob.path
     sound = file.read_bytes()
     damage(project, blob)
     project.git("add", "--all")
@@ -520,9 +520,9 @@ def test_a_sound_store_costs_no_bytes_of_what_head_has(project: GitRepository) -
     new = project.record(C, "of c")
     project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
     with project.opened() as repository:
-        assert [blob_path(new)] == work_tree_blobs(repository)
+        assert [new.path] == work_tree_blobs(repository)
         project.git("add", "--all")
-        assert [blob_path(new)] == [*staged_blobs(repository)]
+        assert [new.path] == [*staged_blobs(repository)]
 
 
 def test_a_file_that_is_no_blob_is_found_among_the_blobs_until_it_is_gone(project: GitRepository) -> None:

@@ -16,7 +16,7 @@ import pytest
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
 from recstore.store import Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 
@@ -470,7 +470,7 @@ def test_a_missing_blob_is_said_to_be_missing(project: GitRepository) -> None:
     """With the command that brings it back; what is there is compared."""
     one, other = record(project, A, chat("Who lives here?", "Nobody."), chat("Since when?", "For ever."))
     project.commit()
-    (project.home / ".recstore" / blob_path(one)).unlink()
+    (project.home / ".recstore" / one.path).unlink()
 
     printed, talk = run(project, "HEAD~1", ok=10)
 
@@ -492,7 +492,7 @@ def test_a_blob_that_is_missing_in_a_commit_is_said_to_be(project: GitRepository
     """A commit can name what it has not: a merge may have lost it."""
     [blob] = record(project, B, chat("How is the weather?", "Fine."))
     project.git("add", "--all")
-    project.git("rm", "--quiet", "--cached", f".recstore/{blob_path(blob)}")
+    project.git("rm", "--quiet", "--cached", f".recstore/{blob.path}")
     project.git("commit", "--quiet", "-m", "without its blob")
 
     commit = project.git("rev-parse", "--short=12", "HEAD")
@@ -502,7 +502,7 @@ def test_a_blob_that_is_missing_in_a_commit_is_said_to_be(project: GitRepository
 def test_a_damaged_blob_and_a_conflict_are_named(project: GitRepository) -> None:
     """The severest one gives the exit code; other tests are compared."""
     [blob] = record(project, B, chat("How is the weather?", "Fine."))
-    with (project.home / ".recstore" / blob_path(blob)).open("ab") as opened:
+    with (project.home / ".recstore" / blob.path).open("ab") as opened:
         opened.write(b" ")
     manifest = project.home / ".recstore" / manifest_path(A)
     record(project, C, chat("Why?", "Because."))

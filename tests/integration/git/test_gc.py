@@ -15,8 +15,9 @@ from recstore.gc.execute import Expiry, execute_plan
 from recstore.gc.plan import IN_TRASH, GcOptions
 from recstore.gc.planning import plan_gc
 from recstore.git.trash import TRASH_REF, Trash
+from recstore.model import Digest
 from recstore.store import Store
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.usage import FileRun, TestRun, write_run
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository
@@ -67,7 +68,7 @@ def test_a_removed_test_loses_its_own_recordings_at_once(project: GitRepository)
 
     plan = project.plan()
 
-    assert {manifest_path(A), blob_path(own)} == {row.path for row in plan.removals}
+    assert {manifest_path(A), own.path} == {row.path for row in plan.removals}
     assert {f"commit {project.git('rev-parse', 'HEAD')[:12]}"} == {row.keeper for row in plan.removals}
     assert {row.path for row in plan.removals} == removed(project)
     assert () == verify_store(project.store).problems
@@ -88,7 +89,7 @@ def test_what_no_commit_has_goes_to_the_trash_first(project: GitRepository) -> N
     outcome = project.gc()
 
     assert (1, False, len(data)) == (outcome.anchored, project.has(blob), outcome.freed_bytes)
-    assert data.decode() == project.git("show", f"{TRASH_REF}:.recstore/{blob_path(blob)}") + "\n"
+    assert data.decode() == project.git("show", f"{TRASH_REF}:.recstore/{blob.path}") + "\n"
 
 
 def test_the_trash_forgets_what_is_too_old(project: GitRepository) -> None:
@@ -221,14 +222,14 @@ def test_staged_recordings_that_were_never_committed_are_anchored(project: GitRe
     blob = project.record("tests/test_a.py::test_c", "staged")
     data = project.store.read_blob(blob)
     project.git("add", "--all")
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.forget("tests/test_a.py::test_c")
     project.git("rm", "--quiet", "--cached", f".recstore/{manifest_path('tests/test_a.py::test_c')}")
 
     [row] = project.gc(STAGED).removals
 
     assert (IN_TRASH, "") == (row.keeper, row.oid)
-    assert data.decode() == project.git("show", f"{TRASH_REF}:.recstore/{blob_path(blob)}") + "\n"
+    assert data.decode() == project.git("show", f"{TRASH_REF}:.recstore/{blob.path}") + "\n"
 
 
 def under_way(project: GitRepository, command: str) -> None:
@@ -293,7 +294,7 @@ def test_damage_is_no_garbage(project: GitRepository) -> None:
     """A blob that nothing names and whose bytes do not fit its name stays, and is named."""
     blob = project.record("tests/test_a.py::test_c", "damaged")
     project.forget("tests/test_a.py::test_c")
-    project.store.directory.write(blob_path(blob), b"something else")
+    project.store.directory.write(blob.path, b"something else")
 
     plan = project.plan()
 
@@ -307,7 +308,7 @@ def run_of(project: GitRepository, *, passed: bool = True, collected: bool = Tru
     assert manifest is not None
     text = project.store.directory.read(manifest_path(A)) or b""
     used = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:served])
-    return FileRun("tests/test_a.py", is_complete=True, tests={A: TestRun(digest_of(text), collected, passed, used)})
+    return FileRun("tests/test_a.py", is_complete=True, tests={A: TestRun(Digest.of(text), collected, passed, used)})
 
 
 def test_unserved_entries_are_listed_and_removed_when_told(project: GitRepository) -> None:

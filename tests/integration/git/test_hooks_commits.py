@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import ROOT, A, B, calls, committed_tests, drop_b, git, recstore, spy, two_tests
 
@@ -393,7 +392,7 @@ def test_the_hooks_run_in_any_posix_shell(project: GitRepository, shell: str) ->
 def test_a_damaged_blob_is_not_committed_until_it_is_mended(project: GitRepository, mode: str, form: str) -> None:
     """The file is named, with what mends it; that does, and then the commit goes through."""
     project.git("config", "recstore.preCommit", mode)
-    blob = project.store.directory.path(blob_path(next(iter(project.store.blobs()))))
+    blob = project.store.directory.path(next(iter(project.store.blobs())).path)
     sound = blob.read_bytes()
     blob.write_bytes(sound + b"\n")
     refused = git(project, "commit", "-m", "x", form)

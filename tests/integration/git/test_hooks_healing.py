@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from recstore.model import BlobName
-from recstore.store.paths import blob_path, parse_blob_name
 from tests.git_repository import GitRepository
 from tests.hooked import B, calls, drop_b, git, older_git, spy, two_tests
 
@@ -25,7 +24,7 @@ def project(tmp_path: Path) -> GitRepository:
     made.git("checkout", "-q", "main")
     blob = drop_b(made)
     made.forget(B)
-    (made.home / ".recstore" / blob_path(blob)).unlink()
+    (made.home / ".recstore" / blob.path).unlink()
     made.commit("Drop a recording")
     return made
 
@@ -34,14 +33,14 @@ def project(tmp_path: Path) -> GitRepository:
 def blob(project: GitRepository) -> BlobName:
     """Return the blob that `main` has dropped."""
     [removed] = project.git("diff", "--name-only", "--diff-filter=D", "main~1", "main", "--", ".recstore/blobs").split()
-    name = parse_blob_name(Path(removed).stem)
+    name = BlobName.parse(Path(removed).stem)
     assert name is not None
     return name
 
 
 def is_staged(project: GitRepository, blob: BlobName) -> bool:
     """Return whether the blob waits in the index for the next commit."""
-    return f"A  .recstore/{blob_path(blob)}" in project.git("status", "--porcelain").splitlines()
+    return f"A  .recstore/{blob.path}" in project.git("status", "--porcelain").splitlines()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_a_merge_that_dropped_a_recording_is_healed(
     assert project.has(blob)
     assert is_staged(project, blob)
     said = [line for line in merged.stderr.splitlines() if "recstore" in line]
-    assert [f"recstore put back, and staged: .recstore/{blob_path(blob)}"] == [line.split(" from ")[0] for line in said]
+    assert [f"recstore put back, and staged: .recstore/{blob.path}"] == [line.split(" from ")[0] for line in said]
 
 
 @pytest.mark.parametrize("command", [("rebase", "-q", "main", "side"), ("rebase", "-q", "side", "main")])
@@ -78,7 +77,7 @@ def test_a_rebase_that_dropped_a_recording_is_healed(
 def test_an_amended_commit_is_healed(project: GitRepository, blob: BlobName) -> None:
     """A commit that is amended past its hook is looked at afterwards."""
     project.git("checkout", "-q", "side")
-    project.git("rm", "-q", f".recstore/{blob_path(blob)}")
+    project.git("rm", "-q", f".recstore/{blob.path}")
     done = git(project, "commit", "--amend", "--no-verify", "--no-edit")
 
     assert 0 == done.returncode, done.stderr

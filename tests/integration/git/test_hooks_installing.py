@@ -13,7 +13,6 @@ import pytest
 from recstore.git.hooks.install import install
 from recstore.git.hooks.location import OWN_FOLDER
 from recstore.git.hooks.texts import CHAINED_SUFFIX, HOOKS, hook_text
-from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import IS_CONFIGURABLE, ROOT, B, committed_tests, drop_b, git, older_git, recstore, two_tests
 
@@ -95,7 +94,7 @@ def test_the_drivers_are_set_up_and_run(project: GitRepository, tmp_path: Path) 
     blob = project.record("tests/test_a.py::test_a", "the answer")
     project.write("click.py", "raise SystemExit('what lies in the folder is not to be imported')")
     project.commit()
-    shown = git(project, "show", "--textconv", f"HEAD:.recstore/{blob_path(blob)}")
+    shown = git(project, "show", "--textconv", f"HEAD:.recstore/{blob.path}")
 
     assert str(odd) == project.git("config", "recstore.python")
     assert str(odd) == shlex.split(project.git("config", "merge.recstore.driver"))[0]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from recstore.model import BlobName
-from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 from tests.hooked import ROOT, B, calls, drop_b, git, spy, two_tests
 
@@ -27,7 +26,7 @@ def project(tmp_path: Path) -> GitRepository:
 def commit_without_blob(project: GitRepository) -> BlobName:
     """Commit a new test file, and that a blob is gone which a manifest names; return the blob."""
     blob = drop_b(project)
-    (project.home / ".recstore" / blob_path(blob)).unlink()
+    (project.home / ".recstore" / blob.path).unlink()
     project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
     project.commit("A blob less")
     return blob

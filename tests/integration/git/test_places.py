@@ -14,7 +14,7 @@ from recstore.gc.plan import IN_TRASH, GcOptions
 from recstore.git.recovery import heal
 from recstore.git.trash import Trash
 from recstore.store import Store
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 
@@ -156,16 +156,14 @@ def test_gc_and_restore_work(tmp_path: Path, place: str, *, is_staged: bool) -> 
     assert not (tmp_path / "called").exists()
     gone = {row.path: row.keeper for row in outcome.removals}
 
-    assert {manifest_path(A), blob_path(own[0]), blob_path(loose)} == set(gone)
-    assert IN_TRASH == gone[blob_path(loose)]
-    assert all(keeper.startswith("commit ") for path, keeper in gone.items() if path != blob_path(loose))
+    assert {manifest_path(A), own[0].path, loose.path} == set(gone)
+    assert IN_TRASH == gone[loose.path]
+    assert all(keeper.startswith("commit ") for path, keeper in gone.items() if path != loose.path)
     assert () == verify_store(project.store).problems
     if is_staged:
         assert f".recstore/{manifest_path(A)}" not in project.git("ls-files")
     with project.opened() as repository:
-        assert {blob_path(loose), blob_path(own[0])} == {
-            found.path for found in heal(project.store, repository, [loose, own[0]])
-        }
+        assert {loose.path, own[0].path} == {found.path for found in heal(project.store, repository, [loose, own[0]])}
 
 
 def test_a_sparse_checkout_deletes_nothing(tmp_path: Path) -> None:
@@ -205,7 +203,7 @@ def test_a_shallow_clone_anchors_what_it_has_not(tmp_path: Path) -> None:
     data = origin.store.read_blob(blob)
     origin.commit()
     origin.forget(A)
-    origin.store.directory.remove(blob_path(blob))
+    origin.store.directory.remove(blob.path)
     origin.commit()
     origin.git("clone", "--quiet", "--depth=1", origin.folder.as_uri(), "../project")
     project = origin.at(tmp_path / "project")
@@ -225,18 +223,18 @@ def test_a_blobless_clone_counts_what_is_here_and_heals_from_its_remote(tmp_path
     data = origin.store.read_blob(blob)
     origin.commit()
     origin.forget(A)
-    origin.store.directory.remove(blob_path(blob))
+    origin.store.directory.remove(blob.path)
     origin.git("config", "uploadpack.allowFilter", "true")
     origin.commit()
     origin.git("clone", "--quiet", "--filter=blob:none", origin.folder.as_uri(), "../project")
     project = origin.at(tmp_path / "project")
     project.store.put_encoded(blob, data)
-    oid = project.git("hash-object", f".recstore/{blob_path(blob)}")
+    oid = project.git("hash-object", f".recstore/{blob.path}")
 
     with project.opened() as repository:
         assert not repository.objects.has(oid)
     assert [IN_TRASH] == [row.keeper for row in project.plan().removals]
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     with project.opened() as repository:
         heal(project.store, repository, [blob])
 
@@ -271,7 +269,7 @@ def test_the_trash_is_the_repositorys_and_each_store_sees_its_own(tmp_path: Path
         project.forget(A)
         project.gc()
         with project.opened() as repository:
-            assert [[blob_path(blob)]] == [list(run.files) for run in Trash(repository).runs()]
+            assert [[blob.path]] == [list(run.files) for run in Trash(repository).runs()]
 
 
 def test_variables_of_a_calling_git_command_do_not_lead_astray(tmp_path: Path) -> None:

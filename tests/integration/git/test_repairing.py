@@ -9,10 +9,10 @@ import pytest
 
 from recstore.check.repairing import Repaired, repair
 from recstore.content.canonical import request_key
-from recstore.model import BlobName, Manifest
+from recstore.model import BlobName, Digest, Manifest
 from recstore.store import Store
 from recstore.store.codec import encode_recording
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.verify import VerifyReport, verify_store
 from tests.git_repository import GitRepository, recording
 
@@ -92,7 +92,7 @@ def test_a_blob_that_is_sound_by_now_stays(project: GitRepository) -> None:
     """Not in quarantine, from where nothing would bring it back: it is in no commit."""
     store = project.store
     store.put(A, [recording("in no commit")])
-    file = store.directory.path(blob_path(manifest_of(store).entries[0].blob))
+    file = store.directory.path(manifest_of(store).entries[0].blob.path)
     sound = file.read_bytes()
     file.write_bytes(b"damaged")
     report = verify_store(store)
@@ -108,7 +108,7 @@ def test_a_blob_that_is_sound_by_now_stays(project: GitRepository) -> None:
 @pytest.mark.parametrize("is_repository", [True, False])
 def test_damaged_files_that_are_gone_by_now_are_no_error(project: GitRepository, *, is_repository: bool) -> None:
     """Somebody has removed them: what Git has comes back, with and without damage."""
-    names = ["blobs/ab/nothing.json", f"{manifest_path(A)}x", blob_path(manifest_of(project.store).entries[0].blob)]
+    names = ["blobs/ab/nothing.json", f"{manifest_path(A)}x", manifest_of(project.store).entries[0].blob.path]
     project.store.directory.remove(names[-1])
     with project.opened() as repository:
         done = repair(project.store, repository if is_repository else None, names, ())
@@ -125,9 +125,9 @@ def test_a_blob_that_is_damaged_still_is_moved_away_whatever_is_wrong_with_it(pr
     loose = data + b"\n \n"
     own = request_key(recording("another").request)
     spoilt = {
-        f"blobs/zz/{sound}.json": store.directory.read(blob_path(sound)) or b"",
-        blob_path(BlobName(sound.key, digest_of(data))): data,
-        blob_path(BlobName(own, digest_of(loose))): loose,
+        f"blobs/zz/{sound}.json": store.directory.read(sound.path) or b"",
+        BlobName(sound.key, Digest.of(data)).path: data,
+        BlobName(own, Digest.of(loose)).path: loose,
         "blobs/ab/name.json": data,
     }
     for name, text in spoilt.items():

@@ -16,7 +16,7 @@ from recstore.errors import ManifestConflict
 from recstore.git.recovery import find_blobs, heal
 from recstore.model import BlobName, JsonBody, Manifest, Recording, Request, Response, StreamBody
 from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository, recording
@@ -48,7 +48,7 @@ def sweep(project: GitRepository) -> None:
     """Remove every blob that no manifest here names."""
     named = {entry.blob for manifest in project.store.manifests() for entry in manifest.entries}
     for blob in set(project.store.blobs()) - named:
-        project.store.directory.remove(blob_path(blob))
+        project.store.directory.remove(blob.path)
 
 
 def rename(project: GitRepository, old: str, new: str) -> None:
@@ -163,7 +163,7 @@ def lost(project: GitRepository, named: set[BlobName]) -> list[str]:
     with project.opened() as repository:
         heal(project.store, repository, named_by(project))
         found = {file.path for file in find_blobs(repository, named)}
-    absent = [f"lost: {blob}" for blob in named if blob_path(blob) not in found]
+    absent = [f"lost: {blob}" for blob in named if blob.path not in found]
     return [*in_conflict(project), *map(str, verify_store(project.store).problems), *absent]
 
 

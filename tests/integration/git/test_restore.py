@@ -14,7 +14,7 @@ from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.recovery import find_blobs, heal
 from recstore.model import BlobName
 from recstore.secrets import SecretScan
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository, recording
 from tests.hooked import recstore
@@ -31,7 +31,7 @@ def project(tmp_path: Path) -> GitRepository:
 def remove(project: GitRepository, test_id: str, blob: BlobName) -> None:
     """Remove a test's manifest and blob, as `rm` would."""
     project.forget(test_id)
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
 
 
 def restore(project: GitRepository, what: str, options: RestoreOptions | None = None) -> RestorePlan:
@@ -162,7 +162,7 @@ def test_a_test_comes_back_from_wherever_it_is(project: GitRepository, place: st
 
     plan = restore(project, A)
 
-    assert {blob_path(blob), manifest_path(A)} == {file.path for file in plan.files}
+    assert {blob.path, manifest_path(A)} == {file.path for file in plan.files}
     assert () == verify_store(project.store).problems
 
 
@@ -172,7 +172,7 @@ def test_a_missing_blob_is_healed_from_wherever_it_is(project: GitRepository, pl
     blob = PLACES[place](project)
 
     with project.opened() as repository:
-        assert [blob_path(blob)] == [found.path for found in heal(project.store, repository, [blob])]
+        assert [blob.path] == [found.path for found in heal(project.store, repository, [blob])]
         assert () == heal(project.store, repository, [blob])
     assert project.store.read_blob(blob)
 
@@ -201,9 +201,9 @@ def test_bytes_that_do_not_fit_are_not_taken(project: GitRepository) -> None:
     blob = project.record(A, "it")
     sound = project.store.read_blob(blob)
     project.commit()
-    project.store.directory.write(blob_path(blob), b"damaged\n")
+    project.store.directory.write(blob.path, b"damaged\n")
     project.commit()
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.commit()
 
     with project.opened() as repository:
@@ -215,34 +215,34 @@ def test_without_a_name_it_is_what_the_tests_here_miss(project: GitRepository) -
     one, two = project.record(A, "one"), project.record(B, "two")
     project.commit()
     remove(project, A, one)
-    project.store.directory.remove(blob_path(two))
+    project.store.directory.remove(two.path)
     project.commit()
 
     plan = restore(project, "")
 
-    assert [blob_path(two)] == [file.path for file in plan.files]
+    assert [two.path] == [file.path for file in plan.files]
     assert not project.has_manifest(A)
 
 
 def test_what_is_nowhere_is_said(project: GitRepository) -> None:
     """A blob that no place has is missing; the rest comes back."""
     one, two = project.record(A, "one"), project.record(B, "two")
-    project.store.directory.remove(blob_path(one))
+    project.store.directory.remove(one.path)
     project.git("add", "--all")
     project.git("commit", "--quiet", "-m", "without one")
-    project.store.directory.remove(blob_path(two))
+    project.store.directory.remove(two.path)
 
     plan = restore(project, "")
 
-    assert ([blob_path(two)], (one,)) == ([file.path for file in plan.files], plan.missing)
+    assert ([two.path], (one,)) == ([file.path for file in plan.files], plan.missing)
 
 
 def test_the_first_digits_name_a_recording(project: GitRepository) -> None:
     """Of its key or of its digest; what begins several names is refused."""
     blob = committed(project)
-    assert [blob_path(blob)] == [file.path for file in restore(project, blob.key[:8]).files]
-    project.store.directory.remove(blob_path(blob))
-    assert [blob_path(blob)] == [file.path for file in restore(project, blob.digest[:8]).files]
+    assert [blob.path] == [file.path for file in restore(project, blob.key[:8]).files]
+    project.store.directory.remove(blob.path)
+    assert [blob.path] == [file.path for file in restore(project, blob.digest[:8]).files]
 
     with pytest.raises(NotInStore):
         restore(project, "0000")
@@ -331,7 +331,7 @@ def test_the_order_of_removal_makes_restoring_whole(project: GitRepository) -> N
 
     plan = restore(project, A)
 
-    assert ([manifest_path(A)], (blob_path(shared),)) == ([file.path for file in plan.files], plan.present)
+    assert ([manifest_path(A)], (shared.path,)) == ([file.path for file in plan.files], plan.present)
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -348,7 +348,7 @@ def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str
     project.test_file("tests/test_a.py", "test_a", "test_b")
     blob, other = project.record(A, "of a"), project.record(B, "of b")
     project.commit()
-    oid = project.git("rev-parse", f":.recstore/{blob_path(blob)}")
+    oid = project.git("rev-parse", f":.recstore/{blob.path}")
     file = project.folder / ".git/objects" / oid[:2] / oid[2:]
     file.chmod(0o644)
     file.write_bytes(DAMAGES[damage](file.read_bytes()))
@@ -363,8 +363,8 @@ def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str
             one.kind for one in check_span(project.store, repository, span, (), SecretScan()).findings
         ]
         for name in (blob, other):
-            project.store.directory.remove(blob_path(name))
-        assert [blob_path(other)] == [found.path for found in heal(project.store, repository, [blob, other])]
+            project.store.directory.remove(name.path)
+        assert [other.path] == [found.path for found in heal(project.store, repository, [blob, other])]
 
 
 def test_a_revision_that_a_script_left_empty_is_wrong_use(project: GitRepository) -> None:

@@ -11,8 +11,7 @@ from recstore.errors import DamagedManifest, GitError, ManifestConflict, NewerVe
 from recstore.gc import roots
 from recstore.gc.plan import GcOptions
 from recstore.model import BlobName
-from recstore.store.manifest import format_manifest
-from recstore.store.paths import blob_path, manifest_path
+from recstore.store.paths import manifest_path
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_a.py::test_a"
@@ -169,7 +168,7 @@ def in_a_merge(project: GitRepository) -> BlobName:
     """Merge the branch, meet a conflict, and lose the branch."""
     blob = side_branch(project, with_conflict=True)
     data = project.store.read_blob(blob)
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.git("merge", "side", ok=False)
     taken_out(project, blob, data)
     return blob
@@ -179,7 +178,7 @@ def in_an_octopus(project: GitRepository) -> BlobName:
     """Merge two branches at once: MERGE_HEAD has a line for each, and this is the second."""
     blob = side_branch(project, with_conflict=False)
     data = project.store.read_blob(blob)
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.git("checkout", "--quiet", "-b", "other", "main~1")
     project.write("OTHER", "other")
     project.commit("other")
@@ -193,7 +192,7 @@ def in_a_cherry_pick(project: GitRepository) -> BlobName:
     """Pick the branch's commit, meet a conflict, and lose the branch."""
     blob = side_branch(project, with_conflict=True)
     data = project.store.read_blob(blob)
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.git("cherry-pick", "side", ok=False)
     taken_out(project, blob, data)
     return blob
@@ -206,7 +205,7 @@ def in_a_revert(project: GitRepository) -> BlobName:
     project.write("README", "one")
     project.commit("with it")
     project.forget(TEST)
-    project.store.directory.remove(blob_path(blob))
+    project.store.directory.remove(blob.path)
     project.write("README", "two")
     removal = project.commit("without it")
     project.write("README", "three")
@@ -373,27 +372,12 @@ def test_what_only_one_root_reaches_is_kept(
     forgetful = project.plan(FORCED)
 
     assert (True, ()) == (project.has(blob), kept.removals)
-    assert [blob_path(blob)] == [row.path for row in forgetful.removals]
+    assert [blob.path] == [row.path for row in forgetful.removals]
 
 
 def test_every_class_of_root_has_a_situation() -> None:
     """No class can be added without a test in which it is needed."""
     assert set(roots.ROOT_CLASSES) == {kind for kind, _ in SITUATIONS.values()}
-
-
-def test_a_recording_in_progress_is_kept(project: GitRepository) -> None:
-    """A blob that a recorder has written and not yet published stays."""
-    blob = project.record(TEST, "in progress")
-    text = format_manifest(project.store.read_manifest(manifest_path(TEST)))
-    project.forget(TEST)
-    project.store.directory.write("local/sessions/one", text)
-
-    project.gc()
-    assert project.has(blob)
-    project.store.directory.remove("local/sessions/one")
-    project.gc()
-
-    assert not project.has(blob)
 
 
 def test_what_head_dropped_and_a_branch_only_kept_goes(project: GitRepository) -> None:
@@ -406,7 +390,7 @@ def test_what_head_dropped_and_a_branch_only_kept_goes(project: GitRepository) -
 
     outcome = project.gc()
 
-    assert {blob_path(blob), manifest_path(TEST)} == {row.path for row in outcome.removals}
+    assert {blob.path, manifest_path(TEST)} == {row.path for row in outcome.removals}
 
 
 def test_an_old_branch_protects_nothing_if_told(project: GitRepository) -> None:
@@ -414,7 +398,7 @@ def test_an_old_branch_protects_nothing_if_told(project: GitRepository) -> None:
     blob = side_branch(project, with_conflict=False)
 
     assert () == project.plan(GcOptions(tips_since_s=0)).removals
-    assert [blob_path(blob)] == [row.path for row in project.plan(GcOptions(tips_since_s=2**32)).removals]
+    assert [blob.path] == [row.path for row in project.plan(GcOptions(tips_since_s=2**32)).removals]
 
 
 BROKEN = {

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
-from recstore.store.paths import blob_path
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_chat.py::test_answer"
@@ -49,7 +48,7 @@ def record(project: GitRepository, *recordings: Recording) -> BlobName:
     named = {entry.blob for entry in new.entries}
     for entry in old.entries if old is not None else ():
         if entry.blob not in named:
-            (project.home / ".recstore" / blob_path(entry.blob)).unlink()
+            (project.home / ".recstore" / entry.blob.path).unlink()
     return new.entries[0].blob
 
 
@@ -167,7 +166,7 @@ def test_what_git_keeps_of_the_text_is_the_text(project: GitRepository) -> None:
 
 def test_the_name_of_the_file_says_nothing(project: GitRepository, tmp_path: Path) -> None:
     """Git hands over temporary files, of any name."""
-    blob = project.home / ".recstore" / blob_path(record(project, streamed("On Earth.")))
+    blob = project.home / ".recstore" / record(project, streamed("On Earth.")).path
     (tmp_path / "Ünlikely näme").write_bytes(blob.read_bytes())
 
     assert (0, b"") == (textconv(blob).returncode, textconv(blob).stderr)
@@ -180,7 +179,7 @@ def test_the_name_of_the_file_says_nothing(project: GitRepository, tmp_path: Pat
 def test_the_text_is_utf_8_everywhere(project: GitRepository, environment: dict[str, str]) -> None:
     """Whatever the locale, with line feeds, and without anything a terminal would act on."""
     hostile = "\x1b[2J\x07\u202e\u009b ist ein Gruß\r\naus 日本"
-    blob = project.home / ".recstore" / blob_path(record(project, streamed("x", hostile)))
+    blob = project.home / ".recstore" / record(project, streamed("x", hostile)).path
 
     done = textconv(blob, **environment)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from recstore.store import Store
-from recstore.store.paths import blob_path
 from tests.integration.plugin.stories import Story
 
 HEAD = """
@@ -100,7 +99,7 @@ def test_damage_fails_the_test_that_swallowed_it(story: Story) -> None:
     story.write({"test_a.py": f"{HEAD}\ndef test_a(): swallow('a')\n"})
     assert {"passed": 1} == story.run("--recstore=record").counts
     store = Store.open(story.path)
-    blob = store.directory.path(blob_path(next(store.blobs())))
+    blob = store.directory.path(next(store.blobs()).path)
     blob.write_bytes(blob.read_bytes() + b" ")
 
     run = story.run()
@@ -165,7 +164,7 @@ def test_what_was_recorded_beside_damage_is_not_published(story: Story) -> None:
     story.write({"test_a.py": f"{HEAD}\ndef test_a(): ask('a')\n"})
     story.run("--recstore=record")
     store = Store.open(story.path)
-    blob = store.directory.path(blob_path(next(store.blobs())))
+    blob = store.directory.path(next(store.blobs()).path)
     blob.write_bytes(blob.read_bytes() + b" ")
     story.write(
         {"test_a.py": f"{HEAD}\n@pytest.fixture\ndef f():\n    yield\n    swallow('a')\ndef test_a(f): ask('new')\n"}

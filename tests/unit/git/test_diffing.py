@@ -10,9 +10,8 @@ from recstore.check.diff import diff_entries
 from recstore.check.entry_pairs import compare_entries
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, NotInStore
-from recstore.model import BlobName, Entry, JsonBody, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, JsonBody, Recording, Request, Response
 from recstore.store.codec import encode_checked
-from recstore.store.paths import blob_path, digest_of
 
 
 @dataclass
@@ -34,8 +33,8 @@ class Files:
         messages: Any = [{"role": "user", "content": question}]
         request = Request("POST", "openai", "/v1/chat", body=JsonBody({"model": "m", "messages": messages}))
         data = encode_checked(Recording(request, Response(200, body=JsonBody({"answer": answer}))))
-        blob = BlobName(request_key(request), digest_of(data))
-        self.files[blob_path(blob)] = data
+        blob = BlobName(request_key(request), Digest.of(data))
+        self.files[blob.path] = data
         return Entry(blob, n, is_union)
 
 
@@ -99,7 +98,7 @@ def test_a_missing_blob_is_said_to_be_missing() -> None:
     here, there = Files(), Files("commit 1")
     old = [here.entry("Who?", "A"), here.entry("Where?", "B")]
     new = [there.entry("Who?", "C"), there.entry("Where?", "D")]
-    del there.files[blob_path(new[0].blob)]
+    del there.files[new[0].blob.path]
 
     changes = {change.old: change for change in compare_entries((here, old), (there, new))}
 
@@ -115,7 +114,7 @@ def test_a_damaged_blob_is_said_to_be_damaged() -> None:
     """Its bytes are not shown: they are not what was recorded."""
     here = Files()
     old, new = here.entry("Who?", "A"), here.entry("Who?", "B")
-    here.files[blob_path(new.blob)] += b" "
+    here.files[new.blob.path] += b" "
 
     [change] = compare_entries((here, [old]), (here, [new]))
 

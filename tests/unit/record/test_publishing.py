@@ -8,12 +8,12 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedManifest, ManifestConflict
-from recstore.model import BlobName, Entry, Json, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
 from recstore.record.publish import FAILED, NewRecording, keep_failed, publish
 from recstore.store import Store
 from recstore.store.codec import encode_checked
 from recstore.store.directory import Directory
-from recstore.store.paths import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.paths import manifest_path, shared_path
 from tests.exchanges import TEST
 
 
@@ -38,7 +38,7 @@ class _Told(Directory):
 def _new(said: Json, n: int = 1, path: str = "/p") -> NewRecording:
     recording = Recording(Request("GET", "x.org", path), Response(200, body=JsonBody(said, "compact")))
     data = encode_checked(recording)
-    return NewRecording(Entry(BlobName(request_key(recording.request), digest_of(data)), n), data)
+    return NewRecording(Entry(BlobName(request_key(recording.request), Digest.of(data)), n), data)
 
 
 def _entries(store: Store) -> list[tuple[int, BlobName]]:
@@ -79,7 +79,7 @@ def _read_unchecked(store: Store) -> list[tuple[int, BlobName]]:
     """Return the lines of a manifest, of which some would have to be marked as a union."""
     text = store.directory.path(manifest_path(TEST)).read_text()
     lines = [line.split() for line in text.splitlines()[2:]]
-    names = [(int(n), parse_blob_name(f"{key}-{digest}")) for n, key, digest, _ in lines]
+    names = [(int(n), BlobName.parse(f"{key}-{digest}")) for n, key, digest, _ in lines]
     return [(n, name) for n, name in names if name is not None]
 
 
@@ -102,13 +102,13 @@ def test_what_is_replaced_is_gone(store: Store) -> None:
 
     assert [(1, other.entry.blob)] == _entries(store)
     assert manifest == store.manifest(TEST)
-    assert store.directory.read(blob_path(first.entry.blob)) is not None
+    assert store.directory.read(first.entry.blob.path) is not None
 
 
 def test_a_damaged_blob_is_mended(store: Store) -> None:
     """What its name says is in our hands."""
     new = _new("a")
-    store.directory.write(blob_path(new.entry.blob), b"{}")
+    store.directory.write(new.entry.blob.path, b"{}")
 
     publish(store, TEST, [new], replaces=True)
 

@@ -9,13 +9,13 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
-from recstore.model import BlobName, Entry, Json, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
 from recstore.record.lookup import Recordings, Time
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
-from recstore.store.paths import digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from tests.exchanges import TEST
 
 LLAMA_STACK: dict[str, Json] = {"format": "llama-stack", "path": f"tests/recordings/{'0123456789ab' * 5}.json"}
@@ -122,7 +122,7 @@ def test_ids_that_a_recorder_minted_are_filled_in(tmp_path: Path) -> None:
     store = Store.create(tmp_path)
     recording = _recording(1, {"id": "rec-0123456789ab"})
     data = encode_recording(recording, "rec-0123456789ab")
-    blob = BlobName(request_key(recording.request), digest_of(data))
+    blob = BlobName(request_key(recording.request), Digest.of(data))
     store.put_encoded(blob, data)
     store.publish([Manifest(TEST, (Entry(blob, 1, origin=LLAMA_STACK),))])
 

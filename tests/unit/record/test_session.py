@@ -13,7 +13,7 @@ import pytest
 
 from recstore.content.bodies import body_bytes
 from recstore.errors import Damage, DamagedManifest, NewerVersion, NotInStore, ReplayMiss
-from recstore.model import Manifest
+from recstore.model import Digest, Manifest
 from recstore.record.modes import Mode
 from recstore.record.session import Session
 from recstore.record.wire import WireError
@@ -21,7 +21,7 @@ from recstore.rules import IgnoreJson, RuleSet
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.manifest import parse_manifest
-from recstore.store.paths import digest_of, manifest_path
+from recstore.store.paths import manifest_path
 from tests.exchanges import JSON, TEST, answer, asked, body_of, chat, completion, files_of, replayed, session
 
 PLAIN = {"answer": 1}
@@ -186,7 +186,7 @@ def test_recording_replaces_what_the_test_had(project: Path) -> None:
     report = session(project, Mode.RECORD).finish(passed=True)
 
     assert 1 == len(_manifest(project).entries)
-    assert (0, digest_of((project / PATH).read_bytes())) == (report.recorded, report.manifest)
+    assert (0, Digest.of((project / PATH).read_bytes())) == (report.recorded, report.manifest)
 
 
 def test_recording_an_unchanged_answer_changes_no_byte(project: Path) -> None:
@@ -514,7 +514,7 @@ def test_the_report_says_what_was_used(project: Path) -> None:
     assert frozenset(((key, 1),)) == report.served
     assert [2] == [entry.n for entry in report.unserved]
     assert (1, 7, TEST, Mode.REPLAY) == (report.requests_saved, report.tokens_saved, report.scope_id, report.mode)
-    assert digest_of((project / PATH).read_bytes()) == report.manifest
+    assert Digest.of((project / PATH).read_bytes()) == report.manifest
     assert report is replay.finish(passed=False)
 
 

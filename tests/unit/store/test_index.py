@@ -24,7 +24,6 @@ from recstore.model import (
 )
 from recstore.store import Store
 from recstore.store.index_rows import BlobRow, Filter, Row
-from recstore.store.paths import blob_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 
@@ -171,7 +170,7 @@ def test_a_filter_by_test_leaves_out_what_belongs_to_none(store: Store) -> None:
 def test_a_missing_blob_is_a_row_without_facts(store: Store) -> None:
     """An entry whose blob is not there is listed as missing, and by `missing`, and the others are not."""
     gone, kept = store.put(CHAT, [_recording("gone"), _recording("kept")]).entries
-    store.directory.remove(blob_path(gone.blob))
+    store.directory.remove(gone.blob.path)
     expected = Row(test_id=CHAT, entry=gone, state="missing", size_bytes=0)
 
     assert [expected] == list(store.index.missing())
@@ -223,7 +222,7 @@ def test_a_prefix_finds_a_blob_that_is_missing_or_unnamed(store: Store) -> None:
     """Whether a blob is only a file or only named, it is no miss."""
     unnamed = store.put_blob(_recording("unnamed"))
     missing = store.put(CHAT, [_recording("missing")]).entries[0].blob
-    store.directory.remove(blob_path(missing))
+    store.directory.remove(missing.path)
 
     expected = [(unnamed,), (unnamed,), (missing,), (missing,)]
 

@@ -9,22 +9,13 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NewerVersion, RecstoreError
-from recstore.model import (
-    BlobName,
-    Entry,
-    Json,
-    JsonBody,
-    Manifest,
-    Recording,
-    Request,
-    Response,
-)
+from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.index import Index
 from recstore.store.index_rows import BlobState, Filter
 from recstore.store.manifest import format_manifest
-from recstore.store.paths import blob_path, digest_of, manifest_path
+from recstore.store.paths import manifest_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 HOUR_NS = 3_600_000_000_000
@@ -89,7 +80,7 @@ def test_only_what_has_changed_is_read(store: Store, monkeypatch: pytest.MonkeyP
     names = _files_read(store, monkeypatch)
     store.index.refresh()
 
-    assert [manifest_path(CHAT), blob_path(store.put_blob(_recording("c")))] == names[:2]
+    assert [manifest_path(CHAT), store.put_blob(_recording("c")).path] == names[:2]
     assert {store.put_blob(_recording(prompt)) for prompt in "ac"} == {
         row.entry.blob for row in store.index.listing(Filter(test=CHAT))
     }
@@ -146,7 +137,7 @@ def test_removed_manifests_and_blobs_leave(store: Store) -> None:
     store.put(IMAGE, [_recording()])
     store.index.refresh()
     store.directory.remove(manifest_path(CHAT))
-    store.directory.remove(blob_path(blob))
+    store.directory.remove(blob.path)
 
     assert [IMAGE] == [row.test_id for row in store.index.listing()]
     assert [] == list(store.index.blob_rows())
@@ -219,7 +210,7 @@ def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_rest_works(
 def test_a_damaged_blob_is_a_row_and_a_problem_until_it_is_mended(store: Store) -> None:
     """Damage has no facts, yet is no miss; the mended file, of the same size, is taken again."""
     name = store.put(CHAT, [_recording()]).entries[0].blob
-    path = store.directory.path(blob_path(name))
+    path = store.directory.path(name.path)
     sound = path.read_bytes()
     _flip_byte(path)
 
@@ -245,7 +236,7 @@ def test_a_damaged_blob_is_a_row_and_a_problem_until_it_is_mended(store: Store) 
 def test_the_size_of_a_damaged_blob_is_the_files(store: Store) -> None:
     """A damaged file that grows has its new size in the next answer."""
     name = store.put_blob(_recording())
-    path = store.directory.path(blob_path(name))
+    path = store.directory.path(name.path)
     _flip_byte(path)
     store.index.refresh()
     path.write_bytes(b"x" * 9_999)
@@ -256,7 +247,7 @@ def test_the_size_of_a_damaged_blob_is_the_files(store: Store) -> None:
 def test_a_blob_of_a_newer_version_is_a_problem_that_says_so(store: Store) -> None:
     """It is not called sound, and what mends it is an upgrade."""
     data = b'{"recstore":2}\n'
-    name = BlobName(request_key(_recording().request), digest_of(data))
+    name = BlobName(request_key(_recording().request), Digest.of(data))
     store.put_encoded(name, data)
 
     assert [NewerVersion] == [type(problem) for problem in store.index.problems()]

@@ -1,4 +1,4 @@
-"""Names of files: where a blob and a manifest are."""
+"""Names of files: where a manifest is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 
 from recstore.model import BlobName, Digest, RequestKey
-from recstore.store.paths import blob_path, digest_of, manifest_path, parse_blob_name, shared_path
+from recstore.store.paths import manifest_path, shared_path
 
 NAME = BlobName(RequestKey("ab" * 32), Digest("cd" * 32))
 RESERVED = ("con", "PRN", "Aux", "nul", "com1", "LPT9", "com0", "con.txt", "nul.tar.gz")
@@ -15,39 +15,9 @@ LONGEST_PATH = 240
 """Windows allows 260 characters, the project's own folder included, unless it is told otherwise."""
 
 
-def test_a_blob_is_in_the_folder_of_its_first_digits() -> None:
-    """So that no folder holds them all."""
-    assert f"blobs/ab/{'ab' * 32}-{'cd' * 32}.json" == blob_path(NAME)
+def test_a_shared_manifest_is_named_as_its_blob() -> None:
+    """It names that blob alone."""
     assert f"shared/{'ab' * 32}-{'cd' * 32}" == shared_path(NAME)
-
-
-def test_a_blob_name_is_read_as_it_is_written() -> None:
-    """Both ways."""
-    assert NAME == parse_blob_name(str(NAME))
-
-
-@pytest.mark.parametrize(
-    "stem",
-    [
-        "",
-        "x",
-        "ab" * 32,
-        "ab" * 32 + "-" + "CD" * 32,
-        "ab" * 32 + "-" + "cd" * 31,
-        f"{NAME} ",
-        f"{NAME}\n",
-        f"{NAME}.json",
-        "\u0661" * 64 + "-" + "c" * 64,
-    ],
-)
-def test_nothing_else_is_a_blob_name(stem: str) -> None:
-    """Not by upper-case digits, other digits, or one character too many."""
-    assert parse_blob_name(stem) is None
-
-
-def test_a_digest_is_blake3() -> None:
-    """The published digest of nothing."""
-    assert "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262" == digest_of(b"")
 
 
 @pytest.mark.parametrize(

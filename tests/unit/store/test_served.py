@@ -10,7 +10,6 @@ import pytest
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 from recstore.store import Store
 from recstore.store.manifest import format_manifest
-from recstore.store.paths import digest_of
 from recstore.store.usage import FileRun, TestRun, read_run, served_path, unserved_entries, write_run
 
 FILE, TEST = "tests/test_a.py", "tests/test_a.py::test_a"
@@ -18,7 +17,7 @@ ENTRIES = tuple(Entry(BlobName(RequestKey(digit * 64), Digest(digit * 64)), n) f
 MANIFEST = Manifest(TEST, ENTRIES)
 TEXT = format_manifest(MANIFEST)
 TEST_RUN = TestRun(
-    digest_of(TEXT), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1), ("b" * 64, 2)})
+    Digest.of(TEXT), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1), ("b" * 64, 2)})
 )
 RUN = FileRun(FILE, is_complete=True, tests={TEST: TEST_RUN})
 
@@ -95,6 +94,6 @@ def test_entries_that_answer_together_are_served_together() -> None:
     """Of a union, all entries have one place, and none is unserved when that was asked for."""
     union = tuple(Entry(BlobName(RequestKey("a" * 64), Digest(digit * 64)), 1, is_union=True) for digit in "ab")
     text = format_manifest(Manifest(TEST, union))
-    test = TestRun(digest_of(text), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1)}))
+    test = TestRun(Digest.of(text), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1)}))
 
     assert () == unserved_entries(Manifest(TEST, union), text, replace(RUN, tests={TEST: test}))

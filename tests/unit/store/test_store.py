@@ -18,9 +18,9 @@ from recstore.errors import (
     NotInStore,
     RecstoreError,
 )
-from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request, Response
+from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import FOLDER, Store
-from recstore.store.paths import blob_path, digest_of, manifest_path, shared_path
+from recstore.store.paths import manifest_path, shared_path
 from recstore.store.scaffold import FURNITURE
 
 TEST = "tests/test_chat.py::test_answer[a/b]"
@@ -232,7 +232,7 @@ def test_nothing_is_found_where_nothing_is(store: Store) -> None:
     assert store.manifest(TEST) is None
     assert () == store.find(recording().request, TEST)
     assert () == store.find(recording().request)
-    assert store.shared_manifest(BlobName(request_key(recording().request), digest_of(b""))) is None
+    assert store.shared_manifest(BlobName(request_key(recording().request), Digest.of(b""))) is None
 
 
 def test_a_withdrawn_manifest_is_gone_and_its_blobs_are_not(store: Store) -> None:
@@ -276,7 +276,7 @@ def damage(store: Store, path: str, data: bytes) -> None:
 def test_a_missing_blob_is_missing(store: Store) -> None:
     """With the remedy: Git has it."""
     [entry] = store.put(TEST, [recording()]).entries
-    (store.directory.root / blob_path(entry.blob)).unlink()
+    (store.directory.root / entry.blob.path).unlink()
 
     with pytest.raises(NotInStore, match="recstore restore"):
         store.get(entry)
@@ -289,7 +289,7 @@ def test_a_missing_blob_is_missing(store: Store) -> None:
 def test_a_blob_that_does_not_fit_its_name_is_damage(store: Store, spoil: Any) -> None:
     """Never a miss, never served, never overwritten."""
     [entry] = store.put(TEST, [recording()]).entries
-    path = blob_path(entry.blob)
+    path = entry.blob.path
     spoiled = spoil((store.directory.root / path).read_bytes())
     damage(store, path, spoiled)
 
@@ -303,7 +303,7 @@ def test_a_blob_that_does_not_fit_its_name_is_damage(store: Store, spoil: Any) -
 
 def test_a_blob_that_fits_its_name_and_is_none_is_damage(store: Store) -> None:
     """The hash of rubbish is right too."""
-    blob = BlobName(request_key(recording().request), digest_of(b"rubbish"))
+    blob = BlobName(request_key(recording().request), Digest.of(b"rubbish"))
     store.put_encoded(blob, b"rubbish")
 
     with pytest.raises(DamagedBlob):
@@ -372,7 +372,7 @@ def test_a_file_that_is_no_blob_is_none(store: Store) -> None:
 
 def test_a_dry_run_writes_nothing(store: Store) -> None:
     """It only says whether the blob is new."""
-    blob = BlobName(request_key(recording().request), digest_of(b"x"))
+    blob = BlobName(request_key(recording().request), Digest.of(b"x"))
 
     assert store.put_encoded(blob, b"x", dry_run=True)
     assert [] == list(store.blobs())

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import Damage, NotInStore
-from recstore.model import BlobName, JsonBody, Recording, Request, Response
+from recstore.model import BlobName, Digest, JsonBody, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.codec import encode_recording
-from recstore.store.paths import blob_path, digest_of
 from recstore.store.verify import quarantine, verify_store
 
 TEST = "tests/test_a.py::test_a"
@@ -41,7 +40,7 @@ def test_a_sound_store_has_no_problems(store: Store) -> None:
 def test_every_bit_that_flips_is_found(store: Store) -> None:
     """Whichever bit of a blob or manifest flips, verify names a file."""
     manifest = next(store.manifest_paths())
-    for name in (blob_path(only_blob(store)), manifest):
+    for name in (only_blob(store).path, manifest):
         path = store.directory.path(name)
         good = path.read_bytes()
         for place in range(len(good)):
@@ -65,17 +64,17 @@ def test_every_bit_that_flips_is_found(store: Store) -> None:
 def test_a_blob_with_a_fitting_name_can_still_be_damaged(store: Store, change: tuple[bytes, bytes]) -> None:
     """A name made to fit what somebody wrote does not make it what a blob must be."""
     data = encode_recording(RECORDING).replace(*change)
-    blob = BlobName(only_blob(store).key, digest_of(data))
-    store.directory.write(blob_path(blob), data)
+    blob = BlobName(only_blob(store).key, Digest.of(data))
+    store.directory.write(blob.path, data)
 
     report = verify_store(store)
 
-    assert (blob_path(blob),) == report.damaged_files
+    assert (blob.path,) == report.damaged_files
 
 
 def test_a_missing_blob_is_missing_and_not_damaged(store: Store) -> None:
     """What is not there is named with the test that wants it."""
-    store.directory.remove(blob_path(only_blob(store)))
+    store.directory.remove(only_blob(store).path)
 
     [problem] = verify_store(store).problems
 
@@ -105,7 +104,7 @@ def test_what_nothing_names_is_told_and_is_no_problem(store: Store) -> None:
 
 def test_what_is_moved_away_overwrites_nothing(store: Store) -> None:
     """Two damaged files of one name are both kept."""
-    name = blob_path(only_blob(store))
+    name = only_blob(store).path
     kept: list[str] = []
     for number in range(2):
         store.directory.write(name, b"damage %d" % number)
