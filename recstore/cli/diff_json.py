@@ -9,7 +9,8 @@ from typing import Any
 
 from recstore.check.diff import Diff, TestChange
 from recstore.check.entry_pairs import RecordingChange
-from recstore.comparison import CallChange, Change, Comparison
+from recstore.comparison import CallChange, Comparison
+from recstore.content.deltas import Difference
 from recstore.model import Entry
 
 
@@ -63,7 +64,7 @@ def _call(call: CallChange) -> dict[str, Any]:
     return {"name": call.name, "kind": call.kind, "old": call.old, "new": call.new, "changes": changes}
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Difference) -> dict[str, Any]:
     told: dict[str, Any] = {"path": change.place, "kind": change.kind}
     if change.kind != "added":
         told["old"] = change.old

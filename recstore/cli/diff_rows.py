@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
-from recstore.comparison import Change, diff_lines
+from recstore.comparison import diff_lines
 from recstore.comparison.words import Piece
+from recstore.content.deltas import Difference
 from recstore.transcript.shapes import indented
 
 Style: TypeAlias = Literal["plain", "heading", "dim", "removed", "added", "problem"]
@@ -35,7 +36,7 @@ class PageOptions:
     is_full: bool = False
 
 
-def change_rows(change: Change, options: PageOptions) -> Iterator[Row]:
+def change_rows(change: Difference, options: PageOptions) -> Iterator[Row]:
     """Yield what a member was and is: in one row, or as a text if it is a long one."""
     place = change.place or "body"
     if change.kind == "added":

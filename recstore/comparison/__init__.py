@@ -6,14 +6,12 @@ not know: the store, Git, terminals.
 
 from __future__ import annotations
 
-from recstore.comparison.members import Change
 from recstore.comparison.pairing import pair_requests
 from recstore.comparison.recordings import CallChange, Comparison, TextChange, compare_recordings
 from recstore.comparison.words import DiffLine, diff_lines
 
 __all__ = [
     "CallChange",
-    "Change",
     "Comparison",
     "DiffLine",
     "TextChange",

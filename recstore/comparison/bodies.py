@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from recstore.comparison.members import Change, Path, changes_between
 from recstore.comparison.noise import response_noise
+from recstore.content.deltas import ABSENT, Difference, JsonPath, differences
 from recstore.model import Response
 from recstore.transcript.content import Content, read_body
 from recstore.transcript.shapes import compact
@@ -36,7 +36,7 @@ class Told:
     old: str
     new: str
 
-    def has(self, change: Change) -> bool:
+    def has(self, change: Difference) -> bool:
         """Return whether the transcripts tell of the change."""
         if not any(step in _TELLING for step in change.path):
             return False
@@ -52,13 +52,13 @@ class Cut:
     boundaries: int
 
 
-def body_changes(old: Response, new: Response) -> Iterator[Change]:
+def body_changes(old: Response, new: Response) -> Iterator[Difference]:
     """Yield the members in which the bodies differ; none where they are no JSON."""
     before, after = read_body(old.body, old.headers), read_body(new.body, new.headers)
     if not (before.documents and after.documents):
         return
     if before.event_count is None and after.event_count is None:
-        yield from changes_between(before.value, after.value)
+        yield from differences(before.value, after.value)
     else:
         yield from _between_runs(_runs(before), _runs(after))
 
@@ -84,11 +84,13 @@ def _is_told(value: Any, told: str) -> bool:
         return all(_is_told(member, told) for member in telling)
     if type(value) is list:
         return all(_is_told(element, told) for element in value)
+    if value is ABSENT:
+        return True
     text = compact(value)
     return value is None or text in told or json.dumps(text, ensure_ascii=False)[1:-1] in told
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: Any, path: JsonPath = ()) -> Iterator[tuple[JsonPath, Any]]:
     if type(value) is dict and value:
         for name, member in value.items():
             yield from _leaves(member, (*path, name))
@@ -99,9 +101,9 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-def _runs(content: Content) -> dict[Path, list[Any]]:
+def _runs(content: Content) -> dict[JsonPath, list[Any]]:
     """Return what each member was in the events, in order; what says nothing or the same again left out."""
-    found: dict[Path, list[Any]] = {}
+    found: dict[JsonPath, list[Any]] = {}
     for document in content.documents:
         for path, value in _leaves(document):
             values = found.setdefault(path, [])
@@ -110,23 +112,23 @@ def _runs(content: Content) -> dict[Path, list[Any]]:
     return found
 
 
-def _between_runs(old: dict[Path, list[Any]], new: dict[Path, list[Any]]) -> Iterator[Change]:
+def _between_runs(old: dict[JsonPath, list[Any]], new: dict[JsonPath, list[Any]]) -> Iterator[Difference]:
     for path in dict.fromkeys((*old, *new)):
         before, after = old.get(path, []), new.get(path, [])
         if before == after:
             continue
         if not before or not after:
-            yield Change(path, "added" if after else "removed", _single(before), _single(after))
+            yield Difference(path, _single(before) if before else ABSENT, _single(after) if after else ABSENT)
         else:
-            yield Change(path, "changed", _single(before), _single(after))
+            yield Difference(path, _single(before), _single(after))
 
 
 def _single(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values or None
 
 
-def _texts(content: Content) -> dict[Path, list[str]]:
-    found: dict[Path, list[str]] = {}
+def _texts(content: Content) -> dict[JsonPath, list[str]]:
+    found: dict[JsonPath, list[str]] = {}
     for document in content.documents:
         for path, value in _leaves(document):
             if type(value) is str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from recstore.comparison.members import Path
+from recstore.content.deltas import JsonPath
 
 _IDS: Final = frozenset(
     ("call_id", "id", "item_id", "previous_response_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId")
@@ -56,7 +56,7 @@ _HEADERS: Final = re.compile(
 )
 
 
-def response_noise(path: Path, *, is_known: bool) -> str:
+def response_noise(path: JsonPath, *, is_known: bool) -> str:
     """Return the name under which a member of a response is folded, "" if it tells something.
 
     `is_known`: a transcript has made sense of the response. In any other JSON little is noise.
@@ -67,13 +67,13 @@ def response_noise(path: Path, *, is_known: bool) -> str:
     return next((step for step in path if isinstance(step, str) and step in names), "")
 
 
-def request_noise(path: Path) -> str:
+def request_noise(path: JsonPath) -> str:
     """Return the same of a member of a request: only ids that an earlier answer had are noise, no others."""
     is_said = path[:1] == ("previous_response_id",) or path[0] in _TURNS
     return next((step for step in path if isinstance(step, str) and step in _IDS), "") if is_said else ""
 
 
-def header_noise(path: Path) -> str:
+def header_noise(path: JsonPath) -> str:
     """Return the same of a response's header, which is the last of `path`, in lower case."""
     name = str(path[-1])
     return f"header {name}" if _HEADERS.fullmatch(name) else ""

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from typing import Any, Final, Literal
 
 from recstore.comparison.bodies import Cut, Told, body_changes, cut_between
-from recstore.comparison.members import Change, Path, changes_between
 from recstore.comparison.noise import header_noise, request_noise, response_noise
+from recstore.content.deltas import ABSENT, Difference, JsonPath, differences
 from recstore.model import Headers, JsonBody, Recording, Request, Response, StreamBody
 from recstore.transcript import Answer, Part, Transcript, transcript_of
 from recstore.transcript.content import read_body
@@ -47,7 +47,7 @@ class CallChange:
     kind: Literal["changed", "added", "removed"]
     old: str = ""
     new: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Comparison:
     a name; `cut` tells of chunks.
     """
 
-    request: tuple[Change, ...] = ()
+    request: tuple[Difference, ...] = ()
     texts: tuple[TextChange, ...] = ()
     calls: tuple[CallChange, ...] = ()
-    facts: tuple[Change, ...] = ()
-    noise: tuple[tuple[str, Change], ...] = ()
+    facts: tuple[Difference, ...] = ()
+    noise: tuple[tuple[str, Difference], ...] = ()
     cut: Cut | None = None
 
     @property
@@ -92,11 +92,11 @@ def compare_recordings(old: Recording, new: Recording) -> Comparison:
 # -- the request
 
 
-def _request_changes(old: Request, new: Request) -> Iterator[Change]:
+def _request_changes(old: Request, new: Request) -> Iterator[Difference]:
     for name in ("method", "upstream", "path", "query"):
-        yield from changes_between(getattr(old, name), getattr(new, name), (name,))
-    yield from changes_between([list(pair) for pair in old.headers], [list(pair) for pair in new.headers], ("headers",))
-    yield from changes_between(_asked(old), _asked(new))
+        yield from differences(getattr(old, name), getattr(new, name), (name,))
+    yield from differences([list(pair) for pair in old.headers], [list(pair) for pair in new.headers], ("headers",))
+    yield from differences(_asked(old), _asked(new))
 
 
 def _asked(request: Request) -> Any:
@@ -157,43 +157,42 @@ def _changed_call(old: Part, new: Part) -> CallChange:
     except ValueError:
         before = after = None
     is_spoken = type(before) is dict and type(after) is dict
-    changes = tuple(changes_between(before, after)) if is_spoken else ()
+    changes = tuple(differences(before, after)) if is_spoken else ()
     return CallChange(old.name, "changed", old.text, new.text, changes)
 
 
 # -- facts
 
 
-def _facts(old: Response, new: Response) -> Iterator[Change]:
+def _facts(old: Response, new: Response) -> Iterator[Difference]:
     yield from _fact("status", old.status, new.status)
     yield from _fact("type", old.type_name, new.type_name)
     if old.error is not None and new.error is not None:
-        changes = changes_between(old.error, new.error, ("error",))
+        changes = differences(old.error, new.error, ("error",))
         yield from (change for change in changes if change.path[1:] not in _TOLD_OF_ERRORS)
     before, after = (read_body(response.body, response.headers).binary for response in (old, new))
     if before is not None and before == after and old.body != new.body:
-        yield Change(("body",), "changed", before.text, f"{before.text}, other ones")
+        yield Difference(("body",), before.text, f"{before.text}, other ones")
 
 
-def _transcript_facts(before: Transcript, after: Transcript) -> Iterator[Change]:
+def _transcript_facts(before: Transcript, after: Transcript) -> Iterator[Difference]:
     yield from _fact("error", before.error, after.error)
     yield from _fact("finish", _finishes(before), _finishes(after))
     yield from _fact("model", before.answer_model, after.answer_model)
 
 
-def _fact(name: str, old: Any, new: Any) -> Iterator[Change]:
+def _fact(name: str, old: Any, new: Any) -> Iterator[Difference]:
     if old != new:
-        kind: Literal["changed", "added", "removed"] = "changed" if old and new else "added" if new else "removed"
-        yield Change((name,), kind, old, new)
+        yield Difference((name,), old or ABSENT, new or ABSENT)
 
 
 def _finishes(transcript: Transcript) -> str:
     return ", ".join(dict.fromkeys(answer.finish for answer in transcript.answers if answer.finish))
 
 
-def _header_changes(old: Headers, new: Headers) -> Iterator[Change]:
+def _header_changes(old: Headers, new: Headers) -> Iterator[Difference]:
     before, after = _by_name(old), _by_name(new)
-    yield from changes_between(before, after, ("header",))
+    yield from differences(before, after, ("header",))
 
 
 def _by_name(headers: Headers) -> dict[str, str]:
@@ -217,8 +216,8 @@ def _told(transcript: Transcript) -> str:
 
 
 def _sorted_out(
-    changes: Iterable[Change], named: Callable[[Path], str]
-) -> tuple[list[Change], list[tuple[str, Change]]]:
+    changes: Iterable[Difference], named: Callable[[JsonPath], str]
+) -> tuple[list[Difference], list[tuple[str, Difference]]]:
     """Return those changes that tell something, and those that are noise, each with its name."""
     telling, noise = [], []
     for change in changes:
@@ -230,11 +229,11 @@ def _sorted_out(
     return telling, noise
 
 
-def _spelling(old: Recording, new: Recording) -> Iterator[tuple[str, Change]]:
+def _spelling(old: Recording, new: Recording) -> Iterator[tuple[str, Difference]]:
     """Yield what differs in how the bodies are written down."""
     for side in ("request", "response"):
         before, after = getattr(old, side).body, getattr(new, side).body
         for name in ("layout", "framing"):
             one, other = getattr(before, name, ""), getattr(after, name, "")
             if isinstance(before, JsonBody | StreamBody) and isinstance(after, JsonBody | StreamBody) and one != other:
-                yield f"{side} {name}", Change((side, name), "changed", one, other)
+                yield f"{side} {name}", Difference((side, name), one, other)

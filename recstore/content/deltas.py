@@ -1,19 +1,28 @@
-"""A list of JSON values, each written as what changed since the one before it.
+"""The differences between JSON values: exact ones, to store a list of values, and readable ones, to show to people.
 
+`shrink` and `expand` store a list of values as the first one and what changed since.
 Shape: the first value whole, then an object for each further one, from JSON Pointers (RFC 6901) to new
 values: `{"/choices/0/delta/content": " live"}`, in the order in which the places stand in the new value.
 `{}` says "the same again", and the pointer "" replaces the whole. A place is replaced as a whole where its
 shape differs: other keys, another order of keys, another length, another type.
+
+`differences` compares two values for a reader: `messages[2].content: "a" -> "b"`. The order of keys does not count, and
+elements of arrays that are equal are paired first.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from itertools import pairwise
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise, zip_longest
+from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 
+from recstore.content.json_text import compact_text
 from recstore.model import Json
 
 EXPANDED_LIMIT_BYTES: Final = 1 << 28
@@ -146,3 +155,134 @@ def _steps(pointer: str) -> list[str]:
     if not pointer.startswith("/"):
         raise DeltaError(f"{pointer!r} is no JSON Pointer")
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
+
+
+# -- differences that people read
+
+JsonPath: TypeAlias = tuple[str | int, ...]
+"""Names of members and indices of elements, from the outside in."""
+
+
+class _Absent:
+    """The type of `ABSENT`."""
+
+
+ABSENT: Final = _Absent()
+"""Stands for the value that one of the two sides does not have."""
+
+_DEEPEST: Final = 100
+"""Values below this depth are compared as a whole: a hostile value must not exhaust the stack."""
+
+_LONGEST_ALIGNED: Final = 200
+_FEWEST_VECTOR_NUMBERS: Final = 9
+"""Arrays of this many numbers or more are vectors: they differ as a whole."""
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_$][\w$-]*")
+_SHOWN_CHARACTERS: Final = 64
+_SHOWN_BEFORE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where two values differ, with the value of each side or `ABSENT`."""
+
+    path: JsonPath
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        """Return one line; of two long texts, the part around the first character that differs."""
+        text = f"{self.place}: {self._shown(self.old, self.new)} -> {self._shown(self.new, self.old)}"
+        return text.replace("\n", "\\n")  # a member's name may hold line feeds
+
+    @property
+    def kind(self) -> Literal["changed", "added", "removed"]:
+        """Which of the sides has a value."""
+        return "added" if self.old is ABSENT else "removed" if self.new is ABSENT else "changed"
+
+    @property
+    def place(self) -> str:
+        """The path in readable form: `choices[0].message`; `body` for the whole value."""
+        return spell_path(self.path) or "body"
+
+    @property
+    def common_length(self) -> int:
+        """The number of leading characters that two texts share."""
+        if not isinstance(self.old, str) or not isinstance(self.new, str):
+            return 0
+        pairs = enumerate(zip(self.old, self.new, strict=False))
+        return next((index for index, (left, right) in pairs if left != right), min(len(self.old), len(self.new)))
+
+    def _shown(self, value: Any, other: Any) -> str:
+        if value is ABSENT:
+            return "(nothing)"
+        if isinstance(value, str) and isinstance(other, str):
+            start = max(0, self.common_length - _SHOWN_BEFORE)
+            value = f"...{value[start:]}" if start else value
+        text = compact_text(value).decode()
+        return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def spell_path(path: JsonPath) -> str:
+    """Return `choices[0].message.content`; a name that is not a plain word is quoted: `headers["a b"]`."""
+    spelled = ""
+    for step in path:
+        if type(step) is int:
+            spelled += f"[{step}]"
+        elif _PLAIN_NAME.fullmatch(str(step)):
+            spelled += f".{step}" if spelled else str(step)
+        else:
+            spelled += f"[{json.dumps(step, ensure_ascii=False)}]"
+    return spelled
+
+
+def differences(old: Any, new: Any, path: JsonPath = ()) -> Iterator[Difference]:
+    """Yield the deepest places where two JSON values differ, type of number included, in the order of `old`."""
+    if type(old) is dict and type(new) is dict and len(path) < _DEEPEST:
+        for name in dict.fromkeys((*old, *new)):
+            yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), (*path, name))
+    elif type(old) is list and type(new) is list and len(path) < _DEEPEST and not (_is_vector(old) or _is_vector(new)):
+        for old_index, new_index in _differing_elements(old, new):
+            if new_index is None:
+                yield Difference((*path, old_index or 0), old[old_index or 0], ABSENT)
+            else:
+                before = ABSENT if old_index is None else old[old_index]
+                yield from differences(before, new[new_index], (*path, new_index))
+    elif old is ABSENT or new is ABSENT or _canonical_text(old) != _canonical_text(new):
+        yield Difference(path, old, new)
+
+
+def _is_vector(value: list[Any]) -> bool:
+    return len(value) >= _FEWEST_VECTOR_NUMBERS and all(type(element) in (int, float) for element in value)
+
+
+def _differing_elements(old: list[Any], new: list[Any]) -> Iterator[tuple[int | None, int | None]]:
+    """Yield the indices of elements that differ, None on the side that has no counterpart."""
+    if max(len(old), len(new)) > _LONGEST_ALIGNED:
+        yield from zip_longest(range(len(old)), range(len(new)))
+        return
+    matcher = SequenceMatcher(None, list(map(_canonical_text, old)), list(map(_canonical_text, new)), autojunk=False)
+    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+        if tag != "equal":
+            yield from zip_longest(range(old_start, old_end), range(new_start, new_end))
+
+
+def _canonical_text(value: Any) -> str:
+    """Return a text that two values share exactly if they are the same JSON, the order of keys aside."""
+    try:
+        return json.dumps(value, sort_keys=True)
+    except RecursionError:
+        pass
+    tokens, waiting = [], [value]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is dict:
+            names = sorted(node)
+            tokens.append(f"{{{json.dumps(names)}")
+            waiting += (node[name] for name in names)
+        elif type(node) is list:
+            tokens.append(f"[{len(node)}")
+            waiting += node
+        else:
+            tokens.append(json.dumps(node))
+    return ",".join(tokens)

@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from recstore.content.deltas import differences
 from recstore.content.json_text import NotExactError, parse_exact
 from recstore.model import Json, Request, Response
 from recstore.record.answer import wire_response
-from recstore.record.differences import differences
 from recstore.record.server_ids import looks_minted
 from recstore.record.volatile import without_volatile
 

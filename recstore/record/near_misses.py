@@ -8,9 +8,9 @@ from typing import Final, Generic, TypeVar
 
 from recstore.content.bodies import body_bytes
 from recstore.content.canonical import identity_headers, request_key
+from recstore.content.deltas import Difference, differences
 from recstore.content.json_text import NotExactError, compact_text, parse_exact
 from recstore.model import Json, JsonBody, Request
-from recstore.record.differences import Difference, differences
 from recstore.rules import RuleSet, parse_rules
 
 _Name = TypeVar("_Name")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recstore.cli.textconv_command import converted
 from recstore.comparison import Comparison, DiffLine, compare_recordings, diff_lines
-from recstore.comparison.members import changes_between
+from recstore.content.deltas import differences
 from recstore.model import Recording
 from recstore.store.codec import encode_recording
 from tests.values import recordings, values
@@ -77,7 +77,7 @@ def test_equal_json_alone_has_no_differences(old: object, new: object) -> None:
     """Two values differ in no member exactly if they are spelled alike, the order of keys aside."""
     is_same = json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
 
-    assert is_same == (list(changes_between(old, new)) == [])
+    assert is_same == (list(differences(old, new)) == [])
 
 
 @given(WORDS, WORDS)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from recstore.comparison import Change, Comparison, TextChange, compare_recordings
+from recstore.comparison import Comparison, TextChange, compare_recordings
+from recstore.content.deltas import Difference
 from recstore.model import Body, Headers, JsonBody, RawBody, Recording, Request, Response, StreamBody
 
 
@@ -76,7 +77,7 @@ def test_a_changed_prompt_is_told_as_a_path() -> None:
     """Of the request, the members that differ."""
     found = compare_recordings(chat("Hi.", "Who?"), chat("Hi.", "Where?"))
 
-    assert (Change(("messages", 0, "content"), "changed", "Who?", "Where?"),) == found.request
+    assert (Difference(("messages", 0, "content"), "Who?", "Where?"),) == found.request
     assert found.is_same_answer
 
 
