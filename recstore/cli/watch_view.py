@@ -13,8 +13,8 @@ import click
 
 from recstore.cli.output import echo_err, echo_error, show_json
 from recstore.content.bodies import json_value
+from recstore.content.tokens import tokens_paid
 from recstore.errors import RecstoreError, SecretFound
-from recstore.record.tokens import tokens_paid
 from recstore.store import Store
 from recstore.store.codec import decode_recording
 from recstore.text import escape_control, human_size, plural

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from recstore.content.deltas import JsonPath
+from recstore.content.volatile import CONSTANTS, DURATIONS, OPAQUE, TIMES, is_volatile_header
 
 _IDS: Final = frozenset(
     ("call_id", "id", "item_id", "previous_response_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId")
@@ -16,31 +17,29 @@ _IDS: Final = frozenset(
 
 _TURNS: Final = frozenset(("contents", "input", "messages"))
 
-_VOLATILE: Final = _IDS | {
-    *("created", "created_at", "createdAt", "createTime", "completed_at", "expires_at", "modified_at", "updated_at"),
-    *(
-        "system_fingerprint",
-        "obfuscation",
-        "sequence_number",
-        "service_tier",
-        "logprobs",
-        "avg_logprobs",
-        "avgLogprobs",
-    ),
-    *("usage", "usage_metadata", "usageMetadata", "prompt_eval_count", "eval_count", "metrics", "timings", "x_groq"),
-    *("event", "event_id", "output_index", "content_index", "summary_index", "index"),
-    *("total_duration", "load_duration", "prompt_eval_duration", "eval_duration", "duration", "latency", "elapsed"),
-    *(
-        "request_id",
-        "requestId",
-        "_request_id",
-        "response_id",
-        "responseId",
-        "trace_id",
-        "signature",
-        "encrypted_content",
-    ),
-}
+_VOLATILE: Final = (
+    _IDS
+    | TIMES
+    | DURATIONS
+    | CONSTANTS.keys()
+    | OPAQUE
+    | {
+        *("createdAt", "updated_at", "duration", "latency", "elapsed", "signature"),
+        *("sequence_number", "service_tier", "logprobs", "avg_logprobs", "avgLogprobs"),
+        *(
+            "usage",
+            "usage_metadata",
+            "usageMetadata",
+            "prompt_eval_count",
+            "eval_count",
+            "metrics",
+            "timings",
+            "x_groq",
+        ),
+        *("event", "event_id", "output_index", "content_index", "summary_index", "index"),
+        *("request_id", "requestId", "_request_id", "response_id", "trace_id"),
+    }
+)
 
 _EVERYWHERE: Final = frozenset(
     ("id", "created", "created_at", "createdAt", "updated_at", "updatedAt", "request_id", "requestId", "trace_id")
@@ -49,11 +48,8 @@ _EVERYWHERE: Final = frozenset(
 _SHAPE: Final = frozenset(("type", "role", "object"))
 """What a piece of an answer is: a text or a call that came or went is shown itself."""
 
-_HEADERS: Final = re.compile(
-    r"age|alt-svc|cf-.*|content-length|date|etag|expires|last-modified|nel|report-to|server-timing|set-cookie|"
-    r"traceparent|tracestate|via|x-cache.*|x-envoy-.*|x-runtime|x-served-by|x-timer|"
-    r".*ratelimit.*|.*-(?:request|trace|span|correlation)-?id|.*-(?:processing|response)-(?:ms|time)|.*-region"
-)
+_HEADERS: Final = re.compile("etag|last-modified|.*-region")
+"""Headers that are stored, and say nothing."""
 
 
 def response_noise(path: JsonPath, *, is_known: bool) -> str:
@@ -76,4 +72,4 @@ def request_noise(path: JsonPath) -> str:
 def header_noise(path: JsonPath) -> str:
     """Return the same of a response's header, which is the last of `path`, in lower case."""
     name = str(path[-1])
-    return f"header {name}" if _HEADERS.fullmatch(name) else ""
+    return f"header {name}" if is_volatile_header(name) or _HEADERS.fullmatch(name) else ""

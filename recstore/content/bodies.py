@@ -6,6 +6,8 @@ its inverse. What is JSON, an event stream or lines of JSON is seen from the byt
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from recstore.content.deltas import EXPANDED_LIMIT_BYTES
@@ -15,6 +17,9 @@ from recstore.model import Body, Framing, Json, JsonBody, RawBody, StreamBody
 _LINE_LAYOUTS: Final = ("compact", "spaced-ascii", "spaced", "compact-ascii")
 _NEWLINES: Final = {"sse": b"\n", "sse-crlf": b"\r\n"}
 _SSE_FIELDS: Final = frozenset(("event", "data", "id", "retry", ""))
+_SSE_EVENT: Final = re.compile(rb"[\s\S]*?(?:\r?\n\r?\n|\r\r|\Z)")
+_JSON_LINE: Final = re.compile(rb"^(data: ?)?([{][^\r\n]*[}])(?=\r?$)", re.MULTILINE)
+_DATA_LINE: Final = re.compile(rb"^(?:data: ?)?(.*?)\r?$", re.MULTILINE)
 
 
 def parse_body(data: bytes) -> Body | None:
@@ -47,6 +52,47 @@ def body_bytes(body: Body | None) -> bytes:
 def json_value(body: Body | None) -> Json:
     """Return the JSON value of `body`, None where it is none."""
     return body.value if isinstance(body, JsonBody) else None
+
+
+def body_value(body: Body | None) -> Json:
+    """Return all that a body says as one JSON value: its own, or an array of its events, or of its lines.
+
+    An event that has nothing but data stands for its data. A line is JSON where it can be read as that, text where not.
+    """
+    if isinstance(body, JsonBody):
+        return body.value
+    if isinstance(body, StreamBody):
+        return [event["data"] if isinstance(event, dict) and [*event] == ["data"] else event for event in body.events]
+    return [_line_value(match[1]) for match in _DATA_LINE.finditer(body_bytes(body)) if match[1]] or None
+
+
+def split_events(data: bytes) -> tuple[bytes, ...]:
+    """Return the server-sent events of `data`, however they are written; joined they are `data` again."""
+    return tuple(event for event in _SSE_EVENT.findall(data) if event)
+
+
+def replace_json_lines(data: bytes, change: Callable[[Json], Json]) -> bytes:
+    """Return `data` with `change` applied to each line that is a JSON object, or the data of an event that is one.
+
+    Lines that could not be written back byte for byte stay as they are.
+    """
+
+    def replaced(line: re.Match[bytes]) -> bytes:
+        try:
+            value = parse_exact(line[2])
+            write = LAYOUTS[detect_layout(line[2], value)]
+        except NotExactError:
+            return line[0]
+        return (line[1] or b"") + write(change(value))
+
+    return _JSON_LINE.sub(replaced, data)
+
+
+def _line_value(line: bytes) -> Json:
+    try:
+        return parse_exact(line)
+    except NotExactError:
+        return line.decode("utf-8", "backslashreplace")
 
 
 def _json_body(data: bytes) -> JsonBody | None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any, Final, cast, get_args
 
-from recstore.content.bodies import body_bytes
+from recstore.content.bodies import body_bytes, split_events
 from recstore.model import Headers, Json, JsonBody, RawBody, Response, StreamBody
 from recstore.record.sent import header
 from recstore.record.wire import ErrorKind, WireError, WireResponse
 from recstore.record.yielded import listed, sent_chunks, united
 
 _KINDS: Final = frozenset(get_args(ErrorKind))
-_EVENT: Final = re.compile(rb"[\s\S]*?(?:\r?\n\r?\n|\r\r|\Z)")
 _BODILESS: Final = (204, 304)
 _OK: Final = 200
 _ERROR: Final = 400
@@ -77,7 +75,7 @@ def _raw_chunks(body: RawBody | None, headers: Headers) -> tuple[bytes, ...]:
         return ()
     if header(headers, "content-encoding") or not _has_events(headers):
         return (body.data,)
-    return tuple(chunk for chunk in _EVENT.findall(body.data) if chunk)
+    return split_events(body.data)
 
 
 def _has_events(headers: Headers) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Final
 
+from recstore.content.bodies import body_value, parse_body
 from recstore.content.deltas import differences
-from recstore.content.json_text import NotExactError, parse_exact
+from recstore.content.volatile import scrub_volatile
 from recstore.model import Json, Request, Response
 from recstore.record.answer import wire_response
 from recstore.record.server_ids import looks_minted
-from recstore.record.volatile import without_volatile
 
 _MOST: Final = 5
 _AN_ID: Final = "(an id)"
-_DATA: Final = re.compile(rb"^(?:data: ?)?(.*?)\r?$", re.MULTILINE)
 
 
 def drift_of(recorded: Response, live: Response, request: Request) -> tuple[str, ...]:
@@ -29,11 +27,11 @@ def drift_of(recorded: Response, live: Response, request: Request) -> tuple[str,
 
 
 def _as_json(response: Response, request: Request) -> Json:
-    settled = replace(response, body=without_volatile(response.body, _any_id, lambda _: _AN_ID))
+    settled = replace(response, body=scrub_volatile(response.body, _any_id, lambda _: _AN_ID))
     answer = wire_response(settled, request.method, request.path)
     error: Json = None if answer.error is None else {"kind": answer.error.kind, "type": answer.error.type_name}
     body = b"".join(answer.chunks)
-    return _without_nulls({"status": answer.status, "error": error, "body": _value(body) if body else None})
+    return _without_nulls({"status": answer.status, "error": error, "body": body_value(parse_body(body))})
 
 
 def _any_id(text: str) -> str:
@@ -44,19 +42,3 @@ def _without_nulls(value: Json) -> Json:
     if isinstance(value, dict):
         return {name: _without_nulls(member) for name, member in value.items() if member is not None}
     return [_without_nulls(element) for element in value] if isinstance(value, list) else value
-
-
-def _value(body: bytes) -> Json:
-    try:
-        return parse_exact(body)
-    except NotExactError:
-        pass
-    lines = [match[1] for match in _DATA.finditer(body) if match[1]]
-    return [_line(line) for line in lines]
-
-
-def _line(line: bytes) -> Json:
-    try:
-        return parse_exact(line)
-    except NotExactError:
-        return line.decode("utf-8", "backslashreplace")

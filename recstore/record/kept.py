@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from recstore.content.bodies import body_bytes, parse_body
 from recstore.content.encodings import UndecodableError, decoded
+from recstore.content.volatile import scrub_volatile, stable_headers
 from recstore.model import Body, Headers, Json, Response, StreamBody
 from recstore.record.sent import header
 from recstore.record.server_ids import Minter
-from recstore.record.volatile import without_volatile, without_volatile_headers
 from recstore.record.wire import WireError
 from recstore.secrets.redact import REDACTED, Redaction
 from recstore.secrets.removing import redacted_stream
@@ -48,13 +48,13 @@ def kept_response(
             headers = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
         except UndecodableError:
             is_readable = False
-    headers = redaction.header_pairs(without_volatile_headers(headers, is_length_kept=is_head))
+    headers = redaction.header_pairs(stable_headers(headers, with_length=is_head))
     body = _body(data, redaction, credentials) if is_readable else parse_body(data)
     return Response(
         status=answer.status,
         reason=_storable(answer.reason),
         headers=tuple((name, _text_without(value, credentials)) for name, value in headers),
-        body=without_volatile(body, minter.stored, minter.made_up) if is_readable else body,
+        body=scrub_volatile(body, minter.stored, minter.made_up) if is_readable else body,
         error=None if answer.error is None else _as_json(answer.error, redaction, credentials),
     )
 

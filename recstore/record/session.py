@@ -9,6 +9,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from recstore.content.tokens import tokens_paid
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, RecstoreError, ReplayMiss
 from recstore.model import BlobName, Digest, Entry, Json, Recording, Response
 from recstore.record.answer import wire_response, with_chunks
@@ -21,7 +22,6 @@ from recstore.record.passthrough import host_of, is_let_through
 from recstore.record.report import SessionReport, with_recordings
 from recstore.record.sent import Sent, read_request
 from recstore.record.server_ids import Names
-from recstore.record.tokens import tokens_paid
 from recstore.record.wire import WireRequest
 from recstore.settings import Settings
 from recstore.store import Store

@@ -3,46 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from recstore.transcript.shapes import table, table_in
+from recstore.content.tokens import count_tokens
 from recstore.transcript.turns import Answer, Kind, Part
-
-_USAGE_NAMES: Final = {
-    "input": (
-        "input_tokens",
-        "prompt_tokens",
-        "prompt_token_count",
-        "promptTokenCount",
-        "total_input_tokens",
-        "inputTokens",
-        "prompt_eval_count",
-    ),
-    "output": (
-        "output_tokens",
-        "completion_tokens",
-        "candidates_token_count",
-        "candidatesTokenCount",
-        "total_output_tokens",
-        "outputTokens",
-        "eval_count",
-    ),
-    "reasoning": ("reasoning_tokens", "thoughts_token_count", "thoughtsTokenCount", "total_thought_tokens"),
-    "cached": (
-        "cached_tokens",
-        "cache_read_input_tokens",
-        "cached_content_token_count",
-        "cachedContentTokenCount",
-        "total_cached_tokens",
-    ),
-    "total": ("total_tokens", "total_token_count", "totalTokenCount", "totalTokens"),
-}
-_USAGE_DETAILS: Final = (
-    "prompt_tokens_details",
-    "completion_tokens_details",
-    "input_tokens_details",
-    "output_tokens_details",
-)
 
 
 class Draft:
@@ -70,11 +34,8 @@ class Draft:
 
     def count(self, holder: Any) -> None:
         """Note the tokens that an object tells of; of several counts of one kind, the greatest is the whole."""
-        counts = [table(holder), *(table_in(holder, name) for name in _USAGE_DETAILS)]
-        for kind, names in _USAGE_NAMES.items():
-            found = [members[name] for members in counts for name in names if type(members.get(name)) is int]
-            if any(found):
-                self.usage[kind] = max([self.usage.get(kind, 0), *found])
+        for kind, count in count_tokens(holder).items():
+            self.usage[kind] = max(self.usage.get(kind, 0), count)
 
     @property
     def has_parts(self) -> bool:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.content.bodies import body_bytes, parse_body
+from recstore.content.volatile import is_model_answer, scrub_volatile
 from recstore.model import RequestKey, Response
 from recstore.record.answer import wire_response
 from recstore.record.kept import LiveAnswer, kept_response
 from recstore.record.server_ids import Minter, Names
-from recstore.record.volatile import is_answer_of_model, without_volatile
 from recstore.secrets.redact import Redaction
 from tests.values import objects, texts, values, wire_bytes
 
@@ -76,7 +76,7 @@ def test_what_is_no_models_answer_comes_back_byte_for_byte(data: bytes) -> None:
     """Whatever it is: the pieces that it is replayed in make up all of it."""
     body = parse_body(data)
 
-    settled = without_volatile(body, lambda _: "changed")
+    settled = scrub_volatile(body, lambda _: "changed")
 
     if b"object" not in data and b"type" not in data and b"model" not in data:
         assert data == body_bytes(settled)
@@ -91,7 +91,7 @@ def test_settling_twice_is_settling_once(value: dict[str, Any]) -> None:
     live = {**value, "object": "chat.completion"}
     data = json.dumps(live).encode("utf-8", "replace")
     body = parse_body(data)
-    once = without_volatile(body, lambda _: "x")
+    once = scrub_volatile(body, lambda _: "x")
 
-    assert once == without_volatile(once, lambda _: "x")
-    assert is_answer_of_model(live)
+    assert once == scrub_volatile(once, lambda _: "x")
+    assert is_model_answer(live)

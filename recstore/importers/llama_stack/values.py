@@ -15,6 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
+from recstore.content.volatile import OLLAMA_DURATIONS
 from recstore.errors import Damage
 
 PACKAGES: Final = frozenset(
@@ -23,7 +24,6 @@ PACKAGES: Final = frozenset(
 """Whose pydantic models are built: the clients that the recorder records, and what itself is a part of."""
 
 _TYPE: Final = re.compile(r"[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)+", re.ASCII)
-_DURATIONS: Final = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
 _EPOCH: Final = "1970-01-01T00:00:00.000000Z"
 _MINTED_LENGTH: Final = 12
 
@@ -71,7 +71,7 @@ def _normalised(data: dict[str, Any], request_hash: str) -> dict[str, Any]:
     steady: dict[str, Any] = {"created_at": _EPOCH}
     if data.get("object") != "model":
         steady |= {"id": f"rec-{request_hash[:_MINTED_LENGTH]}", "created": 0}
-    steady |= {name: 0 for name in _DURATIONS if data.get(name) is not None}
+    steady |= {name: 0 for name in OLLAMA_DURATIONS if data.get(name) is not None}
     return {name: steady.get(name, value) for name, value in data.items()}
 
 

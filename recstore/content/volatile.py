@@ -1,9 +1,10 @@
-"""What of a language model's answer changes though the answer does not: times, fingerprints, padding, ids.
+"""What changes from answer to answer though the answer does not: times, fingerprints, padding, generated ids.
 
-They are set to something that never changes before an answer is stored, so that recording an unchanged one again
-changes no byte. Only answers that are recognised, by the members they have, as those of a known interface are touched:
-OpenAI's chat, completions, responses, embeddings, pictures, files and batches, Anthropic's messages, Ollama, Gemini. What
-a model says is not; what it sends along for nobody but itself, signed or encrypted, is renamed as ids are.
+The one list of volatile members and headers. Members are set to a constant before an answer is stored, so that recording
+an unchanged one again changes no byte. Only answers that are recognised, by the members they have, as those of a known
+interface are touched: OpenAI's chat, completions, responses, embeddings, pictures, files and batches, Anthropic's
+messages, Ollama, Gemini. The text of a model is not; what it sends along for nobody but itself, signed or encrypted, is
+renamed as ids are.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
-from recstore.content.json_text import LAYOUTS, NotExactError, detect_layout, parse_exact
+from recstore.content.bodies import replace_json_lines
 from recstore.model import Body, Headers, Json, JsonBody, RawBody, StreamBody
 
 Rename: TypeAlias = Callable[[str], str]
-"""What an id is stored as."""
+"""From an id to the id that is stored."""
 
 
 class _Renames(NamedTuple):
-    """For what stands where ids stand, and may be a name that somebody chose; and for what only a server can have made."""
+    """For values where ids stand, which may be names that somebody chose; and for those that a server alone can have made."""
 
     perhaps: Rename
     certainly: Rename
 
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
-_TIMES: Final = frozenset(
+TIMES: Final = frozenset(
     (
         *("created", "created_at", "completed_at", "createTime", "expires_at", "expires_after", "modified_at"),
         *(
@@ -39,23 +40,23 @@ _TIMES: Final = frozenset(
             "cancelling_at",
             "cancelled_at",
         ),  # OpenAI's batches
-        *("cancel_initiated_at", "ended_at", "archived_at"),  # Anthropic's
-        "last_active_at",
+        *("cancel_initiated_at", "ended_at", "archived_at", "last_active_at"),  # Anthropic's
     )
 )
-_DURATIONS: Final = frozenset(
+OLLAMA_DURATIONS: Final = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")
+DURATIONS: Final = frozenset(
     (
-        *("total_duration", "load_duration", "prompt_eval_duration", "eval_duration"),  # Ollama
+        *OLLAMA_DURATIONS,
         *("queue_time", "prompt_time", "completion_time", "total_time"),  # Groq, in `usage`
         *("prompt_ms", "prompt_per_token_ms", "prompt_per_second"),  # llama.cpp, in `timings`
         *("predicted_ms", "predicted_per_token_ms", "predicted_per_second"),
     )
 )
-_CONSTANTS: Final = {"system_fingerprint": "fp_recstore", "obfuscation": "", "responseId": "recstore"}
-_SAID: Final = frozenset(
+CONSTANTS: Final = {"system_fingerprint": "fp_recstore", "obfuscation": "", "responseId": "recstore"}
+_USER_CONTENT: Final = frozenset(
     ("input", "args", "arguments", "output", "metadata", "parameters", "tools", "schema", "input_schema", "labels")
 )
-"""Members that hold what somebody said, where nothing is volatile; `output` only where it is none of the interface's."""
+"""Members that hold somebody's words, where nothing is volatile; `output` only where it is not the interface's own."""
 
 _OPENAI_OBJECTS: Final = frozenset(("chat.completion", "chat.completion.chunk", "text_completion", "response"))
 _RESOURCES: Final = {
@@ -77,9 +78,9 @@ _ANTHROPIC_EVENTS: Final = {
     "error": "error",
 }
 _GEMINI: Final = frozenset(("candidates", "usageMetadata", "promptFeedback"))
-_SEALED: Final = frozenset(("encrypted_content", "encrypted_index", "thoughtSignature", "thought_signature"))
-"""Members that a client can only send back: what the model thought, signed or encrypted."""
-_SEALED_BY_TYPE: Final = {"thinking": "signature", "signature_delta": "signature", "redacted_thinking": "data"}
+OPAQUE: Final = frozenset(("encrypted_content", "encrypted_index", "thoughtSignature", "thought_signature"))
+"""Members that a client can only send back: thoughts of the model, signed or encrypted."""
+_OPAQUE_BY_TYPE: Final = {"thinking": "signature", "signature_delta": "signature", "redacted_thinking": "data"}
 """Anthropic's: where it depends on the type beside them."""
 _TOOL_CALL: Final = re.compile(r"(?:call|fc)_(?=.*\d)(?=.*[A-Za-z]).{4,}|function-call-\d+|(?=.*[A-Z\d])[A-Za-z0-9]{9}")
 """Ids of calls by Groq, Gemini, DeepSeek and Mistral, which are no others'; some servers count, some repeat the name."""
@@ -96,43 +97,46 @@ _VOLATILE_HEADERS: Final = re.compile(
 """Headers that differ from answer to answer, or belong to one connection; and whose account it was."""
 
 
-def without_volatile_headers(headers: Headers, *, is_length_kept: bool = False) -> Headers:
-    """Return the headers of a response that are worth keeping; the length is one where no body tells it, after HEAD."""
-    names = [name.lower() for name, _ in headers]
+def is_volatile_header(name: str) -> bool:
+    """Return whether a header of that name, in any case, is volatile."""
+    return _VOLATILE_HEADERS.fullmatch(name.lower()) is not None
+
+
+def stable_headers(headers: Headers, *, with_length: bool = False) -> Headers:
+    """Return the headers of a response that are worth storing; `with_length` after HEAD, where no body tells the length."""
     return tuple(
-        pair
-        for name, pair in zip(names, headers, strict=True)
-        if _VOLATILE_HEADERS.fullmatch(name) is None or (is_length_kept and name == "content-length")
+        (name, value)
+        for name, value in headers
+        if not is_volatile_header(name) or (with_length and name.lower() == "content-length")
     )
 
 
-def without_volatile(body: Body | None, rename: Rename, rename_made_up: Rename | None = None) -> Body | None:
-    """Return `body` with what is volatile in it replaced; as it is, where it is no model's answer.
+def scrub_volatile(body: Body | None, rename: Rename, rename_generated: Rename | None = None) -> Body | None:
+    """Return `body` with every volatile member set to a constant, and ids renamed; as it is, if it is not a model's answer.
 
-    `rename_made_up` is for what a server has made up whatever it looks like; without it, `rename` is.
+    `rename_generated` is for values that a server has certainly made up, whatever they look like; else `rename` is used.
     """
-    return _without_volatile(body, _Renames(rename, rename_made_up or rename))
-
-
-def _without_volatile(body: Body | None, rename: _Renames) -> Body | None:
+    renames = _Renames(rename, rename_generated or rename)
     if isinstance(body, JsonBody):
-        return replace(body, value=_answer(body.value, rename))
+        return replace(body, value=_answer(body.value, renames))
     if isinstance(body, StreamBody):
-        return replace(body, events=[_event(event, rename, body.framing) for event in body.events])
-    return RawBody(_LINE.sub(lambda line: _line(line, rename), body.data)) if isinstance(body, RawBody) else body
+        return replace(body, events=[_event(event, renames, body.framing) for event in body.events])
+    if isinstance(body, RawBody):  # also a stream that broke off, has comments, or is written unusually
+        return RawBody(replace_json_lines(body.data, lambda value: _answer(value, renames)))
+    return None
 
 
-def is_answer_of_model(value: Json) -> bool:
+def is_model_answer(value: Json) -> bool:
     """Return whether `value` is the body, or one event, of an answer of a known interface to language models."""
     if not isinstance(value, dict):
         return False
-    kind, said = _word(value, "object"), value.get("type")
+    kind, type_name = _word(value, "object"), value.get("type")
     if kind in _OPENAI_OBJECTS or (kind == "list" and _lists_answers(value.get("data"))):
         return True
     if _is_resource(kind or _word(value, "type"), value):
         return True
-    if isinstance(said, str):
-        return _is_typed_answer(said, value)
+    if isinstance(type_name, str):
+        return _is_typed_answer(type_name, value)
     is_ollama = "model" in value and ("created_at" in value or "total_duration" in value)
     return is_ollama or not _GEMINI.isdisjoint(value)
 
@@ -146,10 +150,10 @@ def _is_resource(kind: str, value: dict[str, Json]) -> bool:
     return is_moderation or _is_first(value.get("models"), "expires_at")  # what Ollama has loaded
 
 
-def _is_typed_answer(said: str, value: dict[str, Json]) -> bool:
-    if said.startswith("response.") or (said == "message" and "role" in value):
+def _is_typed_answer(type_name: str, value: dict[str, Json]) -> bool:
+    if type_name.startswith("response.") or (type_name == "message" and "role" in value):
         return True
-    return isinstance(value.get(_ANTHROPIC_EVENTS.get(said, "")), dict)
+    return isinstance(value.get(_ANTHROPIC_EVENTS.get(type_name, "")), dict)
 
 
 def _lists_answers(data: Json) -> bool:
@@ -175,7 +179,7 @@ def _word(value: dict[str, Json], name: str) -> str:
 def _answer(value: Json, rename: _Renames) -> Json:
     if isinstance(value, list):  # Gemini streams an array
         return [_answer(element, rename) for element in value]
-    return _settled(value, rename) if is_answer_of_model(value) else value
+    return _scrub(value, rename) if is_model_answer(value) else value
 
 
 def _event(event: Json, rename: _Renames, framing: str) -> Json:
@@ -185,65 +189,51 @@ def _event(event: Json, rename: _Renames, framing: str) -> Json:
 
 
 def _event_data(data: Json, rename: _Renames) -> Json:
-    """Return an event's data; a text may be JSON that is laid out otherwise than that of the other events."""
+    """Return an event's data; a text may be JSON that is laid out differently from that of the other events."""
     if not isinstance(data, str):
         return _answer(data, rename)
-    return _LINE.sub(lambda line: _line(line, rename), data.encode()).decode()
+    return replace_json_lines(data.encode(), lambda value: _answer(value, rename)).decode()
 
 
-def _settled(value: Json, rename: _Renames) -> Json:
+def _scrub(value: Json, rename: _Renames) -> Json:
     if isinstance(value, dict):
-        made_up = _made_up_in(value)
+        generated = _generated_in(value)
         return {
             name: rename.certainly(member)
-            if name in made_up and isinstance(member, str) and member
+            if name in generated and isinstance(member, str) and member
             else _member(name, member, rename)
             for name, member in value.items()
         }
-    return [_settled(element, rename) for element in value] if isinstance(value, list) else value
+    return [_scrub(element, rename) for element in value] if isinstance(value, list) else value
 
 
-def _made_up_in(value: dict[str, Json]) -> frozenset[str]:
-    """Return the names of those members that only the server that answers can have made up."""
-    said, id_ = _word(value, "type"), _word(value, "id")
-    is_answer = _word(value, "object") in _OPENAI_OBJECTS or (said == "message" and "stop_reason" in value)
+def _generated_in(value: dict[str, Json]) -> frozenset[str]:
+    """Return the names of those members that only the answering server can have made up."""
+    type_name, id_ = _word(value, "type"), _word(value, "id")
+    is_answer = _word(value, "object") in _OPENAI_OBJECTS or (type_name == "message" and "stop_reason" in value)
     is_call = ("function" in value or {"name", "args"} <= value.keys()) and _TOOL_CALL.fullmatch(id_) is not None
-    sealed = _SEALED_BY_TYPE.get(said)
-    return _SEALED | ({"id"} if is_answer or is_call else set()) | ({sealed} if sealed else set())
+    opaque = _OPAQUE_BY_TYPE.get(type_name)
+    return OPAQUE | ({"id"} if is_answer or is_call else set()) | ({opaque} if opaque else set())
 
 
 def _member(name: str, value: Json, rename: _Renames) -> Json:
     if isinstance(value, dict | list):
-        return value if name in _SAID and not _is_output(name, value) else _settled(value, rename)
+        return value if name in _USER_CONTENT and not _is_output(name, value) else _scrub(value, rename)
     if isinstance(value, str):
         return _text_member(name, value, rename)
-    if (name in _TIMES or name in _DURATIONS) and value is not None and not isinstance(value, bool):
+    if (name in TIMES or name in DURATIONS) and value is not None and not isinstance(value, bool):
         return type(value)(0)
     return value
 
 
 def _text_member(name: str, value: str, rename: _Renames) -> str:
-    if name in _TIMES:
+    if name in TIMES:
         return _EPOCH
     if name == "id" or name.endswith("_id"):
         return rename.perhaps(value)
-    return _CONSTANTS.get(name, value)
+    return CONSTANTS.get(name, value)
 
 
 def _is_output(name: str, value: Json) -> bool:
-    """Return whether this is the `output` of a response: items with a type, and not what some tool gave back."""
+    """Return whether this is the `output` of a response, its items, and not the result of a tool."""
     return name == "output" and isinstance(value, list)
-
-
-# -- streams that are no plain events: broken off, with comments, written without a blank after the colon
-
-_LINE: Final = re.compile(rb"^(data: ?)?([{][^\r\n]*[}])(?=\r?$)", re.MULTILINE)
-
-
-def _line(line: re.Match[bytes], rename: _Renames) -> bytes:
-    try:
-        value = parse_exact(line[2])
-        write = LAYOUTS[detect_layout(line[2], value)]
-    except NotExactError:
-        return line[0]
-    return (line[1] or b"") + write(_answer(value, rename))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from recstore.content.tokens import tokens_paid
 from recstore.model import Framing, Json, JsonBody, RawBody, Response, StreamBody
-from recstore.record.tokens import tokens_paid
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from recstore.content.bodies import body_bytes, parse_body
+from recstore.content.volatile import is_model_answer, scrub_volatile, stable_headers
 from recstore.model import JsonBody
-from recstore.record.volatile import is_answer_of_model, without_volatile, without_volatile_headers
 
 EPOCH = "1970-01-01T00:00:00Z"
 
 
 def _settled(value: Any) -> Any:
-    body = without_volatile(JsonBody(value), lambda name: f"<{name}>")
+    body = scrub_volatile(JsonBody(value), lambda name: f"<{name}>")
     assert isinstance(body, JsonBody)
     return body.value
 
@@ -145,7 +145,7 @@ def test_what_is_volatile_in_a_models_answer_is_settled(live: Any, expected: Any
 )  # fmt: skip
 def test_what_only_a_server_can_have_made_up_is_told_from_names(live: Any, expected: Any) -> None:
     """Ids of answers and of calls, whatever they look like, and what is signed or encrypted; not names that are counted."""
-    body = without_volatile(JsonBody(live), lambda name: f"<{name}>", lambda name: f"[{name}]")
+    body = scrub_volatile(JsonBody(live), lambda name: f"<{name}>", lambda name: f"[{name}]")
 
     assert isinstance(body, JsonBody)
     assert expected == body.value
@@ -175,7 +175,7 @@ def test_what_only_a_server_can_have_made_up_is_told_from_names(live: Any, expec
 def test_other_json_is_stored_as_it_came(value: Any) -> None:
     """An id and a time may be what a test is about."""
     assert value == _settled(value)
-    assert not is_answer_of_model(value)
+    assert not is_model_answer(value)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_other_json_is_stored_as_it_came(value: Any) -> None:
 )
 def test_streams_are_settled_event_by_event(text: str) -> None:
     """Plain ones, and those with comments, without blanks, broken off, or laid out in two ways."""
-    settled = body_bytes(without_volatile(parse_body(text.encode()), str.upper)).decode()
+    settled = body_bytes(scrub_volatile(parse_body(text.encode()), str.upper)).decode()
 
     expected = text.replace("17", "0").replace('"a"', '"A"')
     assert expected == settled
@@ -202,8 +202,8 @@ def test_a_stream_of_something_else_is_left_alone() -> None:
     """Lines that are no JSON, JSON that is no answer, bytes that are no text."""
     data = b'data: {"id":"a","created":17}\n\ndata: {"broken\n\n\xff{"a":1}\n{not json}\n{"a":1,"a":2}\n'
 
-    assert data == body_bytes(without_volatile(parse_body(data), str.upper))
-    assert without_volatile(None, str.upper) is None
+    assert data == body_bytes(scrub_volatile(parse_body(data), str.upper))
+    assert scrub_volatile(None, str.upper) is None
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_stream_of_something_else_is_left_alone() -> None:
 )  # fmt: skip
 def test_headers_that_differ_from_answer_to_answer_go(name: str) -> None:
     """In any case."""
-    assert () == without_volatile_headers(((name, "x"),))
+    assert () == stable_headers(((name, "x"),))
 
 
 @pytest.mark.parametrize(
@@ -222,4 +222,4 @@ def test_headers_that_differ_from_answer_to_answer_go(name: str) -> None:
 )
 def test_headers_that_say_something_stay(name: str) -> None:
     """As they came."""
-    assert ((name, "x"), (name, "y")) == without_volatile_headers(((name, "x"), (name, "y")))
+    assert ((name, "x"), (name, "y")) == stable_headers(((name, "x"), (name, "y")))
