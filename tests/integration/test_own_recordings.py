@@ -15,9 +15,8 @@ import httpx
 import pytest
 import requests
 
+from tests.clients import openai
 from tests.loopback import WORDS, serving
-
-openai = pytest.importorskip("openai")
 
 PORT = 8766
 BASE = f"http://127.0.0.1:{PORT}"

@@ -26,10 +26,8 @@ from recstore.record.modes import Mode
 from recstore.record.session import Session
 from recstore.settings import load_settings
 from recstore.store import Store
+from tests.clients import ollama, openai
 from tests.generator import SHAPES, write_recordings
-
-openai = pytest.importorskip("openai")
-ollama = pytest.importorskip("ollama")
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 WORKSPACE = "https://adb-1.databricks.invalid"

@@ -16,14 +16,11 @@ import urllib3
 
 import recstore
 from recstore.store import Store
+from tests.clients import anthropic, genai, ollama, openai
 from tests.raw_server import CUT, RESET, Asked, Script, Step, chunked, head, serving_raw, sized
 from tests.rehearsal import rehearsed
 
 httpx2 = pytest.importorskip("httpx2")
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
-ollama = pytest.importorskip("ollama")
-genai = pytest.importorskip("google.genai")
 
 TIMEOUT_S = 0.3
 EVENTS = (b"data: one\n\n", b"data: two\n\n")

@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 
 import recstore
+from tests.clients import anthropic, genai, openai
 from tests.raw_server import serving_raw
 from tests.rehearsal import rehearsed
 from tests.talking_models import STYLES, anthropic_thinks, gemini_thinks, openai_chats, openai_thinks
-
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
-genai = pytest.importorskip("google.genai")
 
 SECRET = "sk-proj-" + "Zx9Qw7Er" * 5
 ASKED: Any = [{"role": "user", "content": "How far?"}]

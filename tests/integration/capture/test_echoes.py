@@ -14,15 +14,12 @@ import pytest
 import requests
 import urllib3
 
+from tests.clients import anthropic, genai, ollama, openai
 from tests.keys import KEYS
 from tests.raw_server import Asked, Step, chunked, sized
 from tests.rehearsal import Rehearsal, rehearsed
 
 httpx2 = pytest.importorskip("httpx2")
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
-ollama = pytest.importorskip("ollama")
-genai = pytest.importorskip("google.genai")
 
 PLAIN = "Plain7Words8Without9Shape0"
 """A secret that is known by its place alone."""

@@ -14,12 +14,8 @@ import pytest
 import recstore
 from recstore.store import Store
 from recstore.store.verify import verify_store
+from tests.clients import anthropic, genai, ollama, openai
 from tests.model_servers import TEXT, VECTOR, serving_models
-
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
-ollama = pytest.importorskip("ollama")
-genai = pytest.importorskip("google.genai")
 
 SECRET = "sk-proj-" + "Zx9Qw7Er" * 5
 with socket.create_server(("127.0.0.1", 0)) as _listening:

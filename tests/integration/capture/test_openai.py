@@ -11,9 +11,8 @@ import pytest
 import recstore
 from recstore.errors import ReplayMiss
 from recstore.store import Store
+from tests.clients import openai
 from tests.loopback import WORDS, serving
-
-openai = pytest.importorskip("openai")
 
 MESSAGES: Any = [{"role": "user", "content": "Where do people live?"}]
 SENTENCE = "".join(WORDS)

@@ -13,13 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.clients import anthropic, ollama, openai
 from tests.raw_server import Asked, Script, Step, chunked
 from tests.rehearsal import rehearsed
 from tests.talking_models import json_answer
-
-openai = pytest.importorskip("openai")
-anthropic = pytest.importorskip("anthropic")
-ollama = pytest.importorskip("ollama")
 
 KEY = "Plain7Words8Without9Shape0"
 VECTOR = (0.25, -0.5, 1.0)
