@@ -18,8 +18,7 @@ from recstore.check.mending import mend, with_remedies
 from recstore.check.pushes import Span, pushed_spans, range_span
 from recstore.cli.github_output import annotation
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError
 from recstore.git.repository import Repository
@@ -61,7 +60,8 @@ def command(*, as_json: bool, **options: object) -> None:
     verify` reads all of them.
     """
     _refuse_contradictions(options)
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     with open_repository(store) as repository:
         job = _Job(store, settings, repository)
         looked = list(_looked_at(job, options))

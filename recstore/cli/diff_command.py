@@ -16,8 +16,7 @@ from recstore.cli.diff_json import diff_as_json
 from recstore.cli.diff_page import diff_page, stat_page, summary
 from recstore.cli.diff_rows import PageOptions, Segment
 from recstore.cli.output import echo_error, json_option
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.errors import UsageError
 from recstore.git.repository import Repository
 from recstore.git.sides import FilesSide
@@ -73,7 +72,7 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
     A word is a revision, if it is one; without `--`, what follows the revisions are tests. Exit code 1 needs
     --exit-code; what is missing or damaged is named, and its own exit code counts.
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         question = read_words(store, repository, words, click.get_current_context().meta.get(_TESTS))
         diff = _answer(store, repository, question, is_staged=flags["staged"])

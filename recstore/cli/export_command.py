@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.output import echo_error, json_option, progress, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.importers.render import ExportOptions, ExportReport, export_recordings
 from recstore.text import plural
 
@@ -20,7 +20,7 @@ from recstore.text import plural
 @json_option
 def command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: bool) -> None:
     """Write imported recordings back into FOLDER: each file at its path, byte for byte."""
-    store, _ = open_project()
+    store = open_project().store
     with progress("Exporting") as step:
         report = export_recordings(store, folder, ExportOptions(test, force, dry_run), step)
     if as_json:

@@ -10,8 +10,15 @@ import click
 from recstore.check.blob_damage import damage_in_objects, staged_blobs
 from recstore.check.mending import with_remedies
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import TIP_DAYS, TRASH_DAYS, days_of, open_repository, seconds_now, without_collector
+from recstore.cli.repository import (
+    TIP_DAYS,
+    TRASH_DAYS,
+    days_of,
+    open_project,
+    open_repository,
+    seconds_now,
+    without_collector,
+)
 from recstore.errors import DamagedBlob
 from recstore.gc.execute import Expiry, Outcome, execute_plan
 from recstore.gc.plan import GcOptions, Plan, Removal
@@ -39,7 +46,7 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
     Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back. With --staged nothing
     is removed while a damaged blob is about to be committed.
     """
-    store, _ = open_project()
+    store = open_project().store
     with without_collector(), open_repository(store) as repository:
         wanted = GcOptions(options["staged"], options["unserved"], options["force"], _tips_since_s(repository))
         plan = _held_back(repository, wanted) or _planned(store, repository, wanted)

@@ -8,8 +8,7 @@ from dataclasses import asdict
 import click
 
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.git.hooks.install import HookState, install, states, uninstall
 from recstore.text import escape_control
 
@@ -27,7 +26,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
 
     A hook that is there already is kept and run first.
     """
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         found = install(repository, sys.executable, is_forced=force)
     _show(found, as_json=as_json)
@@ -39,7 +38,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
 @json_option
 def uninstall_command(*, as_json: bool) -> None:
     """Take the hooks away, and put back what was there before."""
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         _show(uninstall(repository), as_json=as_json)
 
@@ -48,7 +47,7 @@ def uninstall_command(*, as_json: bool) -> None:
 @json_option
 def status_command(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         _show(states(repository), as_json=as_json)
 

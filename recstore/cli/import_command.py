@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.output import echo_err, echo_error, head, json_option, progress, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import SecretFound
 from recstore.importers.run import ImportOptions, ImportReport, import_paths
@@ -30,7 +30,8 @@ def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: b
     A file outside the project is known by its path from the folder in PATHS: another one that is imported later under
     the same path takes its place.
     """
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     options = ImportOptions(settings.upstreams, replace, dry_run, os.cpu_count() or 1, scan_of(settings))
     with progress("Importing") as step:
         report = import_paths(store, paths, options, step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recstore.cli.output import echo_error, json_option, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.store.index_rows import Filter, Row
 from recstore.store.origins import origin_path
 from recstore.text import escape_control, human_size, plural
@@ -24,7 +24,7 @@ def command(*, as_json: bool, missing: bool, **wanted: str | int | None) -> None
 
     A `*` in TEST or an option stands for any characters.
     """
-    store, _ = open_project()
+    store = open_project().store
     with store.index.fresh() as index:
         problems = index.problems()
         rows = [row for row in index.listing(Filter(**wanted)) if not missing or row.state != "present"]  # type: ignore[arg-type]

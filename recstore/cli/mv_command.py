@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recstore.cli.output import json_option, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.errors import UsageError
 from recstore.store.rename import Move, execute_moves, plan_moves
 from recstore.text import escape_control, plural
@@ -24,7 +24,7 @@ def command(old: str, new: str, *, dry_run: bool, as_json: bool) -> None:
     """
     if not new.strip("./"):
         raise UsageError(repr(new), "is no name for a test", "Say what it is called now: recstore mv OLD NEW")
-    store, _ = open_project()
+    store = open_project().store
     moves = plan_moves(store, old, new)
     if not dry_run:
         execute_moves(store, moves)

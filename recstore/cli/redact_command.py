@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import SecretFound
@@ -25,7 +25,8 @@ def command(*, dry_run: bool, as_json: bool) -> None:
 
     Recordings get new names, manifests follow, and replay goes on: a request is looked up without its secrets.
     """
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     report = redact_store(store, scan_of(settings), settings.upstreams, dry_run=dry_run)
     if as_json:
         show_json(_as_json(report, dry_run=dry_run))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recstore.cli.output import json_option, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.importers.rekeying import RekeyReport, rekey_store
 from recstore.text import plural
 
@@ -19,7 +19,8 @@ def command(*, dry_run: bool, as_json: bool) -> None:
     A blob's name holds the request's key, and the key holds the upstream's label. Rewrites names and manifests,
     offline, and prints which requests have become the same. No recording is lost.
     """
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     report = rekey_store(store, settings.upstreams, dry_run=dry_run)
     if as_json:
         show_json(_as_json(report, dry_run=dry_run))

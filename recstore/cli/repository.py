@@ -1,4 +1,4 @@
-"""The Git repository that a command works in."""
+"""The project that a command works in, and the Git repository around it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recstore.errors import UsageError
+from recstore.project import Project, find_project
 from recstore.store import Store
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ TRASH_DAYS: Final = "recstore.trashDays"
 
 TIP_DAYS: Final = "recstore.tipDays"
 """Git configuration: branches whose last commit is older protect nothing; unless set, all do."""
+
+
+def open_project() -> Project:
+    """Return the project that the working folder belongs to; the environment's settings count above those of its files.
+
+    Raises: NotInStore: there is none. UsageError: the configuration is wrong.
+    """
+    return find_project(Path.cwd(), os.environ)
 
 
 def open_repository(store: Store) -> Repository:

@@ -6,8 +6,7 @@ import click
 
 from recstore.check.resolve import Choice, Settled, carry_out, conflicts, named, settle, sides
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.errors import ManifestConflict, UsageError
 from recstore.store import FOLDER
 from recstore.text import escape_control, plural
@@ -27,7 +26,7 @@ def command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: 
     A manifest that was recorded again in the work tree since is kept as it is.
     """
     choice = _choice(options)
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         settled = [settle(one, choice) for one in named(conflicts(store, repository), tests)]
         healed = () if dry_run else carry_out(store, repository, settled)

@@ -15,8 +15,7 @@ from recstore.check.restore import (
     thrown_away,
 )
 from recstore.cli.output import echo_err, json_option, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.errors import NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.store import FOLDER
@@ -42,7 +41,7 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
         raise UsageError(what, "does not go with --all", "Name what is wanted, or say --all.")
     if options["revision"] == "":
         raise UsageError("--from", "names nothing", "Leave it out to look everywhere.")
-    store, _ = open_project()
+    store = open_project().store
     with open_repository(store) as repository:
         if is_listing:
             _list(repository, as_json=as_json)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from recstore.cli.output import echo_error, json_option
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
 from recstore.model import Body, JsonBody, RawBody, Recording
@@ -55,7 +55,7 @@ def command(what: str, *, raw: bool, as_json: bool) -> None:
     """
     if raw and as_json:
         raise UsageError("show", "--raw and --json are two answers to one question", "Choose one of them.")
-    store, _ = open_project()
+    store = open_project().store
     found = select(store, what)
     problems: list[RecstoreError] = []
     if raw:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from recstore.cli.output import echo_error, json_option, progress, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.errors import RecstoreError
 from recstore.importers.measuring import recorded_bytes
 from recstore.store import Store
@@ -52,7 +52,7 @@ class _Stats:
 @json_option
 def command(*, as_json: bool) -> None:
     """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
-    store, _ = open_project()
+    store = open_project().store
     stats = _gather(store)
     for problem in stats.problems:
         echo_error(problem)

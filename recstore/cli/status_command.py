@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recstore.cli.output import echo_error, head, json_option, show_json
-from recstore.cli.project import open_project
+from recstore.cli.repository import open_project
 from recstore.store.index import Index
 from recstore.text import escape_control, plural
 
@@ -16,7 +16,7 @@ _MISSING = 10
 @json_option
 def command(*, as_json: bool) -> None:
     """Say in a few lines what state the store is in, from names and manifests alone: `verify` reads the bytes."""
-    store, _ = open_project()
+    store = open_project().store
     with store.index.fresh() as index:
         problems = index.problems()
         counts = _counts(index)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recstore.cli.output import echo_err, echo_error, json_option, progress, show_json
-from recstore.cli.project import open_project
-from recstore.cli.repository import open_repository
+from recstore.cli.repository import open_project, open_repository
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import Damage, GitError, RecstoreError, SecretFound
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 @json_option
 def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
     """Check every byte: names against contents, requests against keys, manifests against blobs."""
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     report = _verified(store, is_fast=fast)
     repaired = None
     if repair and (report.damaged_files or report.missing_files):

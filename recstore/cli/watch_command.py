@@ -17,8 +17,7 @@ import click
 
 from recstore import __version__
 from recstore.cli.output import echo_err, echo_error, json_option
-from recstore.cli.project import open_project
-from recstore.cli.repository import without_collector
+from recstore.cli.repository import open_project, without_collector
 from recstore.cli.secrets_output import scan_of
 from recstore.cli.watch_view import View
 from recstore.errors import RecstoreError, UsageError
@@ -48,7 +47,8 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
     stated, inside = _split(sources)
     _refuse_contradictions(once=once, is_running=bool(inside), **options)
     words = _words(after)
-    store, settings = open_project()
+    project = open_project()
+    store, settings = project.store, project.settings
     view = View(store, as_json)
     places = _sources(store, settings, stated, is_running=bool(inside))
     reading = ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(settings))
