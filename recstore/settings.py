@@ -38,7 +38,8 @@ from typing import Any, Final
 
 from recstore.errors import UsageError
 from recstore.files import read_file
-from recstore.rules import RuleSet, parse_expression, parse_rules, refuse_unknown
+from recstore.rules import RuleSet
+from recstore.rules.parse import parse_expression, parse_rules, refuse_unknown
 from recstore.secrets.redact import Redaction
 from recstore.upstreams import UpstreamMap
 

@@ -11,7 +11,8 @@ from recstore.content.canonical import identity_headers, request_key
 from recstore.content.deltas import Difference, differences
 from recstore.content.json_text import NotExactError, compact_text, parse_exact
 from recstore.model import Json, JsonBody, Request
-from recstore.rules import RuleSet, parse_rules
+from recstore.rules import RuleSet
+from recstore.rules.parse import parse_rules
 
 _Name = TypeVar("_Name")
 _HEAD: Final = ("method", "upstream", "path", "query", "headers")

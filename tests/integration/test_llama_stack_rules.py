@@ -19,7 +19,8 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.model import JsonBody, Request
-from recstore.rules import PRESETS, RuleSet
+from recstore.rules import RuleSet
+from recstore.rules.parse import PRESETS
 from recstore.upstreams import UpstreamMap
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import UsageError
-from recstore.rules import PRESETS, Round, RuleSet
+from recstore.rules import Round, RuleSet
+from recstore.rules.parse import PRESETS
 from recstore.secrets.redact import Redaction
 from recstore.settings import Settings, load_settings, parse_settings
 from recstore.upstreams import UpstreamMap
@@ -199,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("redact.field = 1", ("redact: `field`", "Did you mean `fields`?")),
         ("redact.fields = 1", ("redact.fields = 1",)),
         ("redact.patterns = '('", ("redact.patterns: '('", "is no regular expression")),
-        ('[[rules]]\nreplace = "("\nwith = ""', ("rule 1", "replace = '('", "is no regular expression")),
+        ('[[rules]]\nreplace = "("\nwith = ""', ("rule 1", "replace = '('", "is not a regular expression")),
     ],
 )
 def test_a_broken_setting_is_named_with_its_file(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.model import Json, JsonBody, Request
-from recstore.rules import PRESETS
+from recstore.rules.parse import PRESETS
 
 UUIDS = ("0fca09f4-2d58-4a3f-9a70-6ba1a9b0c11d", "e3a1b2c4-ffff-4000-8000-000000000000")
 

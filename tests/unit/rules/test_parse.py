@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from recstore.errors import UsageError
-from recstore.rules import (
-    PRESETS,
-    IgnoreHeader,
-    IgnoreJson,
-    IgnoreQuery,
-    Replace,
-    Round,
-    RuleSet,
-    Scope,
-    parse_rules,
-    refuse_unknown,
-)
+from recstore.rules import IgnoreHeader, IgnoreJson, IgnoreQuery, Replace, Round, RuleScope, RuleSet
+from recstore.rules.parse import PRESETS, parse_rules, refuse_unknown
 
 
 def _parsed(text: str) -> RuleSet:
@@ -74,7 +64,7 @@ def test_each_kind_of_table_is_its_rule() -> None:
 def test_a_rule_may_be_limited_to_upstreams_paths_and_methods() -> None:
     """What limits a rule is a shell pattern for each part."""
     rules = _parsed('[[rules]]\nround = 1\npath = "/v1/chat/*"\nupstream = "azure"\nmethod = "POST"')
-    scope = Scope((("upstream", "azure"), ("path", "/v1/chat/*"), ("method", "POST")))
+    scope = RuleScope((("upstream", "azure"), ("path", "/v1/chat/*"), ("method", "POST")))
 
     assert (Round(1, None, scope),) == rules.rules
 
@@ -102,7 +92,7 @@ def test_a_limited_preset_keeps_the_limits_of_its_own_rules() -> None:
         ({"ignor": "/a"}, ("`ignor`", "Did you mean `ignore`?")),
         ({"round": 1, "pth": "/v1/*"}, ("`pth`", "Did you mean `path`?")),
         ({"round": 1, "with": "x"}, ("`with`", "Known are: round, text_from, upstream, path, method.")),
-        ({"ignore": "$.a.b"}, ("ignore = '$.a.b'", "is no JSON Pointer", "`/metadata/request_id`")),
+        ({"ignore": "$.a.b"}, ("ignore = '$.a.b'", "is not a JSON Pointer", "`/metadata/request_id`")),
         ({"ignore": "/a~b"}, ("ignore = '/a~b'", "`~0`")),
         ({"ignore": "/a/**"}, ("ignore = '/a/**'", "ends in `**`")),
         ({"ignore": 1}, ("ignore = 1", "is not a string")),
@@ -113,8 +103,8 @@ def test_a_limited_preset_keeps_the_limits_of_its_own_rules() -> None:
         ({"round": 16}, ("round = 16",)),
         ({"round": -1}, ("round = -1",)),
         ({"round": 5, "text_from": "4"}, ("text_from = '4'",)),
-        ({"replace": "(", "with": ""}, ("replace = '('", "is no regular expression", "position 0")),
-        ({"replace": "a{99999999999999999999}", "with": ""}, ("is no regular expression",)),
+        ({"replace": "(", "with": ""}, ("replace = '('", "is not a regular expression", "position 0")),
+        ({"replace": "a{99999999999999999999}", "with": ""}, ("is not a regular expression",)),
         ({"replace": "a"}, ("with = None", "is not a string")),
         ({"replace": "a", "with": r"\1"}, ("with = '\\\\1'", "invalid group reference 1")),
         ({"replace": "a", "with": r"\g<x>"}, ("with = ", "unknown group name 'x'")),

@@ -22,17 +22,7 @@ from recstore.model import (
     RequestKey,
     StreamBody,
 )
-from recstore.rules import (
-    IgnoreHeader,
-    IgnoreJson,
-    IgnoreQuery,
-    Replace,
-    Round,
-    Rule,
-    RuleSet,
-    Scope,
-    close_enough,
-)
+from recstore.rules import IgnoreHeader, IgnoreJson, IgnoreQuery, Replace, Round, Rule, RuleScope, RuleSet, close_enough
 
 Patterns: TypeAlias = tuple[tuple[Literal["upstream", "path", "method"], str], ...]
 
@@ -212,7 +202,7 @@ def test_a_scope_covers_what_matches_all_its_patterns(patterns: Patterns, *, is_
     """A rule is for a request only where every part that it names matches."""
     request = Request("post", "openai", "/v1/chat/completions")
 
-    assert is_covered == Scope(patterns).covers(request)
+    assert is_covered == RuleScope(patterns).covers(request)
 
 
 def test_a_scope_is_asked_about_the_request_as_sent() -> None:
@@ -220,7 +210,7 @@ def test_a_scope_is_asked_about_the_request_as_sent() -> None:
     rules = RuleSet(
         (
             Replace(re.compile("/v1"), "/v2", ("path",)),
-            IgnoreJson(("id",), Scope((("path", "/v1/*"),))),
+            IgnoreJson(("id",), RuleScope((("path", "/v1/*"),))),
         )
     )
 
@@ -230,7 +220,7 @@ def test_a_scope_is_asked_about_the_request_as_sent() -> None:
 def test_without_a_rule_for_it_a_request_is_itself() -> None:
     """No rules, or none that covers the request: what is compared is the request as sent."""
     request = _asked(RawBody(b'{ "a": 1 }'))
-    elsewhere = RuleSet((IgnoreJson((), Scope((("upstream", "azure"),))),))
+    elsewhere = RuleSet((IgnoreJson((), RuleScope((("upstream", "azure"),))),))
 
     assert (request, request) == (RuleSet().normalised(request), elsewhere.normalised(request))
 
