@@ -159,3 +159,8 @@ class Manifest:
 
     test_id: str | None
     entries: tuple[Entry, ...]
+
+    @property
+    def blobs(self) -> frozenset[BlobName]:
+        """The blobs that it names."""
+        return frozenset(entry.blob for entry in self.entries)

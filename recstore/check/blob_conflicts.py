@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import Final
 
-from recstore.git.recovery import find_blobs
+from recstore.git.history import find_blobs
 from recstore.git.repository import Repository
 from recstore.model import BlobName
 from recstore.store import Store

@@ -11,7 +11,7 @@ from functools import partial
 from recstore.check.findings import Finding
 from recstore.errors import GitError, RecstoreError
 from recstore.git.repository import Repository
-from recstore.git.views import WORK_TREE
+from recstore.git.trees import WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX

@@ -15,16 +15,16 @@ from typing import Final
 from recstore.check.blob_damage import damage_in_files, damage_in_objects, staged_blobs, work_tree_blobs
 from recstore.check.findings import IGNORED, Finding, unusable_manifest
 from recstore.check.pushes import Span
-from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound
+from recstore.errors import Damage, ManifestConflict, RecstoreError, SecretFound
 from recstore.gc.test_scan import is_test_file, tests_that_ask
-from recstore.git.manifests import ManifestFacts, facts_of
 from recstore.git.program import decode_path
 from recstore.git.repository import Repository
-from recstore.git.views import CommitView, IndexView, View, WorkTreeView
-from recstore.model import BlobName
+from recstore.git.trees import CommitTree, IndexTree, Tree, WorkTree
+from recstore.model import BlobName, Manifest
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
+from recstore.store.manifest import parse_manifest
 from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
 
 OUTSIDE: Final = "(outside any test)"
@@ -51,7 +51,7 @@ class Checked:
         self.findings.update(damage)
 
 
-def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
+def check_view(view: Tree, patterns: tuple[str, ...]) -> Checked:
     """Return what is wrong with all manifests and tests at one place; `patterns` say which tests ask for recordings.
 
     In the work tree and the index the bytes of those blobs are looked at that HEAD has not, or not so; in a commit none.
@@ -61,11 +61,11 @@ def check_view(view: View, patterns: tuple[str, ...]) -> Checked:
     checked = Checked(places=[view.title])
     paths = list(view.manifest_paths())
     _check_manifests(view, paths, checked)
-    _check_askers(view, filter(is_test_file, view.test_files()), patterns, checked)
-    if isinstance(view, IndexView):
+    _check_askers(view, filter(is_test_file, view.python_files()), patterns, checked)
+    if isinstance(view, IndexTree):
         blobs = staged_blobs(view.repository)
         checked.add_damage(blobs, damage_in_objects(view.repository, blobs, view.title))
-    elif isinstance(view, WorkTreeView):
+    elif isinstance(view, WorkTree):
         paths = work_tree_blobs(view.repository)
         checked.add_damage(paths, damage_in_files(view.store, paths))
     return checked
@@ -80,7 +80,7 @@ def check_span(
 
     Raises: GitError, NewerVersion: as `check_view`.
     """
-    view = CommitView(repository, span.tip)
+    view = CommitTree(repository, span.tip)
     checked = Checked(places=[f"{view.title} ({span.name})" if span.name else view.title])
     manifests = repository.changed_store_files(span.bases, span.tip, *MANIFEST_FOLDERS)
     repository.fetch(manifests.values())
@@ -103,49 +103,49 @@ def check_span(
 # -- manifests and blobs
 
 
-def _check_manifests(view: View, paths: Iterable[str], checked: Checked) -> None:
+def _check_manifests(view: Tree, paths: Iterable[str], checked: Checked) -> None:
     for path in paths:
-        facts = _facts(view, path, checked)
-        if facts is None:
+        manifest = _manifest(view, path, checked)
+        if manifest is None:
             continue
-        checked.tests += facts.test_id is not None
-        checked.blobs |= facts.blobs
-        test = facts.test_id or OUTSIDE
-        for blob in sorted(facts.blobs):
+        checked.tests += manifest.test_id is not None
+        checked.blobs |= manifest.blobs
+        test = manifest.test_id or OUTSIDE
+        for blob in sorted(manifest.blobs):
             if not view.has(blob):
                 checked.findings.add(Finding("missing", test, str(blob), "", _file_of(test), 0, view.title))
 
 
-def _facts(view: View, path: str, checked: Checked) -> ManifestFacts | None:
+def _manifest(view: Tree, path: str, checked: Checked) -> Manifest | None:
     subject = f"{FOLDER}/{path}"
     data = view.read(path)
     if data is None:
         return None
     try:
-        facts = facts_of(data, subject)
+        manifest = parse_manifest(data, subject)
     except (Damage, ManifestConflict) as error:
         checked.findings.add(unusable_manifest(subject, error, view.title))
         return None
-    if facts.test_id is not None and manifest_path(facts.test_id) != path:
-        reason = f"it is the manifest of {facts.test_id}, whose place is {FOLDER}/{manifest_path(facts.test_id)}"
-        checked.findings.add(Finding("damage", facts.test_id, subject, reason, subject, 0, view.title))
-    return facts
+    if manifest.test_id is not None and manifest_path(manifest.test_id) != path:
+        reason = f"it is the manifest of {manifest.test_id}, whose place is {FOLDER}/{manifest_path(manifest.test_id)}"
+        checked.findings.add(Finding("damage", manifest.test_id, subject, reason, subject, 0, view.title))
+    return manifest
 
 
-def _check_secret_manifests(view: View, paths: Iterable[str], scan: SecretScan, checked: Checked) -> dict[str, str]:
+def _check_secret_manifests(view: Tree, paths: Iterable[str], scan: SecretScan, checked: Checked) -> dict[str, str]:
     """Find secrets in manifests, whose origins may hold headers; return blob's path -> a test that it is for."""
     tests: dict[str, str] = {}
     for path in paths:
         with suppress(RecstoreError):  # a finding of its own
             data = view.read(path) or b""
-            facts = facts_of(data, path)
-            tests |= {blob.path: facts.test_id or OUTSIDE for blob in facts.blobs}
-            _add_secrets(secrets_in_text(data, "its origin", scan), facts.test_id or OUTSIDE, path, view, checked)
+            manifest = parse_manifest(data, path)
+            tests |= {blob.path: manifest.test_id or OUTSIDE for blob in manifest.blobs}
+            _add_secrets(secrets_in_text(data, "its origin", scan), manifest.test_id or OUTSIDE, path, view, checked)
     return tests
 
 
 def _check_secrets(
-    view: CommitView, blob: tuple[str, str], tests: dict[str, str], scan: SecretScan, checked: Checked
+    view: CommitTree, blob: tuple[str, str], tests: dict[str, str], scan: SecretScan, checked: Checked
 ) -> None:
     path, oid = blob
     with suppress(RecstoreError):  # a finding of its own, or left with the remote by a partial clone
@@ -153,7 +153,7 @@ def _check_secrets(
         _add_secrets(found, tests.get(path, OUTSIDE), path, view, checked)
 
 
-def _add_secrets(secrets: Iterable[Secret], test: str, path: str, view: View, checked: Checked) -> None:
+def _add_secrets(secrets: Iterable[Secret], test: str, path: str, view: Tree, checked: Checked) -> None:
     for one in secrets:
         subject = f"{FOLDER}/{path}: {one.kind}, {one.excerpt}, in {one.place} (digest {one.digest})"
         checked.findings.add(
@@ -185,7 +185,7 @@ def _naming(repository: Repository, commit: str, blobs: set[BlobName]) -> list[s
 # -- tests
 
 
-def _check_askers(view: View, files: Iterable[str], patterns: tuple[str, ...], checked: Checked) -> None:
+def _check_askers(view: Tree, files: Iterable[str], patterns: tuple[str, ...], checked: Checked) -> None:
     for file in files:
         source = view.source(file)
         askers = list(tests_that_ask(file, source, patterns)) if source is not None else []
@@ -197,13 +197,13 @@ def _check_askers(view: View, files: Iterable[str], patterns: tuple[str, ...], c
                 checked.findings.add(finding)
 
 
-def _recorded(view: View, file: str) -> set[str]:
+def _recorded(view: Tree, file: str) -> set[str]:
     """Return the ids, without parameters, of the tests of a file that have a manifest."""
     folder = manifest_path(f"{file}::any").rpartition("/")[0]
     found: set[str] = set()
     for path in view.manifest_paths(folder):
         with suppress(RecstoreError):  # a finding of its own
-            test_id = facts_of(view.read(path) or b"", path).test_id
+            test_id = parse_manifest(view.read(path) or b"", path).test_id
             found.add((test_id or "").partition("[")[0])
     return found
 
@@ -217,7 +217,7 @@ def _changed_tests(repository: Repository, span: Span) -> list[str]:
         gone = repository.changed_store_files([span.tip], base, "tests")
         for path, oid in gone.items():
             with suppress(RecstoreError):
-                files.add(_file_of(facts_of(repository.objects.read(oid), path).test_id or ""))
+                files.add(_file_of(parse_manifest(repository.objects.read(oid), path).test_id or ""))
     return sorted(file for file in files if file and not _is_inner(repository, span.tip, file))
 
 
@@ -234,7 +234,7 @@ _STATES: Final = {"??": "the work tree alone", "!!": IGNORED}
 """Source: git-status(1), "Short Format"."""
 
 
-def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None:
+def _check_left_behind(store: Store, view: CommitTree, checked: Checked) -> None:
     """Find tests that are pushed while the work tree has other recordings of them than the commit."""
     repository = view.repository
     folders = [f"{repository.prefix}{folder}" for folder in MANIFEST_FOLDERS]
@@ -245,7 +245,7 @@ def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None
         if data is None or data == view.read(path):
             continue
         try:
-            test_id = facts_of(data, f"{FOLDER}/{path}").test_id
+            test_id = parse_manifest(data, f"{FOLDER}/{path}").test_id
         except RecstoreError:
             continue
         if test_id is None or view.source(_file_of(test_id)) is not None:
@@ -258,14 +258,3 @@ def _check_left_behind(store: Store, view: CommitView, checked: Checked) -> None
 
 def _file_of(test_id: str) -> str:
     return test_id.partition("::")[0] if "::" in test_id else ""
-
-
-def commit_view(repository: Repository, stated: str) -> CommitView:
-    """Return the commit that `stated` names.
-
-    Raises: GitError: there is none here.
-    """
-    commit = repository.resolve([stated]).get(stated)
-    if commit is None:
-        raise GitError(stated, "is no commit that is here", "`git log --all --oneline` lists those that are.")
-    return CommitView(repository, commit)

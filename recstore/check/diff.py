@@ -13,9 +13,7 @@ from typing import Final, Literal
 
 from recstore.check.entry_pairs import RecordingChange, compare_entries
 from recstore.errors import DamagedManifest, ManifestConflict, RecstoreError
-from recstore.git.repository import Repository
-from recstore.git.sides import CommitSide, FilesSide, Side, changed_manifests
-from recstore.git.views import IndexView
+from recstore.git.trees import CommitTree, StoreFiles, Tree
 from recstore.model import Entry, Manifest
 from recstore.store import FOLDER
 from recstore.store.manifest import parse_manifest
@@ -71,9 +69,8 @@ class _Pair:
 
 
 def diff_sides(
-    repository: Repository,
-    old: CommitSide,
-    new: CommitSide | IndexView | FilesSide,
+    old: CommitTree,
+    new: Tree,
     choose: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> Diff:
     """Return what differs between a commit and another one, Git's index, or the files as they are.
@@ -83,7 +80,7 @@ def diff_sides(
     Raises: GitError: a commit cannot be read. NewerVersion: a manifest is of a later format. What is missing, damaged
     or in conflict is in the result.
     """
-    paths = changed_manifests(repository, old, new)
+    paths = new.manifests_unlike(old)
     for side in (old, new):
         side.prepare(paths)
     pairs, unreadable = _read_pairs(paths, old, new)
@@ -98,7 +95,7 @@ def diff_sides(
 
 
 def diff_entries(
-    side: Side, old: tuple[str, Iterable[Entry]], new: tuple[str, Iterable[Entry]], *, in_order: bool = False
+    side: StoreFiles, old: tuple[str, Iterable[Entry]], new: tuple[str, Iterable[Entry]], *, in_order: bool = False
 ) -> Diff:
     """Return what differs between two lists of entries of one side, each with what a person calls it."""
     before, after = tuple(old[1]), tuple(new[1])
@@ -110,7 +107,7 @@ def diff_entries(
 # -- manifests
 
 
-def _read_pairs(paths: Iterable[str], old: Side, new: Side) -> tuple[list[_Pair], list[TestChange]]:
+def _read_pairs(paths: Iterable[str], old: StoreFiles, new: StoreFiles) -> tuple[list[_Pair], list[TestChange]]:
     pairs, unreadable = [], []
     for path in paths:
         texts = (old.read(path), new.read(path))
@@ -124,7 +121,7 @@ def _read_pairs(paths: Iterable[str], old: Side, new: Side) -> tuple[list[_Pair]
     return [pair for pair in pairs if pair.old or pair.new], unreadable
 
 
-def _parsed(path: str, text: bytes | None, side: Side) -> Manifest | None:
+def _parsed(path: str, text: bytes | None, side: StoreFiles) -> Manifest | None:
     return None if text is None else parse_manifest(text, f"{FOLDER}/{path} in {side.title}")
 
 
@@ -146,7 +143,7 @@ def _id_of(pair: _Pair) -> str | None:
 # -- tests
 
 
-def _test_changes(pairs: list[_Pair], old: Side, new: Side) -> Iterator[TestChange]:
+def _test_changes(pairs: list[_Pair], old: StoreFiles, new: StoreFiles) -> Iterator[TestChange]:
     renamed = _renamed(pairs)
     gone = {pair.path for pair, _ in renamed}
     come = {pair.path for _, pair in renamed}
@@ -157,7 +154,7 @@ def _test_changes(pairs: list[_Pair], old: Side, new: Side) -> Iterator[TestChan
             yield _test_change(pair, old, new)
 
 
-def _test_change(pair: _Pair, old: Side, new: Side) -> TestChange:
+def _test_change(pair: _Pair, old: StoreFiles, new: StoreFiles) -> TestChange:
     before, after, name = _entries(pair.old), _entries(pair.new), _id_of(pair)
     if pair.old is None:
         return TestChange("added", None, name, len(after))
@@ -171,7 +168,7 @@ def _entries(manifest: Manifest | None) -> tuple[Entry, ...]:
     return manifest.entries if manifest is not None else ()
 
 
-def _shared_change(pairs: list[_Pair], old: Side, new: Side) -> Iterator[TestChange]:
+def _shared_change(pairs: list[_Pair], old: StoreFiles, new: StoreFiles) -> Iterator[TestChange]:
     """Yield one change for all that was recorded outside any test: each has a manifest of its own, named by its blob."""
     before = tuple(entry for pair in pairs for entry in _entries(pair.old)[:1])
     after = tuple(entry for pair in pairs for entry in _entries(pair.new)[:1])

@@ -13,7 +13,7 @@ from typing import Literal
 
 from recstore.comparison import Comparison, compare_recordings, pair_requests
 from recstore.errors import DamagedBlob, NotInStore, RecstoreError
-from recstore.git.sides import Side
+from recstore.git.trees import StoreFiles
 from recstore.model import BlobName, Entry, Recording
 from recstore.store import FOLDER
 from recstore.store.codec import decode_recording
@@ -35,7 +35,7 @@ class RecordingChange:
 
 
 def compare_entries(
-    old: tuple[Side, Sequence[Entry]], new: tuple[Side, Sequence[Entry]], *, in_order: bool = False
+    old: tuple[StoreFiles, Sequence[Entry]], new: tuple[StoreFiles, Sequence[Entry]], *, in_order: bool = False
 ) -> tuple[RecordingChange, ...]:
     """Return what differs between the entries of two sides, shorter requests first: a conversation grows.
 
@@ -59,7 +59,7 @@ def compare_entries(
 
 @dataclass(slots=True)
 class _Reader:
-    side: Side
+    side: StoreFiles
     _read: dict[BlobName, Recording | RecstoreError] = field(default_factory=dict)
 
     def prepare(self, *entries: Entry) -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from recstore.check.check import OUTSIDE, Checked
 from recstore.check.findings import IGNORED, Finding
+from recstore.git.history import find_blobs, heal
 from recstore.git.program import decode_path, encode_path
-from recstore.git.recovery import find_blobs, heal
 from recstore.git.repository import Repository
-from recstore.git.views import STAGED, WORK_TREE
+from recstore.git.trees import STAGED, WORK_TREE
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 
@@ -29,7 +29,7 @@ def mend(store: Store, repository: Repository, looked: Iterable[Checked], *, is_
         present = sorted(blob.path for blob in missing if store.directory.path(blob.path).exists())
         data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in present)
         repository.top.run("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", data=data)
-    return tuple(f"{FOLDER}/{found.path} from {found.place}" for found in healed)
+    return tuple(f"{FOLDER}/{found.path} from {found.location}" for found in healed)
 
 
 def with_remedies(store: Store, repository: Repository, findings: list[Finding]) -> list[Finding]:

@@ -8,7 +8,7 @@ from os.path import lexists
 
 from recstore.check.restore import RestorePlan, execute_restore
 from recstore.errors import Damage, GitError, RecstoreError
-from recstore.git.recovery import Found, copies_of, find_blobs
+from recstore.git.history import RecoveredFile, copies_of, find_blobs
 from recstore.git.repository import Repository
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
@@ -24,7 +24,7 @@ class Repaired:
     """Where damaged files are now, in the local folder, and what has been put back in their places."""
 
     quarantined: tuple[str, ...] = ()
-    files: tuple[Found, ...] = ()
+    files: tuple[RecoveredFile, ...] = ()
 
 
 def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:
@@ -38,8 +38,8 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
     names = tuple(damaged)
     blobs = [name for name in names if name.startswith(_BLOBS)]
     manifests = [name for name in names if not name.startswith(_BLOBS)]
-    copies: tuple[Found, ...] = ()
-    older: tuple[Found, ...] = ()
+    copies: tuple[RecoveredFile, ...] = ()
+    older: tuple[RecoveredFile, ...] = ()
     if repository is not None:
         names_of_blobs = map(BlobName.from_path, (*blobs, *missing))
         copies = find_blobs(repository, [blob for blob in names_of_blobs if blob is not None])
@@ -72,9 +72,9 @@ def _is_readable(store: Store, path: str) -> bool:
     return True
 
 
-def _manifests(repository: Repository, names: list[str]) -> tuple[Found, ...]:
+def _manifests(repository: Repository, names: list[str]) -> tuple[RecoveredFile, ...]:
     """Return for each manifest the nearest copy of it that can be read."""
-    found: dict[str, Found] = {}
+    found: dict[str, RecoveredFile] = {}
     for copy in copies_of(repository, names):
         if copy.path in names and copy.path not in found:
             try:
@@ -82,7 +82,7 @@ def _manifests(repository: Repository, names: list[str]) -> tuple[Found, ...]:
             except GitError:  # not here, or damaged as well
                 continue
             if _is_sound(data, copy.path):
-                found[copy.path] = Found(copy.path, data, copy.place)
+                found[copy.path] = RecoveredFile(copy.path, data, copy.location)
         if len(found) == len(names):
             break
     return tuple(found.values())

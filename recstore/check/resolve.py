@@ -9,9 +9,9 @@ from typing import Final, Literal, TypeAlias
 
 from recstore.check.blob_conflicts import BASE, OURS, THEIRS, conflict_stages, settle_blobs
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore
+from recstore.git.history import heal
 from recstore.git.objects import blob_id
 from recstore.git.program import encode_path
-from recstore.git.recovery import heal
 from recstore.git.repository import Repository
 from recstore.model import Manifest
 from recstore.store import FOLDER, Store

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, UsageError
-from recstore.git.history import Copy
-from recstore.git.manifests import ManifestReader, facts_of
-from recstore.git.recovery import Found, copies_of, find_blobs
+from recstore.git.history import FileVersion, RecoveredFile, copies_of, find_blobs
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName
@@ -38,7 +36,7 @@ class RestoreOptions:
 class RestorePlan:
     """What would be written, what is there already, and the blobs that are needed and nowhere to be had."""
 
-    files: tuple[Found, ...]
+    files: tuple[RecoveredFile, ...]
     present: tuple[str, ...]
     missing: tuple[BlobName, ...]
 
@@ -53,7 +51,9 @@ def plan_restore(store: Store, repository: Repository, what: str, options: Resto
     """
     search = _Search(store, repository, options)
     manifests = search.manifests_of(what)
-    blobs = search.blobs_of(what) | {blob for found in manifests for blob in facts_of(found.data, found.path).blobs}
+    blobs = search.blobs_of(what) | {
+        blob for found in manifests for blob in parse_manifest(found.data, found.path).blobs
+    }
     absent = [blob for blob in sorted(blobs) if not store.directory.path(blob.path).exists()]
     found = find_blobs(repository, absent, options.revision)
     if options.revision:  # a manifest of that commit may name what only another one has
@@ -105,10 +105,12 @@ def thrown_away(repository: Repository) -> Iterator[Thrown]:
 
     Raises: GitError: the trash cannot be read.
     """
-    reader = ManifestReader(repository.objects)
     for run in Trash(repository).runs():
         manifests = [(path, oid) for path, oid in run.files.items() if BlobName.from_path(path) is None]
-        tests = {reader.of_object(oid, f"the trash, {path}").test_id or "(outside any test)" for path, oid in manifests}
+        tests = {
+            parse_manifest(repository.objects.read(oid), f"the trash, {path}").test_id or "(outside any test)"
+            for path, oid in manifests
+        }
         blobs = {blob for path in run.files if (blob := BlobName.from_path(path)) is not None}
         yield Thrown(run.time_s, tuple(sorted(tests)), tuple(sorted(blobs)))
 
@@ -119,18 +121,18 @@ class _Search:
     repository: Repository
     options: RestoreOptions
 
-    def manifests_of(self, what: str) -> list[Found]:
+    def manifests_of(self, what: str) -> list[RecoveredFile]:
         """Return the manifests that `what` stands for: the one that is here, or the nearest that Git has."""
         if not what or (_DIGITS.fullmatch(what) and self.blobs_of(what)):
             return []
-        found: dict[str, Found] = {}
+        found: dict[str, RecoveredFile] = {}
         copies = list(self._copies(what, _manifest_limits(what)))
         out_of_reach = self._fetched(copies)
         for copy in copies:
             if copy.path not in found and self.repository.objects.has(copy.oid):
                 data = self.repository.objects.read(copy.oid)
                 if what == EVERYTHING or _is_manifest_of(data, what):
-                    found[copy.path] = Found(copy.path, data, copy.place)
+                    found[copy.path] = RecoveredFile(copy.path, data, copy.location)
         if out_of_reach is not None and not found:
             raise out_of_reach
         return [
@@ -151,7 +153,7 @@ class _Search:
             raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
         return matching
 
-    def _fetched(self, copies: Iterable[Copy]) -> GitError | None:
+    def _fetched(self, copies: Iterable[FileVersion]) -> GitError | None:
         """Bring what a partial clone has left with its remote; return why that could not be, None if it could."""
         try:
             self.repository.fetch(copy.oid for copy in copies)
@@ -159,15 +161,17 @@ class _Search:
             return error
         return None
 
-    def _copies(self, what: str, limits: Iterable[str]) -> Iterator[Copy]:
+    def _copies(self, what: str, limits: Iterable[str]) -> Iterator[FileVersion]:
         if what != EVERYTHING or self.options.revision:
             yield from copies_of(self.repository, limits, self.options.revision)
             return
         folders = tuple(limits)
         for run in Trash(self.repository).runs():
-            yield from (Copy(path, oid, "the trash") for path, oid in run.files.items() if path.startswith(folders))
+            yield from (
+                FileVersion(path, oid, "the trash") for path, oid in run.files.items() if path.startswith(folders)
+            )
 
-    def _checked(self, manifest: Found) -> Found:
+    def _checked(self, manifest: RecoveredFile) -> RecoveredFile:
         """Return the manifest, or the one that is here in its place: a present one is replaced only if told."""
         present = self.store.directory.read(manifest.path)
         if present is None or present == manifest.data or self.options.is_forced:
@@ -176,9 +180,9 @@ class _Search:
             raise UsageError(
                 f"{FOLDER}/{manifest.path}", "is there, and another one", "Use --force to replace it by the old one."
             )
-        return Found(manifest.path, present, "the work tree")
+        return RecoveredFile(manifest.path, present, "the work tree")
 
-    def _is_new(self, manifest: Found) -> bool:
+    def _is_new(self, manifest: RecoveredFile) -> bool:
         return self.options.is_forced or self.store.directory.read(manifest.path) is None
 
     def _named_here(self) -> set[BlobName]:
@@ -187,7 +191,7 @@ class _Search:
         for path in self.store.manifest_paths():
             data = self.store.directory.read(path)
             with suppress(Damage, ManifestConflict, NewerVersion):  # `check` and `verify` are there to say so
-                named |= facts_of(data, path).blobs if data is not None else set()
+                named |= parse_manifest(data, path).blobs if data is not None else set()
         return named
 
 
@@ -211,11 +215,11 @@ def _manifest_limits(what: str) -> list[str]:
 
 def _is_manifest_of(data: bytes, what: str) -> bool:
     try:
-        test_id = facts_of(data, what).test_id
+        test_id = parse_manifest(data, what).test_id
     except (Damage, ManifestConflict, NewerVersion):
         return False
     return test_id is not None and is_named(test_id, what)
 
 
-def _names_of(found: Iterable[Found]) -> set[BlobName]:
+def _names_of(found: Iterable[RecoveredFile]) -> set[BlobName]:
     return {blob for file in found if (blob := BlobName.from_path(file.path)) is not None}

@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from recstore.check.check import Checked, check_span, check_view, commit_view
+from recstore.check.check import Checked, check_span, check_view
 from recstore.check.findings import Finding, exit_code_of, unusable_manifest
 from recstore.check.mending import mend, with_remedies
 from recstore.check.pushes import Span, pushed_spans, range_span
@@ -22,7 +22,7 @@ from recstore.cli.repository import open_project, open_repository
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError
 from recstore.git.repository import Repository
-from recstore.git.views import WORK_TREE, IndexView, WorkTreeView
+from recstore.git.trees import WORK_TREE, CommitTree, IndexTree, WorkTree
 from recstore.settings import Settings
 from recstore.store import FOLDER, Store
 from recstore.text import escape_control, plural
@@ -101,11 +101,11 @@ def _looked_at(job: _Job, options: dict[str, object]) -> Iterator[Checked]:
     for span in spans:
         yield check_span(store, repository, span, patterns, scan_of(job.settings))
     if options["revision"]:
-        yield check_view(commit_view(repository, str(options["revision"])), patterns)
+        yield check_view(CommitTree(repository, repository.commit(str(options["revision"]))), patterns)
     elif options["staged"]:
-        yield check_view(IndexView(repository), patterns)
+        yield check_view(IndexTree(repository), patterns)
     elif not (options["span"] or options["pre_push"]):
-        yield check_view(WorkTreeView(store, repository), patterns)
+        yield check_view(WorkTree(store, repository), patterns)
     if spans or not any(options[name] for name in ("span", "pre_push", "revision", "staged")):
         yield Checked(findings=set(_loose(job)))
 

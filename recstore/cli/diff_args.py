@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from recstore.cli.selector import Selected, select
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.repository import Repository
-from recstore.git.sides import CommitSide
+from recstore.git.trees import CommitTree
 from recstore.store import Store
 from recstore.store.paths import manifest_path
 
@@ -21,8 +21,8 @@ class Question:
     `is_pair`.
     """
 
-    old: CommitSide
-    new: CommitSide | None
+    old: CommitTree
+    new: CommitTree | None
     tests: tuple[str, ...] = ()
     is_pair: bool = False
 
@@ -35,7 +35,7 @@ def read_words(store: Store, repository: Repository, words: Sequence[str], tests
 
     Raises: UsageError: a word is both, or there are too many. NotInStore: it is neither.
     """
-    sides: list[CommitSide] = []
+    sides: list[CommitTree] = []
     left = list(words)
     while left and len(sides) < 2 and (found := _sides(repository, left[0])):  # noqa: PLR2004 - old and new
         if tests is None:
@@ -48,7 +48,7 @@ def read_words(store: Store, repository: Repository, words: Sequence[str], tests
         raise _not_a_revision(left[0], len(sides))
     if not sides and tests is None and len(left) > 2:  # noqa: PLR2004 - two tests are compared
         raise UsageError(left[2], "is a third test, where two can be compared", f"recstore diff -- {' '.join(left)}")
-    old, *new = sides or [CommitSide(repository, "HEAD", repository.head)]
+    old, *new = sides or [CommitTree(repository, repository.head, "HEAD")]
     is_pair = not sides and tests is None and len(left) == 2  # noqa: PLR2004 - as above
     return Question(old, new[0] if new else None, tuple(left if tests is None else tests), is_pair)
 
@@ -104,11 +104,11 @@ def _refuse_unknown(store: Store, limit: str) -> None:
 # -- revisions
 
 
-def _sides(repository: Repository, word: str) -> list[CommitSide]:
+def _sides(repository: Repository, word: str) -> list[CommitTree]:
     """Return the side or the two sides that a revision or a range means; none if the word is neither."""
     known = repository.resolve([word]).get(word)
     if known is not None:
-        return [CommitSide(repository, word, known)]
+        return [CommitTree(repository, known, word)]
     for dots in ("...", ".."):
         before, found, after = word.partition(dots)
         if found:
@@ -116,17 +116,17 @@ def _sides(repository: Repository, word: str) -> list[CommitSide]:
     return []
 
 
-def _range(repository: Repository, before: str, after: str, *, is_merge_base: bool) -> list[CommitSide]:
+def _range(repository: Repository, before: str, after: str, *, is_merge_base: bool) -> list[CommitTree]:
     known = repository.resolve([before, after])
     if before not in known or after not in known:
         return []
-    old = CommitSide(repository, before, known[before])
+    old = CommitTree(repository, known[before], before)
     if is_merge_base:
         bases = repository.merge_bases(known[before], known[after])
         if not bases:
             raise GitError(f"{before}...{after}", "have no common ancestor here", f"recstore diff {before} {after}")
-        old = CommitSide(repository, f"where {after} left {before}", bases[0])
-    return [old, CommitSide(repository, after, known[after])]
+        old = CommitTree(repository, bases[0], f"where {after} left {before}")
+    return [old, CommitTree(repository, known[after], after)]
 
 
 # -- tests

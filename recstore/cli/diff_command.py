@@ -19,8 +19,7 @@ from recstore.cli.output import echo_error, json_option
 from recstore.cli.repository import open_project, open_repository
 from recstore.errors import UsageError
 from recstore.git.repository import Repository
-from recstore.git.sides import FilesSide
-from recstore.git.views import IndexView
+from recstore.git.trees import IndexTree, WorkTree
 from recstore.store import Store
 from recstore.text import escape_control
 
@@ -89,14 +88,14 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
 def _answer(store: Store, repository: Repository, question: Question, *, is_staged: bool) -> Diff:
     if is_staged and (question.is_pair or question.new is not None):
         raise UsageError("--staged", "compares one commit with Git's index", "recstore diff --staged [REV] [-- TEST]")
-    files = IndexView(repository) if is_staged else FilesSide(store, repository)
+    files = IndexTree(repository) if is_staged else WorkTree(store, repository)
     if question.is_pair:
         old, new = selected_pair(store, question.tests)
         names = zip(question.tests, ([one.entry for one in selected] for selected in (old, new)), strict=True)
         first, second = names
         return diff_entries(files, first, second, in_order=len(old) == len(new) == 1)
     choose = partial(chosen_tests, store, question.tests) if question.tests else None
-    return diff_sides(repository, question.old, question.new or files, choose)
+    return diff_sides(question.old, question.new or files, choose)
 
 
 def _show(diff: Diff, flags: dict[str, bool]) -> None:

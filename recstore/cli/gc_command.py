@@ -26,7 +26,7 @@ from recstore.gc.planning import plan_gc
 from recstore.git.repository import Repository
 from recstore.git.state import operation
 from recstore.git.trash import EXPIRY_DAYS
-from recstore.git.views import STAGED
+from recstore.git.trees import STAGED
 from recstore.store import FOLDER, Store
 from recstore.text import escape_control, human_size, plural, short_blob
 

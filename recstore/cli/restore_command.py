@@ -60,7 +60,7 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
 
 def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
-        click.echo(escape_control(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.place}"))
+        click.echo(escape_control(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.location}"))
     for blob in plan.missing:
         echo_err(f"(missing) {blob.path}: neither in the trash nor in any history that can be read here")
     verb = "Would bring back" if dry_run else "Brought back"
@@ -96,7 +96,7 @@ def _time(time_s: int) -> str:
 def _as_json(plan: RestorePlan, *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
-        "restored": [{"path": file.path, "size_bytes": len(file.data), "from": file.place} for file in plan.files],
+        "restored": [{"path": file.path, "size_bytes": len(file.data), "from": file.location} for file in plan.files],
         "present": plan.present,
         "missing": [str(blob) for blob in plan.missing],
     }

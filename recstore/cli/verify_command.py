@@ -90,7 +90,7 @@ def _worst(problems: tuple[RecstoreError, ...]) -> int:
 def _show(report: VerifyReport, repaired: Repaired | None) -> None:
     for file in repaired.files if repaired else ():
         lack = "" if file.path.startswith("blobs/") else ", which may lack what was recorded since"
-        echo_err(f"put back from {file.place}{lack}: {FOLDER}/{file.path}")
+        echo_err(f"put back from {file.location}{lack}: {FOLDER}/{file.path}")
     for name in repaired.quarantined if repaired else ():
         echo_err(f"what was damaged is in {FOLDER}/{name}")
     for problem in report.problems:
@@ -124,7 +124,7 @@ def _as_json(report: VerifyReport, repaired: Repaired | None) -> dict[str, objec
         ],
         "quarantined": repaired.quarantined if repaired else (),
         "repaired": [
-            {"file": f"{FOLDER}/{file.path}", "from": file.place} for file in (repaired.files if repaired else ())
+            {"file": f"{FOLDER}/{file.path}", "from": file.location} for file in (repaired.files if repaired else ())
         ],
         "not_read": report.trusted,
         "edited": report.edited,

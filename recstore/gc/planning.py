@@ -11,7 +11,7 @@ from recstore.gc.judging import Judgement, Shrunk, judge
 from recstore.gc.plan import IN_TRASH, GcOptions, Kept, Plan, Removal
 from recstore.gc.roots import Rooted, roots_of
 from recstore.gc.survey import Survey, survey
-from recstore.git.history import find_protected
+from recstore.git.history import committed_copies
 from recstore.git.manifests import ManifestReader
 from recstore.git.objects import blob_id
 from recstore.git.repository import IndexEntry, Repository
@@ -60,7 +60,7 @@ class _Planning:
         protectors = self._protectors(own)
         unneeded, damage = self._unneeded_blobs(own, protectors)
         removals = {**self._gone_manifests(), **self._shrinking_manifests(), **unneeded}
-        copies = find_protected(self.repository, {row.path: row.objects for row in removals.values()})
+        copies = committed_copies(self.repository, {row.path: row.objects for row in removals.values()})
         kept = [
             Kept(blob.path, len(self.store.directory.read(blob.path) or b""), protectors[blob])
             for blob in self.seen.blobs & protectors.keys()

@@ -1,109 +1,222 @@
-"""Where in history the bytes of a path are: for what is about to go, and for what should come back.
+"""The versions that files have had, and the copies that Git still has of them.
 
-The `git` program walks history limited to paths, many times faster than a walk over all trees; what it
-names counts only if the object is here.
+    versions(repository, paths, revisions)        versions of files of the store in commits, newest commit first
+    path_versions(repository, paths, revisions)   the same, for any files of the repository
+    copies_of(repository, paths, revision)        copies in the index, the trash, HEAD's history, any ref, the reflogs
+    committed_copies(repository, wanted)          which objects a commit has that Git will not drop
+    find_blobs(repository, blobs, revision)       the bytes of blobs, from the nearest sound copy
+    heal(store, repository, blobs)                put missing blobs back into the store
+
+The `git` program walks history limited to paths, many times faster than a walk over all trees. The objects that it
+names need not be in this repository (shallow and partial clones): only `committed_copies` and `find_blobs` have
+looked at the bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
+from recstore.errors import GitError
+from recstore.git.objects import EMPTY_BLOBS, is_in_doubt
 from recstore.git.program import Git, encode_path
 from recstore.git.repository import Repository
 from recstore.git.state import stashes
-from recstore.store import FOLDER
+from recstore.git.trash import Trash
+from recstore.model import BlobName
+from recstore.store import FOLDER, Store
 
-HISTORY: Final = (("--exclude=refs/recstore/*", "--all"), ("--exclude=refs/recstore/*", "--all", "--reflog"))
-"""Options of `git log` for history beyond HEAD's: of every ref, then also of what a reflog remembers."""
-
-_FEW_PATHS: Final = 100
+_ALL_REFS: Final = ("--exclude=refs/recstore/*", "--all")
+_ALL_REFS_AND_REFLOGS: Final = (*_ALL_REFS, "--reflog")
 
 _LOG_OPTIONS: Final = (
     *("--format=%x01%H", "--raw", "--no-abbrev", "-z", "--no-relative", "--no-renames", "--root"),
-    *("--full-history", "--diff-merges=separate"),  # what a merge has left out is a version too
+    *("--full-history", "--diff-merges=separate"),  # what a merge left out is a version too
 )
+
+_MAX_PATHS: Final = 100
+"""Above this number Git is given whole folders: it compares every path of history with every limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """An object that holds the bytes of `path` (below the store's folder), and where: `commit 1a2b3c4d5e6f`."""
+class FileVersion:
+    """A path, the object with its bytes, and the location of that: `commit 1a2b3c4d5e6f`, `the trash`, `Git's index`."""
 
     path: str
     oid: str
-    place: str
+    location: str
     commit: str = ""
 
 
-def commit_place(commit: str) -> str:
-    """Return what a person is told about a commit as a place."""
-    return f"commit {commit[:12]}"
+@dataclass(frozen=True, slots=True)
+class RecoveredFile:
+    """The bytes of a path below the store's folder, and the location that they come from, as in `FileVersion`."""
+
+    path: str
+    data: bytes
+    location: str
 
 
-def find_protected(repository: Repository, wanted: Mapping[str, frozenset[str]]) -> dict[tuple[str, str], str]:
-    """Return (path, object id) -> the place, a commit that Git protects, of those of `wanted` there is one for.
+def heal(store: Store, repository: Repository, blobs: Iterable[BlobName]) -> tuple[RecoveredFile, ...]:
+    """Put back those of `blobs` that the store lacks and Git has, and return them.
 
-    `wanted` is path below the store's folder -> ids of the objects that it holds. Protected is what a ref or a
-    stash reaches, the trash and the reflogs left out, and only if the object is here and whole.
+    After: they are durable. The caller reports what is still missing.
+
+    Raises: GitError: Git cannot answer. RecstoreError: the store's folder cannot be written.
+    """
+    missing = {blob.path: blob for blob in blobs if not store.directory.path(blob.path).exists()}
+    recovered = find_blobs(repository, missing.values())
+    for file in recovered:
+        store.put_encoded(missing[file.path], file.data)
+    store.directory.flush()
+    return recovered
+
+
+def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str = "") -> tuple[RecoveredFile, ...]:
+    """Return the bytes of those of `blobs` that Git has anywhere, or, with `revision`, that this commit has.
+
+    The nearest copy whose bytes fit the blob's name is taken. What a partial clone has left with its remote is fetched if
+    there is no other copy. Failing all else, stores in other folders of history are searched: the project may have moved.
+
+    Raises: GitError: Git cannot answer, or the only copy of a blob cannot be read just now: that does not mean "nowhere".
+    """
+    wanted = {blob.path: blob for blob in blobs}
+    recovered: dict[str, RecoveredFile] = {}
+    unreadable: dict[str, GitError] = {}
+    absent: list[FileVersion] = []
+
+    def is_absent(copy: FileVersion) -> bool:
+        """Take the copy if it is sound; return whether its object is not in this repository."""
+        try:
+            if not repository.objects.has(copy.oid):
+                return True
+            data = repository.objects.read(copy.oid)
+        except GitError as error:  # there may be another copy, and there are other blobs
+            if is_in_doubt(error):
+                unreadable.setdefault(copy.path, error)
+            return False
+        if wanted[copy.path].fits(data):
+            recovered[copy.path] = RecoveredFile(copy.path, data, copy.location)
+        return False
+
+    elsewhere = _versions_in_moved_stores(repository, wanted) if wanted and not revision else ()
+    for copy in chain(copies_of(repository, wanted, revision), elsewhere):
+        if copy.path in wanted and copy.path not in recovered and is_absent(copy):
+            absent.append(copy)
+        if len(recovered) == len(wanted):
+            break
+    absent = [copy for copy in absent if copy.path not in recovered]
+    with suppress(GitError):  # what is out of reach stays missing
+        repository.fetch(copy.oid for copy in absent)
+    for copy in absent:
+        if copy.path not in recovered:
+            is_absent(copy)
+    for path, error in unreadable.items():
+        if path not in recovered:
+            raise error
+    return tuple(recovered.values())
+
+
+def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") -> Iterator[FileVersion]:
+    """Yield every copy of `paths` (files or folders below the store's folder) that Git has, nearest first.
+
+    Each source is read only when the caller asks for more. With `revision`, only that commit is read.
+
+    Raises: GitError: Git cannot answer, or `revision` is not a commit.
+    """
+    limits = frozenset(path.rstrip("/") for path in paths)
+
+    def is_wanted(path: str) -> bool:
+        return path in limits or any(path[:end] in limits for end, letter in enumerate(path) if letter == "/")
+
+    if limits:
+        copies = _in_commit(repository, limits, revision) if revision else _anywhere(repository, limits)
+        yield from (copy for copy in copies if is_wanted(copy.path))
+
+
+def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[FileVersion]:
+    for entry in repository.index():
+        if entry.oid not in EMPTY_BLOBS:
+            yield FileVersion(entry.path, entry.oid, "Git's index")
+    for run in Trash(repository).runs():
+        yield from (FileVersion(path, oid, "the trash") for path, oid in run.files.items())
+    head = repository.head
+    for revisions in ((head,) if head else (), _ALL_REFS, _ALL_REFS_AND_REFLOGS):
+        if revisions:
+            yield from versions(repository, limits, revisions)
+
+
+def _in_commit(repository: Repository, limits: Iterable[str], revision: str) -> Iterator[FileVersion]:
+    commit = repository.commit(revision)
+    folders = {limit.partition("/")[0] for limit in limits}
+    for path, oid in repository.store_files(commit, *sorted(folders)).items():
+        yield FileVersion(path, oid, _commit_location(commit), commit)
+
+
+def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]]) -> dict[tuple[str, str], str]:
+    """Return (path, object id) -> the location of a committed copy, for those of `wanted` that have one.
+
+    `wanted` is path below the store's folder -> object ids. Counted are commits that a ref or a stash reaches, but not
+    the trash and the reflogs, and only objects that are in this repository and undamaged.
 
     Raises: GitError: history cannot be read.
     """
-    found: dict[tuple[str, str], str] = {}
-    left = {path: set(oids) for path, oids in wanted.items()}
-    head = repository.head
-    if head is not None and left:
-        tree = repository.store_files(head, *{path.partition("/")[0] for path in left})
-        _take(repository, left, found, (Copy(path, tree[path], commit_place(head)) for path in wanted if path in tree))
-    if left:
-        _take(repository, left, found, versions(repository, left, protected_revisions(repository)))
-    return found
+    copies: dict[tuple[str, str], str] = {}
+    remaining = {(path, oid) for path, oids in wanted.items() for oid in oids}
+
+    def candidates() -> Iterator[FileVersion]:
+        if repository.head is not None:
+            yield from _in_commit(repository, wanted, repository.head)
+        stash_commits = (stash.oid for stash in stashes(repository))
+        yield from versions(repository, {path for path, _ in remaining}, (*_ALL_REFS, *stash_commits))
+
+    for version in candidates() if remaining else ():
+        key = (version.path, version.oid)
+        if key in remaining and repository.objects.is_whole(version.oid):
+            copies[key] = version.location
+            remaining.remove(key)
+            if not remaining:
+                break
+    return copies
 
 
-def protected_revisions(repository: Repository) -> tuple[str, ...]:
-    """Return the arguments of `git log` that reach all that Git protects: refs, work trees' HEADs and stashes."""
-    return (*HISTORY[0], *(stash.oid for stash in stashes(repository)))
-
-
-def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[Copy]:
+def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
     """Yield every version that `paths` (files or folders below the store's folder) have had, newest commit first.
 
-    Whether the object is here is not looked at.
+    `revisions` are arguments of `git log`.
 
     Raises: GitError: history cannot be read.
     """
     limits = list(paths)
-    if len(limits) > _FEW_PATHS:
+    if len(limits) > _MAX_PATHS:
         limits = sorted({path.partition("/")[0] for path in limits})
-    skipped = len(repository.prefix)
-    for copy in path_versions(repository, [repository.prefix + limit for limit in limits], revisions):
-        yield replace(copy, path=copy.path[skipped:])
+    prefix = repository.prefix
+    for version in path_versions(repository, [prefix + limit for limit in limits], revisions):
+        yield replace(version, path=version.path.removeprefix(prefix))
 
 
-def versions_elsewhere(repository: Repository, paths: Iterable[str]) -> Iterator[Copy]:
-    """Yield the versions that `paths`, files below the store's folder, have had in any store of all history.
-
-    The project may have been in another folder once. Paths alone tell blobs, whose names are hashes, and nothing else.
+def path_versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
+    """Yield every version that `paths` of the repository have had, newest commit first.
 
     Raises: GitError: history cannot be read.
     """
+    return _log(repository.top, paths, revisions)
+
+
+def _versions_in_moved_stores(repository: Repository, paths: Iterable[str]) -> Iterator[FileVersion]:
+    """Yield the versions of blobs below the store's folder, in any store of all history. Only names of blobs are unique."""
     limits = list(paths)
-    if len(limits) > _FEW_PATHS:
+    if len(limits) > _MAX_PATHS:
         limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
     git = repository.top.varied(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
-    for copy in _logged(git, [f"**/{FOLDER}/{limit}" for limit in limits], HISTORY[-1]):
-        yield replace(copy, path=copy.path.rpartition(f"{FOLDER}/")[2])
+    for version in _log(git, [f"**/{FOLDER}/{limit}" for limit in limits], _ALL_REFS_AND_REFLOGS):
+        yield replace(version, path=version.path.rpartition(f"{FOLDER}/")[2])
 
 
-def path_versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[Copy]:
-    """Yield the same for paths in the repository, which the copies name too.
-
-    Raises: GitError: history cannot be read.
-    """
-    return _logged(repository.top, paths, revisions)
-
-
-def _logged(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[Copy]:
+def _log(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
     data = b"".join(encode_path(f"{line}\n") for line in ("--", *paths))
     fields = iter(git.fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
     commit = ""
@@ -112,25 +225,11 @@ def _logged(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterato
         if text.startswith("\x01"):
             commit, _, text = text[1:].partition("\n")
         if text.startswith(":"):
-            yield from _version(text, next(fields), commit)
+            _, mode, _, oid, _ = text[1:].split(" ")  # the new version: the old one belongs to an earlier commit
+            path = next(fields)
+            if mode.startswith("100"):
+                yield FileVersion(path, oid, _commit_location(commit), commit)
 
 
-def _version(change: str, path: str, commit: str) -> Iterator[Copy]:
-    """Yield what the change made of the path: what it was before, an earlier commit has made of it."""
-    _, mode, _, oid, _ = change[1:].split(" ")
-    if mode.startswith("100"):
-        yield Copy(path, oid, commit_place(commit), commit)
-
-
-def _take(
-    repository: Repository, left: dict[str, set[str]], found: dict[tuple[str, str], str], copies: Iterable[Copy]
-) -> None:
-    """Move what `copies` has, and what is here and whole, from `left` to `found`."""
-    for copy in copies:
-        if copy.oid in left.get(copy.path, ()) and repository.objects.is_whole(copy.oid):
-            found[copy.path, copy.oid] = copy.place
-            left[copy.path].discard(copy.oid)
-            if not left[copy.path]:
-                del left[copy.path]
-        if not left:
-            return
+def _commit_location(commit: str) -> str:
+    return f"commit {commit[:12]}"

@@ -48,8 +48,6 @@ class Place:
     git_dir: Path
     common_dir: Path
     prefix: str
-    is_bare: bool
-    is_shallow: bool
     is_partial: bool
     object_format: str
 
@@ -145,6 +143,24 @@ class Repository:
         data = b"".join(encode_path(f"{name}^{{commit}}\n") for name in asked)
         answers = (line.split(" ") for line in self.git.lines("cat-file", "--batch-check", data=data))
         return {name: answer[0] for name, answer in zip(asked, answers, strict=True) if _is_commit(answer)}
+
+    def commit(self, revision: str) -> str:
+        """Return the id of the commit that `revision` leads to.
+
+        Raises: GitError: it does not lead to a commit in this repository.
+        """
+        commit = self.resolve([revision]).get(revision)
+        if commit is None:
+            raise GitError(revision, "is not a commit in this repository", "`git log --all --oneline` lists them.")
+        return commit
+
+    def read_object(self, oid: str) -> bytes:
+        """Return the bytes of a blob of Git's; one that a partial clone has left with its remote is fetched.
+
+        Raises: GitError: it cannot be fetched, or is damaged.
+        """
+        self.fetch([oid])
+        return self.objects.read(oid)
 
     def store_files(self, commit: str, *folders: str) -> dict[str, str]:
         """Return path below the store's folder -> blob id, of a commit's files below `folders` of the store.
@@ -243,8 +259,6 @@ def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
 
 def _place(git: Git) -> Place:
     asked = (
-        "--is-bare-repository",
-        "--is-shallow-repository",
         "--show-object-format",
         "--is-inside-work-tree",
         "--absolute-git-dir",
@@ -254,7 +268,7 @@ def _place(git: Git) -> Place:
     printed = decode_path(git.run("rev-parse", "--path-format=absolute", *asked)).split("\n")
     if len(printed) != len(asked) + 1:
         raise GitError(str(git.folder), "has a line break in its path, which recstore cannot work with")
-    bare, shallow, object_format, inside, git_dir, common_dir, prefix = printed[:7]
+    object_format, inside, git_dir, common_dir, prefix, _ = printed
     top = git.text("rev-parse", "--show-toplevel") if inside == "true" else ""
     promisors = git.run(
         "config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$", accept=(0, 1)
@@ -264,8 +278,6 @@ def _place(git: Git) -> Place:
         git_dir=Path(git_dir),
         common_dir=Path(common_dir),
         prefix=prefix,
-        is_bare=bare == "true",
-        is_shallow=shallow == "true",
         is_partial=bool(promisors),
         object_format=object_format,
     )

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from recstore.git import Repository
-from recstore.git.recovery import find_blobs
+from recstore.git.history import find_blobs
 from recstore.record.modes import Mode
 from recstore.store import FOLDER, Store
 from recstore.watch import watcher

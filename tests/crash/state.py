@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from recstore.git import Repository
-from recstore.git.recovery import find_blobs
+from recstore.git.history import find_blobs
 from recstore.importers.render import ExportOptions, export_recordings
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store

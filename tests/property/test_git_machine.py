@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from recstore.errors import NotInStore
 from recstore.gc.plan import GcOptions
+from recstore.git.history import copies_of, find_blobs, heal
 from recstore.git.program import Git
-from recstore.git.recovery import copies_of, find_blobs, heal
 from recstore.git.state import operation
 from recstore.model import BlobName
 from recstore.store.directory import Directory

@@ -22,7 +22,7 @@ from typing import Final
 from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.git import Repository
-from recstore.git.recovery import find_blobs
+from recstore.git.history import find_blobs
 from recstore.model import BlobName, Digest, Entry
 from recstore.record.publish import NewRecording, publish
 from recstore.store import FOLDER, Store

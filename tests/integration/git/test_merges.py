@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.git.recovery import find_blobs, heal
+from recstore.git.history import find_blobs, heal
 from recstore.model import BlobName, Json, JsonBody, Recording, Request, Response, StreamBody
 from recstore.store.manifest import parse_manifest
 from recstore.store.rename import execute_moves, plan_moves

@@ -11,7 +11,7 @@ import pytest
 from recstore.check.restore import RestoreOptions, execute_restore, plan_restore
 from recstore.errors import GitError
 from recstore.gc.plan import IN_TRASH, GcOptions
-from recstore.git.recovery import heal
+from recstore.git.history import heal
 from recstore.git.trash import Trash
 from recstore.store import Store
 from recstore.store.paths import manifest_path

@@ -13,7 +13,7 @@ import pytest
 from recstore.check.resolve import Choice, Settled, carry_out, conflicts, settle, sides
 from recstore.content.canonical import request_key
 from recstore.errors import ManifestConflict
-from recstore.git.recovery import find_blobs, heal
+from recstore.git.history import find_blobs, heal
 from recstore.model import BlobName, JsonBody, Manifest, Recording, Request, Response, StreamBody
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.paths import manifest_path

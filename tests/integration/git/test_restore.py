@@ -11,7 +11,7 @@ from recstore.check.check import check_span
 from recstore.check.pushes import range_span
 from recstore.check.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
 from recstore.errors import GitError, NotInStore, UsageError
-from recstore.git.recovery import find_blobs, heal
+from recstore.git.history import find_blobs, heal
 from recstore.model import BlobName
 from recstore.secrets import SecretScan
 from recstore.store.paths import manifest_path
@@ -258,7 +258,7 @@ def test_a_revision_is_the_only_place_if_it_is_named(project: GitRepository) -> 
 
     with pytest.raises(UsageError, match="is there, and another one"):
         restore(project, A, RestoreOptions(revision=first))
-    with pytest.raises(GitError, match="is no commit"):
+    with pytest.raises(GitError, match="is not a commit"):
         restore(project, A, RestoreOptions(revision="no-such-thing"))
     restore(project, A, RestoreOptions(revision=first, is_forced=True))
 
