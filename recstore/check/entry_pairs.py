@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from recstore.comparison import Comparison, compare_recordings, pair_requests
+from recstore.check.pairing import pair_requests
 from recstore.errors import DamagedBlob, NotInStore, RecstoreError
 from recstore.git.trees import StoreFiles
 from recstore.model import BlobName, Entry, Recording
 from recstore.store import FOLDER
 from recstore.store.codec import decode_recording
+from recstore.transcript import Comparison, compare_recordings
 
 
 @dataclass(frozen=True, slots=True)

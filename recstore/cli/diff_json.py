@@ -9,9 +9,9 @@ from typing import Any
 
 from recstore.check.diff import Diff, TestChange
 from recstore.check.entry_pairs import RecordingChange
-from recstore.comparison import CallChange, Comparison
 from recstore.content.deltas import Difference
 from recstore.model import Entry
+from recstore.transcript import CallChange, Comparison
 
 
 def diff_as_json(diff: Diff) -> str:

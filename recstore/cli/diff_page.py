@@ -9,11 +9,9 @@ from typing import Final
 from recstore.check.diff import Diff, TestChange
 from recstore.check.entry_pairs import RecordingChange
 from recstore.cli.diff_rows import SIGNS, PageOptions, Row, Segment, Style, change_rows, cut, deeper, text_rows
-from recstore.comparison import CallChange, Comparison
 from recstore.model import Recording
 from recstore.text import plural
-from recstore.transcript import page_lines, transcript_of
-from recstore.transcript.review import quiet_transcript
+from recstore.transcript import CallChange, Comparison, page_lines, quiet_transcript, transcript_of
 
 _MOST_ROWS: Final = 60
 _MOST_LONE: Final = 8

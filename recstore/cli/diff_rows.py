@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
-from recstore.comparison import diff_lines
-from recstore.comparison.words import Piece
 from recstore.content.deltas import Difference
-from recstore.transcript.shapes import indented
+from recstore.transcript import diff_lines
+from recstore.transcript.body import indented
+from recstore.transcript.compare import DiffPiece as Piece
 
 Style: TypeAlias = Literal["plain", "heading", "dim", "removed", "added", "problem"]
 Segment: TypeAlias = tuple[Style, str]

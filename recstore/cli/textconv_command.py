@@ -20,7 +20,7 @@ import click
 from recstore.errors import RecstoreError
 from recstore.store.codec import decode_recording
 from recstore.text import escape_control
-from recstore.transcript.review import review_text
+from recstore.transcript import review_text
 
 
 @click.command("textconv", hidden=True)

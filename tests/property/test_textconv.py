@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.cli.textconv_command import converted
-from recstore.comparison import Comparison, DiffLine, compare_recordings, diff_lines
 from recstore.content.deltas import differences
 from recstore.model import Recording
 from recstore.store.codec import encode_recording
+from recstore.transcript import Comparison, DiffLine, compare_recordings, diff_lines
 from tests.values import recordings, values
 
 STARTS = st.sampled_from(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
-from recstore.transcript.review import review_text
+from recstore.transcript import review_text
 from tests.unit.transcript.samples import call_chunk, chat_chunk
 
 TOOL = {"type": "function", "function": {"name": "weather", "description": "Tells it. " * 30, "strict": True}}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from recstore.comparison.words import DiffLine, diff_lines
+from recstore.transcript.compare import DiffLine, diff_lines
 
 
 def drawn(old: str, new: str) -> list[str]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recstore.model import JsonBody, Request
-from recstore.transcript.content import read_body
+from recstore.transcript.body import compact, read_body
 from recstore.transcript.messages import read_model
-from recstore.transcript.shapes import compact
 
 _WORD: Final = re.compile(r"\w+")
 _ALIKE: Final = 0.3

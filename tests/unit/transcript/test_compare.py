@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from recstore.comparison import Comparison, TextChange, compare_recordings
 from recstore.content.deltas import Difference
 from recstore.model import Body, Headers, JsonBody, RawBody, Recording, Request, Response, StreamBody
+from recstore.transcript import Comparison, TextChange, compare_recordings
 
 
 def chat(content: str | None, question: str = "Who?", **members: Any) -> Recording:

@@ -1,0 +1,165 @@
+"""A recording as a transcript, and a transcript as lines of text: to read, or to compare line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from recstore.model import Recording
+from recstore.transcript.body import compact, indented, parse_json, read_body
+from recstore.transcript.messages import read_messages, read_model, read_parameters, read_tools
+from recstore.transcript.model import Answer, Part, Transcript
+from recstore.transcript.responses import read_response
+
+LineStyle: TypeAlias = Literal[
+    "heading", "request", "detail", "role", "text", "thinking", "call", "result", "file", "error"
+]
+
+_SHOWN_PARAMETER: Final = 200
+_ONE_LINE_JSON: Final = 100
+"""Longer JSON is indented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, without its end."""
+
+    style: LineStyle
+    text: str
+
+
+def transcript_of(recording: Recording) -> Transcript:
+    """Return the transcript of any recording."""
+    request, response = recording.request, recording.response
+    asked = read_body(request.body, request.headers)
+    answered = read_response(response)
+    return Transcript(
+        method=request.method,
+        upstream=request.upstream,
+        path=request.path + (f"?{request.query}" if request.query else ""),
+        model=read_model(request, asked),
+        parameters=tuple((name, _shortened(value)) for name, value in read_parameters(asked)),
+        tools=tuple(name for names, _ in read_tools(asked) for name in names),
+        messages=read_messages(request, asked),
+        status=response.status,
+        error=answered.error,
+        answers=answered.answers(),
+        answer_model=answered.model,
+        usage=tuple(answered.usage.items()),
+        event_count=answered.event_count,
+    )
+
+
+def page_text(transcript: Transcript) -> str:
+    """Return the page as plain text."""
+    return "".join(f"{line.text}\n" for line in page_lines(transcript))
+
+
+def page_lines(transcript: Transcript) -> tuple[Line, ...]:
+    """Return the request, its messages, and the answers or the error, with an empty line before each."""
+    model = f"  {transcript.model}" if transcript.model else ""
+    lines = _block("request", f"{transcript.method} {transcript.upstream}{transcript.path}{model}")
+    for name, value in transcript.parameters:
+        lines += _block("detail", f"{name}: {value}", "  ")
+    if transcript.tools:
+        lines += _block("detail", f"tools: {', '.join(transcript.tools)}", "  ")
+    for message in transcript.messages:
+        lines += [Line("text", ""), *_block("role", message.role), *_part_lines(message.parts)]
+    for number, answer in enumerate(transcript.answers or (Answer(()),), 1):
+        lines += [Line("text", ""), *_block("role", _answer_title(transcript, answer, number))]
+        lines += _part_lines(answer.parts)
+        if not answer.parts and not transcript.error:
+            lines.append(Line("detail", "  (empty)"))
+    if transcript.error:
+        lines += _block("error", transcript.error, "  error: ")
+    return tuple(lines)
+
+
+def review_text(recording: Recording) -> str:
+    """Return the recording as text to compare line by line: the conversation without what changes at every call.
+
+    Left out are counts of events and tokens; the ids of tool calls are numbered in the order in which they appear.
+    Nothing of the request is cut: the definition of a tool matters as much as a prompt.
+    """
+    body = read_body(recording.request.body, recording.request.headers)
+    parameters = [(name, _spread(value)) for name, value in read_parameters(body)]
+    parameters += [(f"tool {', '.join(names)}", _spread(tool)) for names, tool in read_tools(body)]
+    transcript = quiet_transcript(transcript_of(recording))
+    return page_text(replace(transcript, parameters=tuple(parameters), tools=()))
+
+
+def quiet_transcript(transcript: Transcript) -> Transcript:
+    """Return the transcript without counts of events and tokens, with numbered call ids and indented long arguments."""
+    numbers: dict[str, str] = {}
+
+    def quiet(parts: Iterable[Part]) -> tuple[Part, ...]:
+        return tuple(
+            replace(
+                part,
+                text=_indented_arguments(part.text) if part.kind == "call" else part.text,
+                call_id=numbers.setdefault(part.call_id, str(len(numbers) + 1)) if part.call_id else "",
+            )
+            for part in parts
+        )
+
+    messages = tuple(replace(message, parts=quiet(message.parts)) for message in transcript.messages)
+    answers = tuple(replace(answer, parts=quiet(answer.parts)) for answer in transcript.answers)
+    return replace(transcript, messages=messages, answers=answers, usage=(), event_count=None)
+
+
+def _indented_arguments(text: str) -> str:
+    try:
+        value = parse_json(text) if len(text) > _ONE_LINE_JSON else None
+    except ValueError:
+        return text
+    return indented(value) if type(value) is dict else text
+
+
+def _spread(value: Any) -> str:
+    text = compact(value)
+    return indented(value) if len(text) > _ONE_LINE_JSON and type(value) in (dict, list) else text
+
+
+def _shortened(value: Any) -> str:
+    text = compact(value)
+    return text if len(text) <= _SHOWN_PARAMETER else f"{text[:_SHOWN_PARAMETER]}... ({len(text):,} characters)"
+
+
+def _answer_title(transcript: Transcript, answer: Answer, number: int) -> str:
+    facts = [] if transcript.status is None else [str(transcript.status)]
+    if transcript.answer_model and transcript.answer_model != transcript.model:
+        facts.append(transcript.answer_model)
+    if answer.finish:
+        facts.append(answer.finish)
+    if number == 1 and transcript.event_count is not None:
+        facts.append(f"{transcript.event_count:,} event{'' if transcript.event_count == 1 else 's'}")
+    if number == 1 and transcript.usage:
+        facts.append("tokens " + " ".join(f"{name} {count:,}" for name, count in transcript.usage))
+    title = f"answer {number}" if len(transcript.answers) > 1 else "answer"
+    return f"{title}  {', '.join(facts)}" if facts else title
+
+
+def _part_lines(parts: Iterable[Part]) -> Iterator[Line]:
+    for part in parts:
+        call_id = f"  #{part.call_id}" if part.call_id else ""
+        if part.kind == "thinking":
+            yield from _block("thinking", part.text, "  ~ ")
+        elif part.kind == "call":
+            yield from _block("call", f"{part.name}({part.text}){call_id}", "  -> ")
+        elif part.kind == "result":
+            yield from _block("result", f"{part.name}{call_id}".lstrip(), "  <- ")
+            yield from _block("text", part.text, "     ")
+        elif part.kind == "file":
+            yield from _block("file", f"[{f'{part.name}, ' if part.name else ''}{part.text}]", "  ")
+        elif part.kind == "refusal":
+            yield from _block("error", part.text, "  refused: ")
+        else:
+            yield from _block("text", part.text, "  ")
+
+
+def _block(style: LineStyle, text: str, first: str = "") -> list[Line]:
+    """Return the lines of `text`, the first one behind `first`, the others indented as far."""
+    indent = " " * len(first)
+    lines = text.split("\n")
+    return [Line(style, f"{indent if number else first}{line}".rstrip(" ")) for number, line in enumerate(lines)]

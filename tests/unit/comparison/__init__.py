@@ -1,1 +1,0 @@
-"""Two recordings side by side."""
