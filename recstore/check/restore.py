@@ -1,85 +1,126 @@
-"""Bring back what is gone: the blobs that tests here miss, a test, a recording, or all that was thrown away."""
+"""Bring files back from Git: blobs that tests here miss, one test, one recording, the whole trash, or damaged files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from os.path import lexists
 from typing import Final
 
-from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, UsageError
-from recstore.git.history import FileVersion, RecoveredFile, copies_of, find_blobs
+from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, RecstoreError, UsageError
+from recstore.git.history import FileVersion, RecoveredFile, copies_of, find_blobs, heal
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
-from recstore.model import BlobName
+from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
+from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
 from recstore.store.selectors import is_named
+from recstore.store.verify import keep_aside, problem_of_blob, quarantine
 
 EVERYTHING: Final = "*"
-"""What stands for all that the trash has, or with a revision all that it has."""
+"""A selector for all that is in the trash, or, with a revision, in that commit."""
 
 _DIGITS: Final = re.compile(r"[0-9a-f]{4,64}")
+_DEEPEST_EXACT_FOLDER: Final = 8
+"""Manifests of test files below more folders than this share folders, as paths are cut there."""
 
-
-@dataclass(frozen=True, slots=True)
-class RestoreOptions:
-    """`revision`: take it from that commit alone. `is_forced`: in place of another manifest that is there."""
-
-    revision: str = ""
-    is_forced: bool = False
+_LOOK: Final = "`recstore restore --list` lists what is in the trash; `git log -- .recstore` what was committed."
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """What would be written, what is there already, and the blobs that are needed and nowhere to be had."""
+    """The files to write, the paths that exist already, and the blobs that are needed and nowhere in Git."""
 
     files: tuple[RecoveredFile, ...]
     present: tuple[str, ...]
     missing: tuple[BlobName, ...]
 
 
-def plan_restore(store: Store, repository: Repository, what: str, options: RestoreOptions) -> RestorePlan:
-    """Return what restoring `what` would do: a test (or `*` in one), the first digits of a recording, or `EVERYTHING`.
+@dataclass(frozen=True, slots=True)
+class TrashedRun:
+    """The tests and blobs that one run of gc moved to the trash.
 
-    With "" it is every blob that a manifest here names and that is not here.
+    Units: `time_s` is in seconds since the epoch.
+    """
 
-    Raises: NotInStore: nothing is called so. UsageError: another manifest is there, and `is_forced` is not set.
+    time_s: int
+    tests: tuple[str, ...]
+    blobs: tuple[BlobName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The new names of damaged files, below the store's folder, and the files that took their places."""
+
+    quarantined: tuple[str, ...] = ()
+    files: tuple[RecoveredFile, ...] = ()
+
+
+def heal_from_git(store: Store, blobs: Iterable[BlobName], environment: Mapping[str, str]) -> tuple[RecoveredFile, ...]:
+    """Put back those of `blobs` that the store lacks and Git has, and return them; none without a Git repository.
+
+    For readers, which do this once before they report a blob as missing. After: the files are durable.
+    """
+    try:
+        with Repository.open(store.directory.root, environment) as repository:
+            return heal(store, repository, blobs)
+    except RecstoreError:  # the reader's own error, that a blob is missing, tells more
+        return ()
+
+
+def plan_restore(
+    store: Store, repository: Repository, what: str, *, revision: str = "", is_forced: bool = False
+) -> RestorePlan:
+    """Return the effect of restoring `what`: a test (or `*` in one), the first digits of a recording, or `EVERYTHING`.
+
+    With "" it is every blob that a manifest here names and the store lacks. With `revision`, that commit alone is read.
+
+    Raises: NotInStore: nothing has that name. UsageError: another manifest is in its place, and `is_forced` is not set.
     GitError: Git cannot answer.
     """
-    search = _Search(store, repository, options)
-    manifests = search.manifests_of(what)
-    blobs = search.blobs_of(what) | {
-        blob for found in manifests for blob in parse_manifest(found.data, found.path).blobs
-    }
-    absent = [blob for blob in sorted(blobs) if not store.directory.path(blob.path).exists()]
-    found = find_blobs(repository, absent, options.revision)
-    if options.revision:  # a manifest of that commit may name what only another one has
-        found += find_blobs(repository, set(absent) - _names_of(found))
-    new = [manifest for manifest in manifests if store.directory.read(manifest.path) != manifest.data]
-    if not manifests and not blobs and what:
-        raise _nothing(what, options.revision)
-    files = (*found, *new)
-    written = {file.path for file in files}
-    asked = [*(blob.path for blob in sorted(blobs)), *(manifest.path for manifest in manifests)]
-    missing = set(absent) - _names_of(found)
-    return RestorePlan(
-        files=files,
-        present=tuple(path for path in asked if path not in written | {blob.path for blob in missing}),
-        missing=tuple(sorted(missing)),
-    )
+    blobs = _named_blobs(store) if not what else _matching_blobs(repository, what, revision)
+    found = [] if not what or (_DIGITS.fullmatch(what) and blobs) else _find_manifests(repository, what, revision)
+    manifests: list[RecoveredFile] = []
+    for file in found:
+        present = store.directory.read(file.path)
+        if present in (None, file.data) or is_forced:
+            chosen = file
+        elif revision:
+            remedy = "Use --force to replace it by the old one."
+            raise UsageError(f"{FOLDER}/{file.path}", "is there, and another one", remedy)
+        else:
+            chosen = RecoveredFile(file.path, present or b"", "the work tree")
+        if what != EVERYTHING or is_forced or present is None:
+            manifests.append(chosen)
+    for manifest in manifests:
+        blobs |= parse_manifest(manifest.data, manifest.path).blobs
+    if what == EVERYTHING and not (manifests or blobs):
+        raise NotInStore(revision or "the trash", "has nothing of this store", _LOOK)
+    if what and not (manifests or blobs):
+        where = f"in {revision}" if revision else "in the trash, in history or in what reflogs remember"
+        raise NotInStore(what, f"nothing is called so {where}", _LOOK)
+    missing = {blob for blob in blobs if not store.directory.path(blob.path).exists()}
+    files: list[RecoveredFile] = []
+    for source in (revision, "") if revision else ("",):  # a commit's manifest may name a blob that only another has
+        files += find_blobs(repository, sorted(missing), source)
+        missing -= {blob for file in files if (blob := BlobName.from_path(file.path)) is not None}
+    files += (manifest for manifest in manifests if store.directory.read(manifest.path) != manifest.data)
+    absent = {file.path for file in files} | {blob.path for blob in missing}
+    asked = (*(blob.path for blob in sorted(blobs)), *(manifest.path for manifest in manifests))
+    return RestorePlan(tuple(files), tuple(path for path in asked if path not in absent), tuple(sorted(missing)))
 
 
 def execute_restore(store: Store, plan: RestorePlan) -> None:
-    """Write what the plan says: blobs, then the manifests that name them. Nothing to write waits for nobody.
+    """Write the files of the plan: blobs, then the manifests that name them. Without files it takes no lock.
 
-    Raises: Locked: another process is writing to the store. DamagedBlob: other bytes are there under a blob's name.
+    Raises: Locked: another process is writing to the store. DamagedBlob: a blob's file has other bytes.
     """
     if not plan.files:
         return
-    manifests = []
+    manifests: list[Manifest] = []
     with store.directory.locked():
         for file in plan.files:
             blob = BlobName.from_path(file.path)
@@ -91,126 +132,102 @@ def execute_restore(store: Store, plan: RestorePlan) -> None:
         store.publish(manifests)
 
 
-@dataclass(frozen=True, slots=True)
-class Thrown:
-    """What one run of gc threw away that no commit had: when, whose manifests, which blobs."""
-
-    time_s: int
-    tests: tuple[str, ...]
-    blobs: tuple[BlobName, ...]
-
-
-def thrown_away(repository: Repository) -> Iterator[Thrown]:
-    """Yield what is in the trash, the newest run first.
+def trash_contents(repository: Repository) -> Iterator[TrashedRun]:
+    """Yield the runs of gc whose removals are still in the trash, the newest first.
 
     Raises: GitError: the trash cannot be read.
     """
     for run in Trash(repository).runs():
-        manifests = [(path, oid) for path, oid in run.files.items() if BlobName.from_path(path) is None]
-        tests = {
-            parse_manifest(repository.objects.read(oid), f"the trash, {path}").test_id or "(outside any test)"
-            for path, oid in manifests
-        }
-        blobs = {blob for path in run.files if (blob := BlobName.from_path(path)) is not None}
-        yield Thrown(run.time_s, tuple(sorted(tests)), tuple(sorted(blobs)))
+        tests, blobs = [], []
+        for path, oid in run.files.items():
+            blob = BlobName.from_path(path)
+            if blob is not None:
+                blobs.append(blob)
+            else:
+                manifest = parse_manifest(repository.objects.read(oid), f"the trash, {path}")
+                tests.append(manifest.test_id or "(outside any test)")
+        yield TrashedRun(run.time_s, tuple(sorted(set(tests))), tuple(sorted(blobs)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    store: Store
-    repository: Repository
-    options: RestoreOptions
+def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:
+    """Replace `damaged` files and put back `missing` ones, as far as Git has sound copies of them.
 
-    def manifests_of(self, what: str) -> list[RecoveredFile]:
-        """Return the manifests that `what` stands for: the one that is here, or the nearest that Git has."""
-        if not what or (_DIGITS.fullmatch(what) and self.blobs_of(what)):
-            return []
-        found: dict[str, RecoveredFile] = {}
-        copies = list(self._copies(what, _manifest_limits(what)))
-        out_of_reach = self._fetched(copies)
-        for copy in copies:
-            if copy.path not in found and self.repository.objects.has(copy.oid):
-                data = self.repository.objects.read(copy.oid)
-                if what == EVERYTHING or _is_manifest_of(data, what):
-                    found[copy.path] = RecoveredFile(copy.path, data, copy.location)
-        if out_of_reach is not None and not found:
-            raise out_of_reach
-        return [
-            manifest for manifest in map(self._checked, found.values()) if what != EVERYTHING or self._is_new(manifest)
-        ]
+    After: damaged blobs, and links, are in quarantine, whether or not Git has them. A damaged manifest is replaced only if
+    Git has an earlier one; else it stays, as a person may be able to read it.
 
-    def blobs_of(self, what: str) -> set[BlobName]:
-        """Return the blobs that `what` itself stands for."""
-        if not what:
-            return self._named_here()
-        if what != EVERYTHING and not _DIGITS.fullmatch(what):
-            return set()
-        named = {blob for copy in self._copies(what, ["blobs"]) if (blob := BlobName.from_path(copy.path)) is not None}
-        if what == EVERYTHING:
-            return named
-        matching = {blob for blob in named if blob.key.startswith(what) or blob.digest.startswith(what)}
-        if len({blob.key for blob in matching}) > 1:
-            raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
-        return matching
-
-    def _fetched(self, copies: Iterable[FileVersion]) -> GitError | None:
-        """Bring what a partial clone has left with its remote; return why that could not be, None if it could."""
-        try:
-            self.repository.fetch(copy.oid for copy in copies)
-        except GitError as error:
-            return error
-        return None
-
-    def _copies(self, what: str, limits: Iterable[str]) -> Iterator[FileVersion]:
-        if what != EVERYTHING or self.options.revision:
-            yield from copies_of(self.repository, limits, self.options.revision)
-            return
-        folders = tuple(limits)
-        for run in Trash(self.repository).runs():
-            yield from (
-                FileVersion(path, oid, "the trash") for path, oid in run.files.items() if path.startswith(folders)
-            )
-
-    def _checked(self, manifest: RecoveredFile) -> RecoveredFile:
-        """Return the manifest, or the one that is here in its place: a present one is replaced only if told."""
-        present = self.store.directory.read(manifest.path)
-        if present is None or present == manifest.data or self.options.is_forced:
-            return manifest
-        if self.options.revision:
-            raise UsageError(
-                f"{FOLDER}/{manifest.path}", "is there, and another one", "Use --force to replace it by the old one."
-            )
-        return RecoveredFile(manifest.path, present, "the work tree")
-
-    def _is_new(self, manifest: RecoveredFile) -> bool:
-        return self.options.is_forced or self.store.directory.read(manifest.path) is None
-
-    def _named_here(self) -> set[BlobName]:
-        """Return what the manifests of the work tree name, as far as they can be read."""
-        named: set[BlobName] = set()
-        for path in self.store.manifest_paths():
-            data = self.store.directory.read(path)
-            with suppress(Damage, ManifestConflict, NewerVersion):  # `check` and `verify` are there to say so
-                named |= parse_manifest(data, path).blobs if data is not None else set()
-        return named
+    Raises: GitError: Git cannot answer. Locked, RecstoreError: the store cannot be written.
+    """
+    names = tuple(damaged)
+    copies: tuple[RecoveredFile, ...] = ()
+    older: list[RecoveredFile] = []
+    if repository is not None:
+        paths = (*(name for name in names if name.startswith("blobs/")), *missing)
+        copies = find_blobs(repository, [blob for path in paths if (blob := BlobName.from_path(path)) is not None])
+        older = list(_sound_manifests(repository, {name for name in names if not name.startswith("blobs/")}))
+    quarantined = quarantine(store, (name for name in names if _must_go(store, name)))  # decided under its lock
+    execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
+    with store.directory.locked():
+        older = [file for file in older if not _is_readable(store, file.path)]
+        quarantined += keep_aside(store, [file.path for file in older])
+        for file in older:
+            store.directory.write(file.path, file.data)
+        store.directory.flush()
+    return Repaired(quarantined, (*copies, *older))
 
 
-_LOOK: Final = "`recstore restore --list` lists what is in the trash; `git log -- .recstore` what was committed."
-_ANYWHERE: Final = "in the trash, in history or in what reflogs remember"
-_MANIFEST_FOLDERS_KEPT: Final = 8
+# -- finding what is asked for
 
 
-def _nothing(what: str, revision: str) -> NotInStore:
+def _named_blobs(store: Store) -> set[BlobName]:
+    """Return the blobs that the manifests of the work tree name, as far as those can be read."""
+    named: set[BlobName] = set()
+    for path in store.manifest_paths():
+        data = store.directory.read(path)
+        with suppress(Damage, ManifestConflict, NewerVersion):  # `check` and `verify` report these
+            named |= parse_manifest(data, path).blobs if data is not None else set()
+    return named
+
+
+def _matching_blobs(repository: Repository, what: str, revision: str) -> set[BlobName]:
+    if what != EVERYTHING and not _DIGITS.fullmatch(what):
+        return set()
+    copies = _copies(repository, what, ["blobs"], revision)
+    blobs = {blob for copy in copies if (blob := BlobName.from_path(copy.path)) is not None}
     if what == EVERYTHING:
-        return NotInStore(revision or "the trash", "has nothing of this store", _LOOK)
-    return NotInStore(what, f"nothing is called so {f'in {revision}' if revision else _ANYWHERE}", _LOOK)
+        return blobs
+    matching = {blob for blob in blobs if blob.key.startswith(what) or blob.digest.startswith(what)}
+    if len({blob.key for blob in matching}) > 1:
+        raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
+    return matching
 
 
-def _manifest_limits(what: str) -> list[str]:
-    """Return the folder below the store's that has all manifests `what` may stand for."""
+def _find_manifests(repository: Repository, what: str, revision: str) -> list[RecoveredFile]:
+    """Return the nearest version of each manifest that `what` names."""
     folder = manifest_path(what).rpartition("/")[0]
-    is_exact = "*" not in what and folder.count("/") < _MANIFEST_FOLDERS_KEPT
-    return [folder] if is_exact else list(MANIFEST_FOLDERS)
+    is_exact = "*" not in what and folder.count("/") < _DEEPEST_EXACT_FOLDER
+    copies = list(_copies(repository, what, [folder] if is_exact else MANIFEST_FOLDERS, revision))
+    unreachable: GitError | None = None
+    try:
+        repository.fetch(copy.oid for copy in copies)
+    except GitError as error:
+        unreachable = error
+    found: dict[str, RecoveredFile] = {}
+    for copy in copies:
+        if copy.path not in found and repository.objects.has(copy.oid):
+            data = repository.objects.read(copy.oid)
+            if what == EVERYTHING or _is_manifest_of(data, what):
+                found[copy.path] = RecoveredFile(copy.path, data, copy.location)
+    if unreachable is not None and not found:
+        raise unreachable
+    return list(found.values())
+
+
+def _copies(repository: Repository, what: str, folders: Iterable[str], revision: str) -> Iterator[FileVersion]:
+    if what != EVERYTHING or revision:
+        return copies_of(repository, folders, revision)
+    starts = tuple(folders)
+    files = ((path, oid) for run in Trash(repository).runs() for path, oid in run.files.items())
+    return (FileVersion(path, oid, "the trash") for path, oid in files if path.startswith(starts))
 
 
 def _is_manifest_of(data: bytes, what: str) -> bool:
@@ -221,5 +238,41 @@ def _is_manifest_of(data: bytes, what: str) -> bool:
     return test_id is not None and is_named(test_id, what)
 
 
-def _names_of(found: Iterable[RecoveredFile]) -> set[BlobName]:
-    return {blob for file in found if (blob := BlobName.from_path(file.path)) is not None}
+# -- repairing
+
+
+def _must_go(store: Store, name: str) -> bool:
+    """Return whether the path still is something other than a file (a link, a device), or a damaged blob."""
+    path = store.directory.path(name)
+    if not lexists(path):
+        return False
+    if path.is_symlink() or not path.is_file():
+        return True
+    return name.startswith("blobs/") and isinstance(problem_of_blob(store.directory, name), Damage)
+
+
+def _is_readable(store: Store, path: str) -> bool:
+    try:
+        store.read_manifest(path)
+    except RecstoreError:
+        return False
+    return True
+
+
+def _sound_manifests(repository: Repository, paths: set[str]) -> Iterator[RecoveredFile]:
+    """Yield the nearest sound copy of each manifest."""
+    wanted = set(paths)
+    for copy in copies_of(repository, paths) if paths else ():
+        if copy.path in wanted:
+            with suppress(RecstoreError):  # an absent object, or another damaged copy
+                data = repository.objects.read(copy.oid)
+                manifest = parse_manifest(data, f"{FOLDER}/{copy.path}")
+                if manifest.test_id is not None:
+                    places = {manifest_path(manifest.test_id)}
+                else:
+                    places = {shared_path(blob) for blob in manifest.blobs}
+                if copy.path in places:
+                    wanted.remove(copy.path)
+                    yield RecoveredFile(copy.path, data, copy.location)
+        if not wanted:
+            return

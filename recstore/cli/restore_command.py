@@ -8,11 +8,10 @@ import click
 
 from recstore.check.restore import (
     EVERYTHING,
-    RestoreOptions,
     RestorePlan,
     execute_restore,
     plan_restore,
-    thrown_away,
+    trash_contents,
 )
 from recstore.cli.output import echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
@@ -46,8 +45,10 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
         if is_listing:
             _list(repository, as_json=as_json)
             return
-        wanted = RestoreOptions(str(options["revision"] or ""), bool(options["force"]))
-        plan = plan_restore(store, repository, EVERYTHING if everything else what, wanted)
+        revision, is_forced = str(options["revision"] or ""), bool(options["force"])
+        plan = plan_restore(
+            store, repository, EVERYTHING if everything else what, revision=revision, is_forced=is_forced
+        )
     if not options["dry_run"]:
         execute_restore(store, plan)
     if as_json:
@@ -74,7 +75,7 @@ def _show(plan: RestorePlan, *, dry_run: bool) -> None:
 
 
 def _list(repository: Repository, *, as_json: bool) -> None:
-    runs = list(thrown_away(repository))
+    runs = list(trash_contents(repository))
     if as_json:
         for run in runs:
             show_json({"time": _time(run.time_s), "tests": run.tests, "blobs": [str(blob) for blob in run.blobs]})

@@ -21,7 +21,7 @@ from recstore.store.verify import VerifyReport, verify_store
 from recstore.text import human_size, plural
 
 if TYPE_CHECKING:
-    from recstore.check.repairing import Repaired
+    from recstore.check.restore import Repaired
 
 
 @click.command("verify")
@@ -63,7 +63,7 @@ def _verified(store: Store, *, is_fast: bool) -> VerifyReport:
 
 
 def _repaired(store: Store, report: VerifyReport) -> Repaired:
-    from recstore.check.repairing import repair
+    from recstore.check.restore import repair
 
     with ExitStack() as stack:
         try:

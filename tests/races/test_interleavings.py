@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from recstore.check.restore import RestoreOptions, execute_restore, plan_restore
+from recstore.check.restore import execute_restore, plan_restore
 from recstore.content.canonical import request_key
 from recstore.errors import Locked
 from recstore.gc.execute import Expiry, execute_plan
@@ -251,6 +251,6 @@ def test_blobs_that_git_takes_away_before_the_manifest_is_written_come_back(
 
 def restored(project: GitRepository, repository: Repository) -> tuple[str, ...]:
     """Bring back what tests here miss, and return the paths."""
-    plan = plan_restore(project.store, repository, "", RestoreOptions())
+    plan = plan_restore(project.store, repository, "")
     execute_restore(project.store, plan)
     return tuple(file.path for file in plan.files)

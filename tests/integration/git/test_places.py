@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.restore import RestoreOptions, execute_restore, plan_restore
+from recstore.check.restore import execute_restore, plan_restore
 from recstore.errors import GitError
 from recstore.gc.plan import IN_TRASH, GcOptions
 from recstore.git.history import heal
@@ -329,9 +329,9 @@ def test_a_test_that_a_blobless_clone_has_not_is_fetched_to_be_restored(tmp_path
     cut_off.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
 
     with project.opened() as repository:
-        execute_restore(project.store, plan_restore(project.store, repository, B, RestoreOptions()))
+        execute_restore(project.store, plan_restore(project.store, repository, B))
     with cut_off.opened() as repository, pytest.raises(GitError, match="nowhere"):
-        plan_restore(cut_off.store, repository, B, RestoreOptions())
+        plan_restore(cut_off.store, repository, B)
 
     assert project.has_manifest(B)
 

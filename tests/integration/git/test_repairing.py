@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from recstore.check.repairing import Repaired, repair
+from recstore.check.restore import Repaired, repair
 from recstore.content.canonical import request_key
 from recstore.model import BlobName, Digest, Manifest
 from recstore.store import Store

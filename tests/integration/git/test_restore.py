@@ -9,7 +9,7 @@ import pytest
 
 from recstore.check.check import check_span
 from recstore.check.pushes import range_span
-from recstore.check.restore import EVERYTHING, RestoreOptions, RestorePlan, execute_restore, plan_restore, thrown_away
+from recstore.check.restore import EVERYTHING, RestorePlan, execute_restore, plan_restore, trash_contents
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.history import find_blobs, heal
 from recstore.model import BlobName
@@ -34,10 +34,10 @@ def remove(project: GitRepository, test_id: str, blob: BlobName) -> None:
     project.store.directory.remove(blob.path)
 
 
-def restore(project: GitRepository, what: str, options: RestoreOptions | None = None) -> RestorePlan:
+def restore(project: GitRepository, what: str, *, revision: str = "", is_forced: bool = False) -> RestorePlan:
     """Plan and execute."""
     with project.opened() as repository:
-        plan = plan_restore(project.store, repository, what, options or RestoreOptions())
+        plan = plan_restore(project.store, repository, what, revision=revision, is_forced=is_forced)
     execute_restore(project.store, plan)
     return plan
 
@@ -257,10 +257,10 @@ def test_a_revision_is_the_only_place_if_it_is_named(project: GitRepository) -> 
     project.commit()
 
     with pytest.raises(UsageError, match="is there, and another one"):
-        restore(project, A, RestoreOptions(revision=first))
+        restore(project, A, revision=first)
     with pytest.raises(GitError, match="is not a commit"):
-        restore(project, A, RestoreOptions(revision="no-such-thing"))
-    restore(project, A, RestoreOptions(revision=first, is_forced=True))
+        restore(project, A, revision="no-such-thing")
+    restore(project, A, revision=first, is_forced=True)
 
     manifest = project.store.manifest(A)
     assert manifest is not None
@@ -279,7 +279,7 @@ def test_everything_is_the_trash(project: GitRepository) -> None:
     project.test_file("tests/test_a.py")
     project.gc(now_s=NOW_S + 1)
     with project.opened() as repository:
-        listed = [(run.time_s, run.tests) for run in thrown_away(repository)]
+        listed = [(run.time_s, run.tests) for run in trash_contents(repository)]
 
     plan = restore(project, EVERYTHING)
 
@@ -293,7 +293,7 @@ def test_everything_of_a_revision_is_that_commits_store(project: GitRepository) 
     """All its tests that are not here."""
     blob = committed(project)
 
-    restore(project, EVERYTHING, RestoreOptions(revision="HEAD~1"))
+    restore(project, EVERYTHING, revision="HEAD~1")
 
     assert (True, True) == (project.has(blob), project.has_manifest(A))
 
@@ -303,7 +303,7 @@ def test_a_name_that_nothing_has_is_an_error(project: GitRepository) -> None:
     with pytest.raises(NotInStore, match="nothing is called so in the trash"):
         restore(project, "tests/test_a.py::test_never")
     with pytest.raises(NotInStore, match="nothing is called so in HEAD"):
-        restore(project, "tests/test_a.py::test_never", RestoreOptions(revision="HEAD"))
+        restore(project, "tests/test_a.py::test_never", revision="HEAD")
     with pytest.raises(NotInStore, match="the trash: has nothing"):
         restore(project, EVERYTHING)
 
