@@ -16,7 +16,7 @@ from vcr.serializers import jsonserializer, yamlserializer
 
 from recstore.errors import DamagedSource
 from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette, write_cassette
-from recstore.importers.vcr.values import Tagged, is_same
+from recstore.importers.vcr.text import Tagged
 from recstore.importers.vcr.yaml import NotYamlError, load
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap
@@ -150,14 +150,14 @@ def test_json_cassettes_come_back_byte_for_byte_and_load_equal(text: str, *, is_
     st.sampled_from([{"default_flow_style": True}, {"default_style": '"'}, {"indent": 7, "width": 30}]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_cassettes_in_other_layouts_load_equal(text: str, layout: dict[str, Any]) -> None:
-    """A cassette that another tool has laid out anew: vcrpy loads what is written as it loaded what was read."""
-    document, _ = load(text.encode())
+def test_cassettes_in_other_layouts_come_back_byte_for_byte(text: str, layout: dict[str, Any]) -> None:
+    """A cassette that another tool has laid out again comes back as that tool wrote it."""
+    document = load(text.encode())
     laid_out = yaml.dump(_without_tags(document), Dumper=yaml.CSafeDumper, **layout)
 
     actual = stored_and_written(laid_out.encode(), "cassettes/test_a/test_b.yaml")
 
-    assert as_loaded(laid_out, yamlserializer) == as_loaded(actual.decode(), yamlserializer)
+    assert laid_out.encode() == actual
 
 
 def _without_tags(value: Any) -> Any:
@@ -171,7 +171,7 @@ def _without_tags(value: Any) -> Any:
 @given(cassettes(is_json=False), st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_spoilt_cassette_is_damage_or_comes_back(text: str, data: st.DataObject) -> None:
-    """Cut anywhere, or with any bytes put anywhere: an error that names it, or the same bytes again, or an equal document."""
+    """Cut anywhere, or with any bytes put anywhere: an error that names it, or the same bytes again."""
     whole = text.encode()
     place = data.draw(st.integers(0, len(whole)))
     inserted = data.draw(
@@ -186,7 +186,7 @@ def test_a_spoilt_cassette_is_damage_or_comes_back(text: str, data: st.DataObjec
     except DamagedSource:
         return
 
-    assert spoilt == actual or is_same(cassette.document, load(actual)[0])
+    assert spoilt == actual
 
 
 @given(st.text(" \n\t'\":#-{}[]&*!|>%@\\?,~<=ab01._+\x85\u2028\ufeff", max_size=40))
@@ -198,7 +198,7 @@ def test_yaml_is_read_as_pyyaml_reads_it(text: str) -> None:
     except (yaml.YAMLError, ValueError, TypeError, LookupError):
         return
     try:
-        actual, _ = load(text.encode())
+        actual = load(text.encode())
     except NotYamlError:
         assert expected is None
         return

@@ -1,23 +1,30 @@
-"""vcrpy's cassettes, YAML or JSON, as recordings, and back.
+"""vcrpy's cassettes, YAML or JSON, as recordings, and back, byte for byte.
 
-A cassette becomes one recording for each interaction. What the recording does not say and the file did goes
-into its origin: the headers of the request, unusual members, and with the first interaction how the file was
-laid out. `write_cassette` gives a cassette that vcrpy loads equal, and the very bytes of nearly every one.
+A cassette becomes one recording for each interaction. What the recording does not say and the file did goes into its
+origin: the headers of the request, and how the interaction differs from what vcrpy usually writes. A cassette that does
+not come out of these as it was is kept whole, as text, with its first interaction.
 
-Source: vcrpy 4.0 to 9.4, `serialize.py`, `serializers/`, `stubs/`; pytest-recording 0.14, `plugin.py`.
+Source: vcrpy 4.0 to 9.4, `serialize.py`, `serializers/`, `stubs/`, `Request._to_dict`; pytest-recording 0.14, `plugin.py`.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
+import orjson
+
+from recstore.content.bodies import body_bytes, json_value, parse_body
+from recstore.content.canonical import identity_headers
+from recstore.content.deltas import delta_between, expand
 from recstore.errors import DamagedSource
 from recstore.importers.source import SourceRecording
-from recstore.importers.vcr.interactions import has_status, read_interaction, write_interaction
-from recstore.importers.vcr.text import Cassette, read_text, style_of, write_text
-from recstore.importers.vcr.values import Part, decode, encode, is_same
-from recstore.model import Json, Recording
+from recstore.importers.vcr.text import USUAL_STYLE, Cassette, Tagged, is_sorted, read_text, untagged, write_text
+from recstore.model import Body, Headers, Json, JsonBody, Recording, Request, Response
 from recstore.store.origins import VCR
 from recstore.upstreams import UpstreamMap
 
@@ -32,6 +39,43 @@ _TEST_CASSETTE: Final = re.compile(
 )
 _TEST_MODULE: Final = re.compile(r"test_.*|.*_test")
 _SUFFIX: Final = re.compile(r"\.(?:ya?ml|json)$")
+_STATUS_LIMIT: Final = 1 << 63
+_PAIR: Final = 2
+_BYTES: Final = "!bytes"
+_ABSENT: Final = object()
+
+Place = tuple[str, ...]
+"""Keys that lead to a value inside of an interaction."""
+
+_SENT_BODIES: Final[tuple[Place, ...]] = (("request", "body"), ("request", "parsed_body"))
+_RECEIVED_BODIES: Final[tuple[Place, ...]] = (
+    ("response", "body", "string"),
+    ("response", "body", "base64_string"),
+    ("response", "content"),
+    ("response", "parsed_body"),
+)
+_CODES: Final[tuple[Place, ...]] = (("response", "status", "code"), ("response", "status_code"))
+_REASON: Final[Place] = ("response", "status", "message")
+_KNOWN_PLACES: Final[tuple[Place, ...]] = (
+    ("request", "method"),
+    ("request", "uri"),
+    ("request", "headers"),
+    *_SENT_BODIES,
+    *_CODES,
+    _REASON,
+    ("response", "headers"),
+    *_RECEIVED_BODIES,
+    ("response", "url"),
+)
+"""Where an interaction says what its recording knows as well: null stands there in a skeleton."""
+
+_SENT: Final[dict[str, Json]] = {"method": None, "uri": None, "body": None, "headers": None}
+_RECEIVED: Final[dict[str, Json]] = {
+    "status": {"code": None, "message": None},
+    "headers": None,
+    "body": {"string": None},
+}
+_FRAME: Final[dict[str, Json]] = {"version": 1, "interactions": None}
 
 
 def parse_cassette(data: bytes, path: str) -> Cassette:
@@ -50,7 +94,9 @@ def parse_cassette(data: bytes, path: str) -> Cassette:
         if not is_evident:
             return Cassette(data)
         raise DamagedSource(path, f"is a cassette that cannot be read: {error}") from error
-    if _is_before_version_1(cassette.document):
+    document = cassette.document
+    first = document[0] if type(document) is list and document else None
+    if type(first) is dict and {"request", "response"} <= first.keys():
         raise DamagedSource(path, "is a cassette of a vcrpy before 1.0, which later ones do not load", _MIGRATION)
     return cassette
 
@@ -59,31 +105,41 @@ def is_cassette(cassette: Cassette) -> bool:
     """Return whether the file is a cassette of vcrpy's: `interactions` that state a request's `uri`."""
     document = cassette.document
     interactions = document.get("interactions") if type(document) is dict else None
-    return type(interactions) is list and any(_has_uri(interaction) for interaction in interactions)
+    return type(interactions) is list and any(
+        _value_at(interaction, ("request", "uri")) is not _ABSENT for interaction in interactions
+    )
 
 
 def read_cassette(cassette: Cassette, path: str, upstreams: UpstreamMap) -> list[SourceRecording]:
-    """Return the recordings of the cassette at `path`, in its order.
+    """Return the recordings of the cassette at `path`, in its order; `write_cassette` gives back its every byte.
 
-    Raises: DamagedSource: an interaction is none that vcrpy would load, or cannot be kept without loss.
+    Raises: DamagedSource: an interaction is not one that vcrpy would load.
     """
-    test_id = id_of_test(path)
     interactions = cassette.document["interactions"]
-    recordings = []
+    recordings: list[Recording] = []
+    origins: list[dict[str, Json]] = []
     for index, interaction in enumerate(interactions):
         try:
-            recording, members = read_interaction(interaction, upstreams)
+            recording, members = _read_interaction(interaction, upstreams)
         except ValueError as error:
             raise DamagedSource(path, f"interaction {index + 1} {error}") from error
-        origin: dict[str, Json] = {"format": VCR, "path": path, "index": index, **members}
-        recordings.append((recording, origin))
-    if "version" not in cassette.document and not has_status(interactions[-1]):
+        recordings.append(recording)
+        origins.append({"format": VCR, "path": path, "index": index, **members})
+    if "version" not in cassette.document and _first(interactions[-1], (_REASON, _CODES[-1])) is _ABSENT:
         raise DamagedSource(path, "is cut short: its last response has no status, and no `version` ends the file")
-    try:
-        _complete(cassette, recordings)
-    except (ValueError, TypeError) as error:
-        raise DamagedSource(path, str(error)) from error
-    return [SourceRecording(test_id, recording, origin) for recording, origin in recordings]
+    styles = list(cassette.styles())
+    for style in styles:
+        completed = _completed(cassette.document, recordings, origins, style)
+        with suppress(ValueError, LookupError, TypeError, AttributeError):
+            if write_cassette(list(zip(recordings, completed, strict=True))) == cassette.data:
+                break
+    else:
+        completed = _completed(cassette.document, recordings, origins, styles[0])
+        completed[0] |= {"text": cassette.data.decode(), "count": len(interactions)}
+    test_id = id_of_test(path)
+    return [
+        SourceRecording(test_id, recording, origin) for recording, origin in zip(recordings, completed, strict=True)
+    ]
 
 
 def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
@@ -95,11 +151,15 @@ def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
     """
     ordered = sorted(recordings, key=lambda pair: int(pair[1]["index"]))
     head = ordered[0][1]
+    if "text" in head and [origin["index"] for _, origin in ordered] == list(range(int(head["count"]))):
+        return bytes(head["text"].encode())
+    style = str(head.get("style", USUAL_STYLE))
     try:
-        frame = decode(head["frame"]) if "frame" in head else _usual_frame(head)
-        return write_text(_document(ordered, frame), head)
+        frame = _applied(_frame(style), head.get("frame"))
+        interactions = [_write_interaction(recording, origin, style) for recording, origin in ordered]
+        return write_text({**frame, "interactions": interactions}, style)
     except (RecursionError, IndexError) as error:
-        raise ValueError("an origin nests too deep, or names a place that is not there") from error
+        raise ValueError("an origin nests too deep") from error
 
 
 def id_of_test(path: str) -> str:
@@ -117,42 +177,235 @@ def id_of_test(path: str) -> str:
     return f"{match['folder']}{match['module']}.py::{class_name}{match['test']}"
 
 
-def _has_uri(interaction: Any) -> bool:
-    return type(interaction) is dict and type(interaction.get("request")) is dict and "uri" in interaction["request"]
+# -- what the origin says besides the recording
 
 
-def _is_before_version_1(document: Any) -> bool:
-    first = document[0] if type(document) is list and document else None
-    return type(first) is dict and {"request", "response"} <= first.keys()
+def _completed(
+    document: dict[str, Any], recordings: list[Recording], origins: list[dict[str, Json]], style: str
+) -> list[dict[str, Json]]:
+    """Return the origins with what the cassette says in that style and the recordings do not, as far as JSON holds it."""
+    completed = []
+    for interaction, recording, origin in zip(document["interactions"], recordings, origins, strict=True):
+        said: dict[str, Json] = {} if style == USUAL_STYLE else {"style": style}
+        shape = _storable_delta(_usual_skeleton(style), _skeleton(interaction, recording, origin))
+        completed.append(origin | said | ({"shape": shape} if shape else {}))
+    frame = _storable_delta(_frame(style), {**document, "interactions": None})
+    if frame:
+        completed[0]["frame"] = frame
+    return completed
 
 
-_FRAME: Final[dict[str, Any]] = {"interactions": Part("interactions"), "version": 1}
-_JSON_FRAME: Final[dict[str, Any]] = {"version": 1, "interactions": Part("interactions")}
+def _frame(style: str) -> dict[str, Json]:
+    return dict(sorted(_FRAME.items())) if is_sorted(style) else _FRAME
 
 
-def _complete(cassette: Cassette, recordings: list[tuple[Recording, dict[str, Json]]]) -> None:
-    """Add to the origins what they need so that the whole file comes out again."""
-    head = recordings[0][1]
-    frame = {name: Part(name) if name == "interactions" else value for name, value in cassette.document.items()}
-    document = _document(recordings, frame)
-    if not is_same(document, cassette.document):
-        raise ValueError("cannot be kept without loss; please report this file")
-    layout = style_of(cassette, document)
-    if "style" in layout:
-        for _, origin in recordings:
-            origin["style"] = layout["style"]
-    if not is_same(frame, _usual_frame(head)):
-        head["frame"] = encode(frame)
-    if cassette.shared:
-        head["shared"] = [list(pair) for pair in cassette.shared]
-    if "edits" in layout:
-        head["edits"] = layout["edits"]
+def _usual_skeleton(style: str) -> dict[str, Json]:
+    parts: dict[str, Json] = {"request": _SENT, "response": _RECEIVED}
+    return orjson.loads(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS if is_sorted(style) else None))  # type: ignore[no-any-return]
 
 
-def _usual_frame(head: dict[str, Any]) -> dict[str, Any]:
-    return _FRAME if str(head.get("style", "yaml")).startswith("yaml") else _JSON_FRAME
+def _skeleton(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Any:
+    """Return the interaction with null wherever the recording, or else its origin, says the same."""
+    for place, stated in _known_values(interaction, recording, origin):
+        if stated and _is_same(_value_at(interaction, place), stated):
+            interaction = _with_value(interaction, place, None)
+    return interaction
 
 
-def _document(recordings: list[tuple[Recording, dict[str, Any]]], frame: dict[str, Any]) -> dict[str, Any]:
-    interactions = [write_interaction(recording, origin) for recording, origin in recordings]
-    return {name: interactions if type(value) is Part else value for name, value in frame.items()}
+def _write_interaction(recording: Recording, origin: dict[str, Any], style: str) -> Any:
+    interaction = _applied(_usual_skeleton(style), origin.get("shape"))
+    for place, stated in _known_values(interaction, recording, origin):
+        if stated and _value_at(interaction, place) is None:
+            interaction = _with_value(interaction, place, stated)
+    return interaction
+
+
+def _known_values(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Iterator[tuple[Place, Any]]:
+    """Yield each of the known places that `interaction` has, with what the recording or the origin states there."""
+    request, response = recording.request, recording.response
+    uri = origin["base"] + request.path + (f"?{request.query}" if request.query else "")
+    for place in _KNOWN_PLACES:
+        if _value_at(interaction, place) is _ABSENT:
+            continue
+        if place in _SENT_BODIES:
+            yield place, _body_as(place[-1], request.body)
+        elif place in _RECEIVED_BODIES:
+            yield place, _body_as(place[-1], response.body)
+        elif place in _CODES:
+            yield place, response.status
+        elif place == _REASON:
+            yield place, response.reason
+        elif place == ("request", "headers"):
+            yield place, _stated_headers(origin.get("headers"))
+        elif place == ("response", "headers"):
+            yield place, _listed(response.headers)
+        else:
+            yield place, request.method if place[-1] == "method" else uri
+
+
+def _body_as(member: str, body: Body | None) -> Any:
+    """Return a body as that member states it: a value, or text where it is UTF-8 and bytes where it is not."""
+    if member == "parsed_body":
+        return json_value(body)
+    data = body_bytes(body)
+    if member == "base64_string":
+        return base64.b64encode(data).decode()
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _stored_headers(headers: Any) -> Json:
+    """Return the request's headers as JSON, bytes as `{"!bytes": TEXT}` (boto3 sends some), odd ones as lists of text."""
+    with suppress(TypeError, ValueError):
+        stored: Json = orjson.loads(orjson.dumps(headers, default=lambda value: {_BYTES: value.decode("latin-1")}))
+        if _is_same(_stated_headers(stored), headers):
+            return stored
+    return orjson.loads(orjson.dumps(_listed(_pairs(headers))))  # type: ignore[no-any-return]
+
+
+def _stated_headers(stored: Any) -> Any:
+    if type(stored) is list:
+        return [_stated_headers(item) for item in stored]
+    if type(stored) is not dict:
+        return stored
+    if stored.keys() == {_BYTES} and type(stored[_BYTES]) is str:
+        return stored[_BYTES].encode("latin-1")
+    return {name: _stated_headers(value) for name, value in stored.items()}
+
+
+def _storable_delta(usual: Json, actual: Any) -> dict[str, Json]:
+    """Return what makes `usual` the `actual` value, nothing if JSON cannot say it."""
+    try:
+        delta = delta_between(usual, actual)
+    except TypeError:  # a key that is not text
+        return {}
+    return delta if _is_plain_json(delta) else {}
+
+
+def _applied(usual: dict[str, Json], delta: Any) -> Any:
+    return expand([usual, dict(delta)])[1] if delta else usual
+
+
+def _is_plain_json(value: Any) -> bool:
+    """Return whether JSON holds `value` exactly: no bytes, tags, NaN, keys that are not text, lone surrogates."""
+    try:
+        return _is_same(orjson.loads(orjson.dumps(value)), value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Return whether nothing tells the two values apart: type, key order, sign of zero."""
+    try:
+        return not delta_between(one, other)
+    except TypeError:
+        return False
+
+
+def _value_at(tree: Any, place: Place) -> Any:
+    for step in place:
+        if type(tree) is not dict or step not in tree:
+            return _ABSENT
+        tree = tree[step]
+    return tree
+
+
+def _with_value(tree: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    step, *rest = place
+    return {**tree, step: _with_value(tree[step], tuple(rest), value) if rest else value}
+
+
+# -- an interaction as a recording
+
+
+def _read_interaction(interaction: Any, upstreams: UpstreamMap) -> tuple[Recording, dict[str, Json]]:
+    """Return the recording in `interaction`, and the members of its origin in any style.
+
+    Raises: ValueError: it is not one that vcrpy would load, says why.
+    """
+    request = interaction.get("request") if type(interaction) is dict else None
+    if type(request) is not dict:
+        raise ValueError("has no request")
+    for member in ("method", "uri"):
+        if member not in request:
+            raise ValueError(f"has a request without `{member}`")
+    if "response" not in interaction:
+        raise ValueError("has no response")
+    address = upstreams.address(_text(request["uri"]))
+    origin: dict[str, Json] = {"base": address.base}
+    if "headers" in request:
+        origin["headers"] = _stored_headers(request["headers"])
+    sent = Request(
+        method=_text(request["method"]),
+        upstream=address.upstream,
+        path=address.path,
+        query=address.query,
+        headers=identity_headers(_pairs(request.get("headers"))),
+        body=_read_body(_first(interaction, _SENT_BODIES)),
+    )
+    code = _first(interaction, _CODES)
+    received = Response(
+        status=code if type(code) is int and -_STATUS_LIMIT <= code < _STATUS_LIMIT else None,
+        reason=_text(_value_at(interaction, _REASON)),
+        headers=_pairs(_value_at(interaction, ("response", "headers"))),
+        body=_read_body(_first(interaction, _RECEIVED_BODIES)),
+    )
+    return Recording(sent, received), origin
+
+
+def _first(interaction: Any, places: tuple[Place, ...]) -> Any:
+    """Return the value at the first of `places` that the interaction has, `_ABSENT` if it has none."""
+    for place in places:
+        value = _value_at(interaction, place)
+        if value is not _ABSENT:
+            return _from_base64(value) if place[-1] == "base64_string" else value
+    return _ABSENT
+
+
+def _from_base64(value: Any) -> Any:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return value
+
+
+def _text(value: Any) -> str:
+    """Return `value` as text that a blob can hold, the nearest there is where the file states something else."""
+    if value is None or value is _ABSENT:
+        return ""
+    if type(value) is bytes:
+        return value.decode("latin-1")
+    return str(untagged(value)).encode("utf-8", "replace").decode()
+
+
+def _pairs(headers: Any) -> Headers:
+    """Return headers as pairs: vcrpy writes lists of values by name, and for tornado a list of such pairs."""
+    if type(headers) is list:
+        items = [untagged(item) for item in headers]
+        named = [(item[0], item[1]) for item in items if type(item) is list and len(item) == _PAIR]
+    else:
+        named = list(headers.items()) if type(headers) is dict else []
+    return tuple(
+        (_text(name), _text(value))
+        for name, values in named
+        for value in (values if type(values) is list else [untagged(values)])
+    )
+
+
+def _listed(headers: Headers) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
+    for name, value in headers:
+        lists.setdefault(name, []).append(value)
+    return lists
+
+
+def _read_body(value: Any) -> Body | None:
+    if type(value) is str:
+        return parse_body(value.encode("utf-8", "surrogatepass"))
+    if type(value) is bytes:
+        return parse_body(value)
+    if type(value) is Tagged:
+        return _read_body(value.content)
+    return JsonBody(value) if type(value) in (dict, list) and _is_plain_json(value) else None

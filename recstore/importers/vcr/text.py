@@ -1,38 +1,82 @@
-"""The text of a cassette: in which style a document was written, and what an editor changed since.
-
-Most cassettes are what vcrpy's serializer makes of their document, and a style's name says it all. For others
-an origin also keeps the lines that differ, as long as they are few.
-"""
+"""The text of a cassette: what it says, and the styles by name in which recorders write it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from dataclasses import dataclass
 from typing import Any, Final
 
 from recstore.content.json_text import LAYOUTS
-from recstore.importers.vcr.values import is_same, refuse_deep
-from recstore.model import Digest, Json
 
-_JSON_STYLES: Final = ("indent-4-ascii-lf", "indent-4-ascii")
+DEPTH_LIMIT: Final = 64
+"""vcrpy itself nests six levels."""
+
+DIGITS_LIMIT: Final = 4_300
+"""As Python's own for integers."""
+
+USUAL_STYLE: Final = "yaml"
+JSON_STYLES: Final = tuple(dict.fromkeys(("indent-4-ascii-lf", "indent-4-ascii", *LAYOUTS)))
+"""vcrpy 9 ends a JSON cassette with a line feed, earlier versions do not; then any other layout."""
+
 _CRLF: Final = "-crlf"
-_EDITS_SHARE: Final = 4
-_EDITS_MINIMUM_BYTES: Final = 4096
-_COMPARED_LINES: Final = 2000
-_DIGITS: Final = 16
+_FILE: Final = "tag:yaml.org,2002:python/object/new:_io.BytesIO"
+_ITERATOR: Final = "tag:yaml.org,2002:python/object/apply:builtins.iter"
+
+# Values of a document are told apart by their types at run time: hence Any.
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A YAML node with a tag that nobody constructs: its value is text, a list or a dict."""
+
+    tag: str
+    value: Any
+
+    @property
+    def content(self) -> str | bytes | None:
+        """What a file or an iterator held that a client sent as a body; None of anything else.
+
+        Source: vcrpy's `serializers/yamlserializer.py`, `_construct_bytesio` and `_construct_iter`.
+        """
+        if self.tag == _FILE:
+            state = self._first_of("state")
+            return state if type(state) in (str, bytes) else None
+        chunks = self._first_of("args") if self.tag == _ITERATOR else None
+        if type(chunks) is list and all(type(chunk) is bytes for chunk in chunks):
+            return b"".join(chunks)
+        return None
+
+    def _first_of(self, name: str) -> Any:
+        items = untagged(self.value.get(name)) if type(self.value) is dict else None
+        return items[0] if type(items) is list and items else None
+
+
+def untagged(value: Any) -> Any:
+    """Return `value` without its tag, if it has one."""
+    return value.value if type(value) is Tagged else value
 
 
 @dataclass(frozen=True, slots=True)
 class Cassette:
-    """A file that may be a cassette: its bytes, what they say, and where YAML said a thing again by an alias."""
+    """A file that may be a cassette: its bytes, and what they say."""
 
     data: bytes
     document: Any = None
     is_json: bool = False
-    shared: list[Any] = field(default_factory=list)
+
+    def styles(self) -> Iterator[str]:
+        """Yield the styles that the bytes may be written in, the likeliest first."""
+        ending = _CRLF if b"\r\n" in self.data else ""
+        if self.is_json:
+            names: tuple[str, ...] = JSON_STYLES
+        else:
+            from recstore.importers.vcr.yaml import YAML_STYLES
+
+            names = tuple(YAML_STYLES)
+        for name in names:
+            if name != "yaml-python" or b"\\\n" in self.data:  # slow, and the only one that breaks text so
+                yield name + ending
 
 
 def read_text(data: bytes) -> Cassette:
@@ -44,133 +88,56 @@ def read_text(data: bytes) -> Cassette:
     failure = None
     if data.lstrip()[:1] in (b"{", b"["):
         try:
-            return Cassette(data, _json_document(data), is_json=True)
+            document = json.loads(data)
+            refuse_deep(document)
+            return Cassette(data, document, is_json=True)
         except ValueError as error:
             failure = error
+        except RecursionError as error:
+            raise ValueError("it nests too deep") from error
     from recstore.importers.vcr.yaml import load
 
     try:
-        document, shared = load(data)
+        return Cassette(data, load(data))
     except ValueError as error:
         raise failure or error from error
-    return Cassette(data, document, shared=shared)
 
 
-def style_of(cassette: Cassette, document: Any) -> dict[str, Json]:
-    """Return the members of an origin that make `write_text` give the cassette's bytes again.
+def write_text(document: Any, style: str) -> bytes:
+    """Return `document` as the bytes of a cassette.
 
-    `document` is the cassette's as its recordings give it again. Where too many lines are in no known style,
-    what is written says the same in vcrpy's own.
-
-    Raises: ValueError: it cannot be written so that it says the same.
+    Raises: KeyError: there is no such style. ValueError, TypeError: the style cannot write the document.
     """
-    text = cassette.data.replace(b"\r\n", b"\n")
-    ending = _CRLF if text != cassette.data and text.replace(b"\n", b"\r\n") == cassette.data else ""
-    text = text if ending else cassette.data
-    usual = b""
-    for style in _styles(cassette):
-        with suppress(ValueError, TypeError):
-            written = _rendered(document, style, cassette.shared)
-            usual = usual or written
-            if written == text:
-                return _named(style + ending)
-    return _edited(cassette, text, usual, ending)
+    name = style.removesuffix(_CRLF)
+    if name in LAYOUTS:
+        text = LAYOUTS[name](document)
+    else:
+        from recstore.importers.vcr.yaml import dump
+
+        text = dump(document, name)
+    return text if name == style else text.replace(b"\n", b"\r\n")
 
 
-def write_text(document: Any, origin: dict[str, Any]) -> bytes:
-    """Return `document` as the bytes that the origin of its first interaction describes.
+def is_sorted(style: str) -> bool:
+    """Return whether the style writes the members of a mapping in alphabetical order."""
+    return style.startswith("yaml") and not style.startswith("yaml-unsorted")
 
-    Raises: ValueError, LookupError, TypeError: the origin does not fit.
+
+def refuse_deep(value: Any) -> None:
+    """Return if `value` has at most `DEPTH_LIMIT` levels; what an alias stands for counts where it stands.
+
+    Raises: ValueError: it has more.
     """
-    name = str(origin.get("style", "yaml"))
-    text = _rendered(document, name.removesuffix(_CRLF), origin.get("shared", []))
-    edits = origin.get("edits")
-    if edits and edits[0] == _short_digest(text):
-        text = _with_edits(text, edits[1:])
-    return text.replace(b"\n", b"\r\n") if name.endswith(_CRLF) else text
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        children = (child for node in level for child in _children(node))
+        level = list({id(child): child for child in children}.values())
+        if not level:
+            return
+    raise ValueError(f"it nests more than {DEPTH_LIMIT} levels deep")
 
 
-def _json_document(data: bytes) -> Any:
-    try:
-        document = json.loads(data)
-    except RecursionError as error:
-        raise ValueError("it nests too deep") from error
-    refuse_deep(document)
-    return document
-
-
-def _styles(cassette: Cassette) -> Iterator[str]:
-    """Yield the styles that the cassette may be written in, the likeliest first."""
-    if cassette.is_json:
-        yield from dict.fromkeys((*_JSON_STYLES, *LAYOUTS))
-        return
-    yield from ("yaml", "yaml-unsorted")
-    if not cassette.data.isascii():
-        yield "yaml-unicode"
-    if b"\\\n" in cassette.data:
-        yield "yaml-python"
-
-
-def _rendered(document: Any, style: str, shared: list[Any]) -> bytes:
-    if style in LAYOUTS:
-        return LAYOUTS[style](document)
-    from recstore.importers.vcr.yaml_text import dump
-
-    return dump(document, style, shared).encode()
-
-
-def _named(style: str) -> dict[str, Json]:
-    return {} if style == "yaml" else {"style": style}
-
-
-def _edited(cassette: Cassette, text: bytes, usual: bytes, ending: str) -> dict[str, Json]:
-    style = _named((_JSON_STYLES[0] if cassette.is_json else "yaml") + ending)
-    edits = _edits_between(usual, text)
-    size_bytes = sum(len(inserted) for _first, _count, inserted in edits)
-    if size_bytes <= max(_EDITS_MINIMUM_BYTES, len(text) // _EDITS_SHARE) and _with_edits(usual, edits) == text:
-        return {**style, "edits": [_short_digest(usual), *edits]}
-    if not is_same(read_text(usual).document, cassette.document):
-        raise ValueError("it cannot be written again without loss; please report this file")
-    return style
-
-
-# -- lines that an editor changed: [first line, how many lines go, the text that comes]
-
-
-def _edits_between(before: bytes, after: bytes) -> list[Any]:
-    old, new = before.split(b"\n"), after.split(b"\n")
-    start = _common(old, new)
-    end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
-    old, new = old[start : len(old) - end], new[start : len(new) - end]
-    if len(old) + len(new) > _COMPARED_LINES:
-        return [[start, len(old), _joined(new)]]
-    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    return [
-        [start + first, last - first, _joined(new[begin:stop])]
-        for kind, first, last, begin, stop in changes
-        if kind != "equal"
-    ]
-
-
-def _common(one: list[bytes], other: list[bytes]) -> int:
-    count = 0
-    for line, counterpart in zip(one, other, strict=False):
-        if line != counterpart:
-            break
-        count += 1
-    return count
-
-
-def _joined(lines: list[bytes]) -> str:
-    return b"".join(line + b"\n" for line in lines).decode()
-
-
-def _with_edits(text: bytes, edits: list[Any]) -> bytes:
-    lines = text.split(b"\n")
-    for first, count, inserted in reversed(edits):
-        lines[first : first + count] = inserted.encode().split(b"\n")[:-1]
-    return b"\n".join(lines)
-
-
-def _short_digest(text: bytes) -> str:
-    return Digest.of(text)[:_DIGITS]
+def _children(node: Any) -> list[Any]:
+    node = untagged(node)
+    values = node.values() if type(node) is dict else node if type(node) is list else ()
+    return [child for child in values if type(child) in (dict, list, Tagged)]
