@@ -15,8 +15,8 @@ from vcr.serialize import deserialize, serialize
 from vcr.serializers import jsonserializer, yamlserializer
 
 from recstore.errors import DamagedSource
+from recstore.importers.vcr import Tagged
 from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette, write_cassette
-from recstore.importers.vcr.text import Tagged
 from recstore.importers.vcr.yaml import NotYamlError, load
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap

@@ -10,10 +10,11 @@ Source: vcrpy 4.0 to 9.4, `serialize.py`, `serializers/`, `stubs/`, `Request._to
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -21,9 +22,10 @@ import orjson
 from recstore.content.bodies import body_bytes, json_value, parse_body
 from recstore.content.canonical import identity_headers
 from recstore.content.deltas import delta_between, expand
+from recstore.content.json_text import LAYOUTS
 from recstore.errors import DamagedSource
 from recstore.importers.source import SourceRecording
-from recstore.importers.vcr.text import USUAL_STYLE, Cassette, Tagged, is_sorted, read_text, untagged, write_text
+from recstore.importers.vcr import Tagged, refuse_deep, untagged
 from recstore.model import Body, Headers, Json, JsonBody, Recording, Request, Response
 from recstore.store.origins import VCR
 from recstore.upstreams import UpstreamMap
@@ -44,38 +46,50 @@ _PAIR: Final = 2
 _BYTES: Final = "!bytes"
 _ABSENT: Final = object()
 
-Place = tuple[str, ...]
+_USUAL_STYLE: Final = "yaml"
+_JSON_STYLES: Final = tuple(dict.fromkeys(("indent-4-ascii-lf", "indent-4-ascii", *LAYOUTS)))
+"""vcrpy 9 ends a JSON cassette with a line feed, earlier versions do not; then any other layout."""
+
+_CRLF: Final = "-crlf"
+
+_Keys = tuple[str, ...]
 """Keys that lead to a value inside of an interaction."""
 
-_SENT_BODIES: Final[tuple[Place, ...]] = (("request", "body"), ("request", "parsed_body"))
-_RECEIVED_BODIES: Final[tuple[Place, ...]] = (
+_SENT_BODIES: Final[tuple[_Keys, ...]] = (("request", "body"), ("request", "parsed_body"))
+_RECEIVED_BODIES: Final[tuple[_Keys, ...]] = (
     ("response", "body", "string"),
     ("response", "body", "base64_string"),
     ("response", "content"),
     ("response", "parsed_body"),
 )
-_CODES: Final[tuple[Place, ...]] = (("response", "status", "code"), ("response", "status_code"))
-_REASON: Final[Place] = ("response", "status", "message")
-_KNOWN_PLACES: Final[tuple[Place, ...]] = (
-    ("request", "method"),
-    ("request", "uri"),
-    ("request", "headers"),
-    *_SENT_BODIES,
-    *_CODES,
-    _REASON,
-    ("response", "headers"),
-    *_RECEIVED_BODIES,
-    ("response", "url"),
+_CODES: Final[tuple[_Keys, ...]] = (("response", "status", "code"), ("response", "status_code"))
+_REASON: Final[_Keys] = ("response", "status", "message")
+_FRAME: Final = b'{"version": 1, "interactions": null}'
+_INTERACTION: Final = (
+    b'{"request": {"method": null, "uri": null, "body": null, "headers": null},'
+    b' "response": {"status": {"code": null, "message": null}, "headers": null, "body": {"string": null}}}'
 )
-"""Where an interaction says what its recording knows as well: null stands there in a skeleton."""
+"""The usual skeletons, in the order in which vcrpy makes them; most YAML styles sort the members."""
 
-_SENT: Final[dict[str, Json]] = {"method": None, "uri": None, "body": None, "headers": None}
-_RECEIVED: Final[dict[str, Json]] = {
-    "status": {"code": None, "message": None},
-    "headers": None,
-    "body": {"string": None},
-}
-_FRAME: Final[dict[str, Json]] = {"version": 1, "interactions": None}
+
+@dataclass(frozen=True, slots=True)
+class Cassette:
+    """A file that may be a cassette: its bytes, and what they say."""
+
+    data: bytes
+    document: Any = None
+    is_json: bool = False
+
+    def styles(self) -> Iterator[str]:
+        """Yield the styles that the bytes may be written in, the likeliest first."""
+        names: tuple[str, ...] = _JSON_STYLES
+        if not self.is_json:
+            from recstore.importers.vcr.yaml import YAML_STYLES
+
+            names = tuple(YAML_STYLES)
+        for name in names:
+            if name != "yaml-python" or b"\\\n" in self.data:  # slow, and the only one that breaks text so
+                yield name + (_CRLF if b"\r\n" in self.data else "")
 
 
 def parse_cassette(data: bytes, path: str) -> Cassette:
@@ -89,7 +103,7 @@ def parse_cassette(data: bytes, path: str) -> Cassette:
     if is_evident and _CONFLICT.search(data):
         raise DamagedSource(path, "holds the conflict markers of an unfinished merge")
     try:
-        cassette = read_text(data)
+        cassette = _read_text(data)
     except ValueError as error:
         if not is_evident:
             return Cassette(data)
@@ -153,11 +167,11 @@ def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
     head = ordered[0][1]
     if "text" in head and [origin["index"] for _, origin in ordered] == list(range(int(head["count"]))):
         return bytes(head["text"].encode())
-    style = str(head.get("style", USUAL_STYLE))
+    style = str(head.get("style", _USUAL_STYLE))
     try:
-        frame = _applied(_frame(style), head.get("frame"))
+        frame = _applied(_FRAME, style, head.get("frame"))
         interactions = [_write_interaction(recording, origin, style) for recording, origin in ordered]
-        return write_text({**frame, "interactions": interactions}, style)
+        return _write_text({**frame, "interactions": interactions}, style)
     except (RecursionError, IndexError) as error:
         raise ValueError("an origin nests too deep") from error
 
@@ -177,6 +191,44 @@ def id_of_test(path: str) -> str:
     return f"{match['folder']}{match['module']}.py::{class_name}{match['test']}"
 
 
+# -- text
+
+
+def _read_text(data: bytes) -> Cassette:
+    """Return what `data` says, as JSON if it is JSON, else as YAML.
+
+    Raises: ValueError: it is neither, or not UTF-8, or nests too deep.
+    """
+    data.decode()
+    failure = None
+    if data.lstrip()[:1] in (b"{", b"["):
+        try:
+            document = json.loads(data)
+            refuse_deep(document)
+            return Cassette(data, document, is_json=True)
+        except ValueError as error:
+            failure = error
+        except RecursionError as error:
+            raise ValueError("it nests too deep") from error
+    from recstore.importers.vcr.yaml import load
+
+    try:
+        return Cassette(data, load(data))
+    except ValueError as error:
+        raise failure or error from error
+
+
+def _write_text(document: Any, style: str) -> bytes:
+    name = style.removesuffix(_CRLF)
+    if name in LAYOUTS:
+        text = LAYOUTS[name](document)
+    else:
+        from recstore.importers.vcr.yaml import dump
+
+        text = dump(document, name)
+    return text if name == style else text.replace(b"\n", b"\r\n")
+
+
 # -- what the origin says besides the recording
 
 
@@ -186,61 +238,53 @@ def _completed(
     """Return the origins with what the cassette says in that style and the recordings do not, as far as JSON holds it."""
     completed = []
     for interaction, recording, origin in zip(document["interactions"], recordings, origins, strict=True):
-        said: dict[str, Json] = {} if style == USUAL_STYLE else {"style": style}
-        shape = _storable_delta(_usual_skeleton(style), _skeleton(interaction, recording, origin))
+        said: dict[str, Json] = {} if style == _USUAL_STYLE else {"style": style}
+        shape = _storable_delta(_usual(_INTERACTION, style), _skeleton(interaction, recording, origin))
         completed.append(origin | said | ({"shape": shape} if shape else {}))
-    frame = _storable_delta(_frame(style), {**document, "interactions": None})
+    frame = _storable_delta(_usual(_FRAME, style), {**document, "interactions": None})
     if frame:
         completed[0]["frame"] = frame
     return completed
 
 
-def _frame(style: str) -> dict[str, Json]:
-    return dict(sorted(_FRAME.items())) if is_sorted(style) else _FRAME
-
-
-def _usual_skeleton(style: str) -> dict[str, Json]:
-    parts: dict[str, Json] = {"request": _SENT, "response": _RECEIVED}
-    return orjson.loads(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS if is_sorted(style) else None))  # type: ignore[no-any-return]
+def _usual(skeleton: bytes, style: str) -> Any:
+    """Return the usual skeleton of an interaction or of what stands around them, in the order of members of the style."""
+    is_sorted = style.startswith("yaml") and not style.startswith("yaml-unsorted")
+    usual = orjson.loads(skeleton)
+    return orjson.loads(orjson.dumps(usual, option=orjson.OPT_SORT_KEYS)) if is_sorted else usual
 
 
 def _skeleton(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Any:
     """Return the interaction with null wherever the recording, or else its origin, says the same."""
-    for place, stated in _known_values(interaction, recording, origin):
-        if stated and _is_same(_value_at(interaction, place), stated):
-            interaction = _with_value(interaction, place, None)
+    for keys, stated in _known_values(interaction, recording, origin):
+        if stated and _is_same(_value_at(interaction, keys), stated):
+            interaction = _with_value(interaction, keys, None)
     return interaction
 
 
 def _write_interaction(recording: Recording, origin: dict[str, Any], style: str) -> Any:
-    interaction = _applied(_usual_skeleton(style), origin.get("shape"))
-    for place, stated in _known_values(interaction, recording, origin):
-        if stated and _value_at(interaction, place) is None:
-            interaction = _with_value(interaction, place, stated)
+    interaction = _applied(_INTERACTION, style, origin.get("shape"))
+    for keys, stated in _known_values(interaction, recording, origin):
+        if stated and _value_at(interaction, keys) is None:
+            interaction = _with_value(interaction, keys, stated)
     return interaction
 
 
-def _known_values(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Iterator[tuple[Place, Any]]:
-    """Yield each of the known places that `interaction` has, with what the recording or the origin states there."""
+def _known_values(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Iterator[tuple[_Keys, Any]]:
+    """Yield where `interaction` may say what the recording or the origin states, and what they state."""
     request, response = recording.request, recording.response
     uri = origin["base"] + request.path + (f"?{request.query}" if request.query else "")
-    for place in _KNOWN_PLACES:
-        if _value_at(interaction, place) is _ABSENT:
-            continue
-        if place in _SENT_BODIES:
-            yield place, _body_as(place[-1], request.body)
-        elif place in _RECEIVED_BODIES:
-            yield place, _body_as(place[-1], response.body)
-        elif place in _CODES:
-            yield place, response.status
-        elif place == _REASON:
-            yield place, response.reason
-        elif place == ("request", "headers"):
-            yield place, _stated_headers(origin.get("headers"))
-        elif place == ("response", "headers"):
-            yield place, _listed(response.headers)
-        else:
-            yield place, request.method if place[-1] == "method" else uri
+    yield ("request", "method"), request.method
+    yield ("request", "uri"), uri
+    yield ("request", "headers"), _stated_headers(origin.get("headers"))
+    yield from ((keys, response.status) for keys in _CODES)
+    yield _REASON, response.reason
+    yield ("response", "headers"), _listed(response.headers)
+    yield ("response", "url"), uri
+    for body, places in ((request.body, _SENT_BODIES), (response.body, _RECEIVED_BODIES)):
+        for keys in places:
+            if _value_at(interaction, keys) is not _ABSENT:
+                yield keys, _body_as(keys[-1], body)
 
 
 def _body_as(member: str, body: Body | None) -> Any:
@@ -284,7 +328,8 @@ def _storable_delta(usual: Json, actual: Any) -> dict[str, Json]:
     return delta if _is_plain_json(delta) else {}
 
 
-def _applied(usual: dict[str, Json], delta: Any) -> Any:
+def _applied(skeleton: bytes, style: str, delta: Any) -> Any:
+    usual = _usual(skeleton, style)
     return expand([usual, dict(delta)])[1] if delta else usual
 
 
@@ -304,16 +349,16 @@ def _is_same(one: Any, other: Any) -> bool:
         return False
 
 
-def _value_at(tree: Any, place: Place) -> Any:
-    for step in place:
+def _value_at(tree: Any, keys: _Keys) -> Any:
+    for step in keys:
         if type(tree) is not dict or step not in tree:
             return _ABSENT
         tree = tree[step]
     return tree
 
 
-def _with_value(tree: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
-    step, *rest = place
+def _with_value(tree: dict[str, Any], keys: _Keys, value: Any) -> dict[str, Any]:
+    step, *rest = keys
     return {**tree, step: _with_value(tree[step], tuple(rest), value) if rest else value}
 
 
@@ -355,20 +400,16 @@ def _read_interaction(interaction: Any, upstreams: UpstreamMap) -> tuple[Recordi
     return Recording(sent, received), origin
 
 
-def _first(interaction: Any, places: tuple[Place, ...]) -> Any:
-    """Return the value at the first of `places` that the interaction has, `_ABSENT` if it has none."""
-    for place in places:
-        value = _value_at(interaction, place)
+def _first(interaction: Any, candidates: tuple[_Keys, ...]) -> Any:
+    """Return the value at the first of `candidates` that the interaction has, `_ABSENT` if it has none."""
+    for keys in candidates:
+        value = _value_at(interaction, keys)
         if value is not _ABSENT:
-            return _from_base64(value) if place[-1] == "base64_string" else value
+            if keys[-1] == "base64_string":
+                with suppress(ValueError, TypeError):
+                    return base64.b64decode(value, validate=True)
+            return value
     return _ABSENT
-
-
-def _from_base64(value: Any) -> Any:
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        return value
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,9 @@
-"""vcrpy's cassettes, kept in a store instead of files: what vcrpy calls a persister.
+"""vcrpy's cassettes in a store instead of files: a persister, as vcrpy calls it.
 
     vcr.VCR().register_persister(Persister())        or `persister=Persister()` in `vcr_config`
 
-A cassette is what its recordings in the store give as a file, and is saved as that file would be imported; so what was
-imported is found, and `recstore export` writes the very file that vcrpy would have written.
+A cassette is loaded as the file that its recordings in the store give, and is saved as that file would be imported; so
+imported cassettes are there, and `recstore export` writes the very file that vcrpy would have written.
 
 Source: vcrpy 9.4, `cassette.py`, `persisters/filesystem.py`; pytest-recording 0.13, `_vcr.py`.
 """
@@ -30,8 +30,8 @@ _Interaction = tuple[Any, Any]
 class Persister:
     """Loads and saves cassettes in the nearest store, from the cassette's folder upwards.
 
-    `extra_paths` are cassettes that are played from as well, and never written to. `is_rewriting`: the first cassette is
-    taken for absent, and replaced. A file that was never imported is read where the store has no such cassette.
+    `extra_paths` are cassettes that are played from as well, and never written to. `is_rewriting` treats the first
+    cassette as absent, and replaces it. Where the store has no such cassette, the file of that path is read.
 
     Raises, from both methods: NotInStore: there is no store. Damage, ManifestConflict, NewerVersion: the cassette is
     there, and cannot be used: nothing is recorded over it.
@@ -49,14 +49,15 @@ class Persister:
         """
         from vcr.persisters.filesystem import CassetteNotFoundError
 
-        places = [Path(path).resolve() for path in dict.fromkeys(map(str, (cassette_path, *self._extra_paths)))]
-        self._loaded[places[0]] = _Kept(places[0]).data()
-        found = [] if self._is_rewriting else [_deserialized(self._loaded[places[0]], serializer)]
-        found += [_deserialized(_Kept(place).data(), serializer) for place in places[1:]]
-        interactions = [interaction for _, pairs in found for interaction in pairs]
-        metadata = next((metadata for metadata, _ in found), {})
+        paths = [Path(path).resolve() for path in dict.fromkeys(map(str, (cassette_path, *self._extra_paths)))]
+        self._loaded[paths[0]] = own = _StoredCassette(paths[0]).data()
+        played = [] if self._is_rewriting else [own]
+        played += [_StoredCassette(path).data() for path in paths[1:]]
+        cassettes = [_deserialized(data, serializer) for data in played]
+        interactions = [interaction for _, pairs in cassettes for interaction in pairs]
         if not interactions:
             raise CassetteNotFoundError
+        metadata = cassettes[0][0]
         requests, responses = map(list, zip(*interactions, strict=True))
         return (requests, responses, metadata) if metadata else (requests, responses)
 
@@ -70,53 +71,57 @@ class Persister:
         """
         from vcr.serialize import serialize
 
-        place = Path(cassette_path).resolve()
-        kept = _Kept(place)
-        with kept.store.directory.locked():
-            added = self._added_meanwhile(kept.data(), place, serializer)
-            saved = _with(cassette_dict, added)
+        path = Path(cassette_path).resolve()
+        cassette = _StoredCassette(path)
+        with cassette.store.directory.locked():
+            saved = _with(cassette_dict, self._added_meanwhile(path, cassette.data(), serializer))
             if saved.get("metadata") and not saved["requests"]:
-                raise UsageError(kept.name, "has metadata and no request: the store keeps metadata with requests alone")
+                hint = "has metadata and no request: the store keeps metadata with requests alone"
+                raise UsageError(cassette.name, hint)
             text = serialize(saved, serializer)
             data = text if isinstance(text, bytes) else text.encode()
-            kept.replace(data, is_empty=not saved["requests"])
-        self._loaded[place] = data
+            cassette.replace(data, is_empty=not saved["requests"])
+        self._loaded[path] = data
 
-    def _added_meanwhile(self, present: bytes, place: Path, serializer: Any) -> list[_Interaction]:
-        known = self._loaded.get(place, present)
+    def _added_meanwhile(self, path: Path, present: bytes, serializer: Any) -> list[_Interaction]:
+        known = self._loaded.get(path, present)
         if present == known:
             return []
         before = [_comparable(pair) for pair in _deserialized(known, serializer)[1]]
         return [pair for pair in _deserialized(present, serializer)[1] if _comparable(pair) not in before]
 
 
-class _Kept:
+class _StoredCassette:
     """One cassette: its store, and the path that the store knows it by."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        project = find_project(place.parent, os.environ)
+    def __init__(self, path: Path) -> None:
+        project = find_project(path.parent, os.environ)
         self.store = project.store
-        self.name = place.relative_to(project.folder).as_posix()
+        self.name = path.relative_to(project.folder).as_posix()
+        self._path = path
         self._upstreams = project.settings.upstreams
 
     def data(self) -> bytes:
-        """Return the file that the store has for it, or else the file that is there, b"" if neither is."""
+        """Return the bytes that the store has for it, or else those of the file, b"" if there is neither."""
         test_id = id_of_test(self.name)
         manifest = self.store.manifest(test_id)
-        entries = [entry for entry in manifest.entries if self._is_own(entry.origin)] if manifest else []
+        entries = [
+            entry
+            for entry in (manifest.entries if manifest else ())
+            if entry.origin.get("format") == VCR and origin_path(entry.origin) == self.name
+        ]
         if entries:
             if (session := current()) is not None:
                 session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
             return file_bytes(self.store, self.name, [(test_id, entry) for entry in entries])
-        return self.place.read_bytes() if self.place.is_file() else b""
+        return self._path.read_bytes() if self._path.is_file() else b""
 
     def replace(self, data: bytes, *, is_empty: bool) -> None:
-        """Have the recordings of the file be those of `data`, none if it is empty. The caller holds the store's lock."""
+        """Make the recordings of the file those of `data`, none if it is empty. The caller holds the store's lock."""
         prepared = read_source(data, self.name, self._upstreams)
         if not (prepared or is_empty):
             raise UsageError(
-                self.name, "is no cassette that recstore knows: its serializer writes neither YAML nor JSON"
+                self.name, "is not a cassette that recstore knows: its serializer writes neither YAML nor JSON"
             )
         imported = [ImportedEntry(new.test_id, new.blob, new.origin, new.is_union) for new in prepared]
         for new in prepared:
@@ -125,9 +130,6 @@ class _Kept:
         manifest = self.store.manifest(id_of_test(self.name))
         change, _ = merged([manifest] if manifest else [], imported, self.name.__eq__)
         execute(self.store, change, remove_unnamed=False)
-
-    def _is_own(self, origin: dict[str, Any]) -> bool:
-        return origin.get("format") == VCR and origin_path(origin) == self.name
 
 
 def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_Interaction]]:

@@ -30,7 +30,7 @@ def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
 
 
 def _record_mode(config: pytest.Config) -> str:
-    """Return the mode as pytest-recording finds it, which vcrpy is not told of."""
+    """Return the mode as pytest-recording finds it; it does not pass it on to vcrpy."""
     from pytest_recording.utils import merge_kwargs
 
     item = config.stash[_ITEM]

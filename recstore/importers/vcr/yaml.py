@@ -10,13 +10,16 @@ from typing import Any, Final
 import yaml
 from yaml.composer import Composer
 
-from recstore.importers.vcr.text import DIGITS_LIMIT, Tagged, refuse_deep
+from recstore.importers.vcr import Tagged, refuse_deep
 
 EXPANDED_LIMIT: Final = 1 << 28
 """How many characters and nodes the aliases of a file may stand for in all."""
 
 _MERGED_PAIR_COST: Final = 256
 """What a member that `<<` merges counts for: PyYAML constructs each of them again."""
+
+_DIGITS_LIMIT: Final = 4_300
+"""As Python's own for integers."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _LITERAL_WIDTH: Final = 120
@@ -47,10 +50,8 @@ def load(data: bytes) -> Any:
         document = loader.construct_document(node)
     except yaml.YAMLError as error:
         raise NotYamlError(" ".join(str(error).split())) from error
-    except TypeError as error:
-        raise NotYamlError(f"a key is a list or a mapping: {error}") from error
-    except RecursionError as error:
-        raise NotYamlError("it nests too deep") from error
+    except (TypeError, RecursionError) as error:
+        raise NotYamlError(f"a key is a list or a mapping, or it nests too deep: {error}") from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -122,8 +123,8 @@ class _Loader(_BoundedComposer, _UsualLoader):
     def construct_checked(self, node: Any) -> Any:
         """Return a number or a truth value; refuse what would take forever: counting to the base 60 is quadratic."""
         kind = node.tag.removeprefix(_TAG)
-        if len(node.value) > DIGITS_LIMIT:
-            raise NotYamlError(f"{str(node.value)!r:.40} has more than {DIGITS_LIMIT:,} digits")
+        if len(node.value) > _DIGITS_LIMIT:
+            raise NotYamlError(f"{str(node.value)!r:.40} has more than {_DIGITS_LIMIT:,} digits")
         try:
             return getattr(self, f"construct_yaml_{kind}")(node)
         except (ValueError, LookupError, ArithmeticError) as error:
@@ -154,25 +155,22 @@ class _Dumper(_UsualDumper):
     """Writes what vcrpy's dumper writes, tagged values included."""
 
 
-class _PythonDumper(yaml.SafeDumper):
-    """The same where vcrpy ran without libyaml: long text that is not ASCII breaks differently."""
-
-
 class _LiteralDumper(_Dumper):
     """Writes text of several lines as a literal block, as serializers do that are written for reviews."""
 
 
+class _PythonDumper(yaml.SafeDumper):
+    """Writes it as vcrpy does without libyaml: long text that is not ASCII breaks differently."""
+
+
 def _represent_tagged(dumper: Any, tagged: Tagged) -> Any:
-    if type(tagged.value) is dict:
-        return dumper.represent_mapping(tagged.tag, tagged.value)
-    if type(tagged.value) is list:
-        return dumper.represent_sequence(tagged.tag, tagged.value)
-    return dumper.represent_scalar(tagged.tag, tagged.value)
+    kind = type(tagged.value)
+    member = "mapping" if kind is dict else "sequence" if kind is list else "scalar"
+    return getattr(dumper, f"represent_{member}")(tagged.tag, tagged.value)
 
 
-_Dumper.add_representer(Tagged, _represent_tagged)
-_PythonDumper.add_representer(Tagged, _represent_tagged)
-_LiteralDumper.add_representer(Tagged, _represent_tagged)
+for _dumper in (_Dumper, _PythonDumper, _LiteralDumper):
+    _dumper.add_representer(Tagged, _represent_tagged)
 _LiteralDumper.add_representer(
     str, lambda dumper, text: dumper.represent_scalar(f"{_TAG}str", text, style="|" if "\n" in text else None)
 )

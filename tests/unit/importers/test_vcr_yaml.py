@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from recstore.importers.vcr.text import Tagged, refuse_deep
+from recstore.importers.vcr import Tagged, refuse_deep
 from recstore.importers.vcr.yaml import NotYamlError, dump, load
 
 TAG = "tag:yaml.org,2002:"
