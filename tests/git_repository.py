@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recstore.gc.execute import Expiry, Outcome, execute_plan
-from recstore.gc.plan import GcOptions, Plan
-from recstore.gc.planning import plan_gc
+from recstore.gc.execute import Expiry, GcResult, execute_plan
+from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git import Repository
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
 from recstore.store import Store
@@ -137,7 +136,7 @@ class GitRepository:
         with self.opened() as repository:
             return plan_gc(self.store, repository, options)
 
-    def gc(self, options: GcOptions | None = None, now_s: int = NOW_S) -> Outcome:
+    def gc(self, options: GcOptions | None = None, now_s: int = NOW_S) -> GcResult:
         """Run gc."""
         with self.opened() as repository:
             return execute_plan(self.store, repository, plan_gc(self.store, repository, options), Expiry(now_s))

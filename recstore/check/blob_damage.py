@@ -87,6 +87,6 @@ def _object(repository: Repository, oid: str) -> bytes | None:
     try:
         return repository.objects.read(oid)
     except GitError:
-        if repository.place.is_partial and not repository.objects.has(oid):
+        if repository.layout.is_partial and not repository.objects.has(oid):
             return None
         raise

@@ -16,7 +16,7 @@ from recstore.check.blob_damage import damage_in_files, damage_in_objects, stage
 from recstore.check.findings import IGNORED, Finding, unusable_manifest
 from recstore.check.pushes import Span
 from recstore.errors import Damage, ManifestConflict, RecstoreError, SecretFound
-from recstore.gc.test_scan import is_test_file, tests_that_ask
+from recstore.gc.test_scan import is_test_file, tests_using_recordings
 from recstore.git.program import decode_path
 from recstore.git.repository import Repository
 from recstore.git.trees import CommitTree, IndexTree, Tree, WorkTree
@@ -61,7 +61,7 @@ def check_view(view: Tree, patterns: tuple[str, ...]) -> Checked:
     checked = Checked(places=[view.title])
     paths = list(view.manifest_paths())
     _check_manifests(view, paths, checked)
-    _check_askers(view, filter(is_test_file, view.python_files()), patterns, checked)
+    _check_unrecorded(view, filter(is_test_file, view.python_files()), patterns, checked)
     if isinstance(view, IndexTree):
         blobs = staged_blobs(view.repository)
         checked.add_damage(blobs, damage_in_objects(view.repository, blobs, view.title))
@@ -92,7 +92,7 @@ def check_span(
     checked.add_damage(blobs, damage_in_objects(repository, blobs, view.title))
     for path, oid in blobs.items():
         _check_secrets(view, (path, oid), tests, scan, checked)
-    _check_askers(view, _changed_tests(repository, span), patterns, checked)
+    _check_unrecorded(view, _changed_tests(repository, span), patterns, checked)
     if span.tip == repository.head:
         _check_left_behind(store, view, checked)
     left = {finding.test.partition("[")[0] for finding in checked.findings if finding.kind == "uncommitted"}
@@ -185,15 +185,15 @@ def _naming(repository: Repository, commit: str, blobs: set[BlobName]) -> list[s
 # -- tests
 
 
-def _check_askers(view: Tree, files: Iterable[str], patterns: tuple[str, ...], checked: Checked) -> None:
+def _check_unrecorded(view: Tree, files: Iterable[str], patterns: tuple[str, ...], checked: Checked) -> None:
     for file in files:
         source = view.source(file)
-        askers = list(tests_that_ask(file, source, patterns)) if source is not None else []
-        recorded = _recorded(view, file) if askers else set()
-        for asker in askers:
-            if asker.test_id not in recorded:
+        uses = list(tests_using_recordings(file, source, patterns)) if source is not None else []
+        recorded = _recorded(view, file) if uses else set()
+        for test in uses:
+            if test.test_id not in recorded:
                 remedy = "record it, or mark it as skipped"
-                finding = Finding("unrecorded", asker.test_id, "", remedy, file, asker.line, view.title)
+                finding = Finding("unrecorded", test.test_id, "", remedy, file, test.line, view.title)
                 checked.findings.add(finding)
 
 
@@ -210,7 +210,7 @@ def _recorded(view: Tree, file: str) -> set[str]:
 
 def _changed_tests(repository: Repository, span: Span) -> list[str]:
     """Return the test files, from the project's folder, that the span changes or takes a manifest from."""
-    prefix = repository.place.project_prefix
+    prefix = repository.layout.project_prefix
     changed = repository.objects.changed_files(span.bases, span.tip, [prefix.rstrip("/")])
     files = {path[len(prefix) :] for path in changed if is_test_file(path)}
     for base in span.bases:
@@ -223,7 +223,7 @@ def _changed_tests(repository: Repository, span: Span) -> list[str]:
 
 def _is_inner(repository: Repository, commit: str, file: str) -> bool:
     """Return whether the file is in a project inside this one, with a store of its own."""
-    start = repository.place.project_prefix
+    start = repository.layout.project_prefix
     folders = [str(folder) for folder in PurePosixPath(file).parents][:-1]
     return any(repository.objects.lookup(commit, f"{start}{folder}/{FOLDER}") is not None for folder in folders)
 

@@ -48,7 +48,9 @@ def _ignored(repository: Repository, blobs: set[BlobName]) -> set[BlobName]:
     """Return those that a `.gitignore` keeps from being added."""
     paths = {f"{repository.prefix}{blob.path}": blob for blob in blobs}
     data = b"".join(encode_path(f"{path}\0") for path in paths)
-    git = repository.top.varied(GIT_LITERAL_PATHSPECS="0")  # which this command refuses; it takes paths as they are
+    git = repository.top.with_variables(
+        GIT_LITERAL_PATHSPECS="0"
+    )  # which this command refuses; it takes paths as they are
     printed = git.run("check-ignore", "-z", "--stdin", data=data, accept=(0, 1)) if data else b""
     return {paths[path] for path in decode_path(printed).split("\0")[:-1]}
 

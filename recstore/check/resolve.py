@@ -181,7 +181,7 @@ def sides(repository: Repository) -> tuple[str, str]:
 
     Raises: GitError: Git cannot answer.
     """
-    folder = repository.place.git_dir
+    folder = repository.layout.git_dir
     moved = next((folder / name for name in ("rebase-merge", "rebase-apply") if (folder / name).is_dir()), None)
     branch = repository.git.text("rev-parse", "--abbrev-ref", "HEAD", accept=(0, 128))
     ours = f"HEAD ({branch})" if moved is None else "HEAD (what is rebased onto)"

@@ -1,38 +1,55 @@
-"""What gc would do, as a value: every row says what goes, why it may, and where its bytes stay.
+"""What gc would do, as a value, and how it is decided: `plan_gc` from its first question to its answer.
 
-Nothing here changes anything; `execute` carries a plan out, and looks at each row again before it does.
+A manifest goes if its test is gone, and loses the entries that the last complete run did not use if that is asked for. A blob
+goes if no manifest names it: of the work tree, or of any root that Git has (`roots`). Each row says why the file may
+go and where its bytes stay. Nothing here changes anything; `execute` carries a plan out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from recstore.model import Manifest
-from recstore.store.manifest import format_manifest
+from recstore.errors import GitError
+from recstore.gc.roots import Roots, read_manifest
+from recstore.gc.test_presence import judge_tests, suggest_renames
+from recstore.gc.test_scan import Presence
+from recstore.git.history import committed_copies
+from recstore.git.objects import INTENT_TO_ADD_IDS, blob_id
+from recstore.git.repository import IndexEntry, Repository, operation_in_progress
+from recstore.git.trees import IndexTree, WorkTree
+from recstore.model import BlobName, Manifest
+from recstore.store import FOLDER, Store
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.usage import read_usage, unused_entries
 
 IN_TRASH: Final = "the trash"
-"""Where the bytes are kept of what no commit has."""
+"""Where the bytes stay of what no commit has."""
+
+_UNNEEDED: Final = "nothing names it any more"
+_UNUSED: Final = "the last complete passing run had no use for it"
 
 
 @dataclass(frozen=True, slots=True)
 class GcOptions:
-    """How gc is to go about it.
+    """How gc goes about it.
 
-    `is_staged`: judge by what Git is about to commit, and stage what is removed. `removes_unserved`: also entries that
-    the last complete passing run did not use. `is_forced`: even while a merge or the like is under way.
-    `tips_since_s`: leave out branches whose last commit is older (seconds since the epoch).
+    `is_staged`: judge by what Git is about to commit, and stage what is removed. `removes_unused`: also entries that the
+    last complete passing run did not use. `is_forced`: even while a merge or the like is in progress. `tips_since_s`:
+    leave out branches whose last commit is older (seconds since the epoch).
     """
 
     is_staged: bool = False
-    removes_unserved: bool = False
+    removes_unused: bool = False
     is_forced: bool = False
     tips_since_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A file that goes, or a manifest that loses entries, of which `left` is what stays.
+    """A file that goes, or a manifest that loses entries, of which `left` remains.
 
     It goes from the work tree where `oid` says what is there, from the index where `staged_oid` does. `keeper` is where its
     bytes stay: `commit 1a2b3c4d5e6f`, or `IN_TRASH`.
@@ -58,20 +75,20 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A file that the work tree itself would not need, and what protects it: `stash@{0}: WIP on main`."""
+class ProtectedBlob:
+    """A blob that the work tree itself would not need, and the root that needs it: `stash@{0}: WIP on main`."""
 
     path: str
     size_bytes: int
-    protector: str
+    needed_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unserved:
-    """Entries of a test that the last complete passing run of it did not use, of how many."""
+class UnusedEntries:
+    """How many entries of a test the last complete passing run of it did not use, of how many."""
 
     test_id: str
-    unserved: int
+    unused: int
     entries: int
 
 
@@ -79,18 +96,223 @@ class Unserved:
 class Plan:
     """Everything that gc would do and say.
 
-    `offers` are (old, new) of tests that seem to be renamed; `notes` say of which tests nothing could be concluded.
+    `renames` are (old, new) of tests that seem to be renamed; `notes` say of which tests nothing could be concluded.
+    `candidates` are the paths of all manifests that seemed to be stale or to have unused entries; `manifests` is object id
+    -> manifest, of all that were read. A plan that is made again needs no more than them.
     """
 
     options: GcOptions
-    removals: tuple[Removal, ...]
-    kept: tuple[Kept, ...]
-    unserved: tuple[Unserved, ...]
-    offers: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    blobs: int
+    removals: tuple[Removal, ...] = ()
+    protected: tuple[ProtectedBlob, ...] = ()
+    unused: tuple[UnusedEntries, ...] = ()
+    renames: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    blobs: int = 0
+    candidates: frozenset[str] = field(default=frozenset(), repr=False)
+    manifests: dict[str, Manifest] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.removals
+
+def plan_gc(
+    store: Store, repository: Repository, options: GcOptions | None = None, earlier: Plan | None = None
+) -> Plan:
+    """Return what gc would do. Nothing is changed.
+
+    With an `earlier` plan, only the manifests that it would remove or shrink are judged again; all others stay.
+
+    Raises: GitError: something is in progress and `is_forced` is not set; or a root cannot be read.
+    ManifestConflict, NewerVersion, DamagedManifest: a root has a manifest that cannot be relied on.
+    """
+    options = options or GcOptions()
+    in_progress = None if options.is_forced else operation_in_progress(repository)
+    if in_progress:
+        remedy = "Finish it first, or use --force: what it needs is kept."
+        raise GitError("gc", f"{in_progress} is under way in this work tree", remedy)
+    return _Planner(store, repository, options, earlier).plan()
+
+
+class _Planner:
+    """What there is before anything is decided; then one decision after the other."""
+
+    def __init__(self, store: Store, repository: Repository, options: GcOptions, earlier: Plan | None) -> None:
+        self.store, self.repository, self.options = store, repository, options
+        self.candidates = earlier.candidates if earlier is not None else None
+        self.known = earlier.manifests if earlier is not None else {}
+        self.blobs = frozenset(
+            store.blobs()
+        )  # listed first: a manifest that appears meanwhile counts, its blob does not
+        self.texts: dict[str, bytes] = {}
+        self.manifests: dict[str, Manifest] = {}
+        for path in store.manifest_paths():
+            data = store.directory.read(path)
+            if data is not None:  # it was not removed since the folder was listed
+                oid = self._oid(data)
+                if oid not in self.known:
+                    self.known[oid] = parse_manifest(data, f"{FOLDER}/{path}")
+                self.texts[path], self.manifests[path] = data, self.known[oid]
+        self.index = repository.index()
+        self.staged = {
+            entry.path: entry.oid for entry in self.index if not entry.stage and entry.oid not in INTENT_TO_ADD_IDS
+        }
+        self.absent: set[str] = set()
+        self.stale: dict[str, str] = {}
+        self.stale_staged: dict[str, str] = {}
+        self.trimmed: dict[str, Manifest] = {}
+        self.renames: tuple[tuple[str, str], ...] = ()
+        self.notes: list[str] = []
+
+    def plan(self) -> Plan:
+        """Return the plan."""
+        self._judge_tests()
+        self._judge_entries()
+        rows = self._manifest_rows()
+        needed: set[BlobName] = set()
+        for path, manifest in self.manifests.items():
+            left = rows[path].left if path in rows and rows[path].oid else manifest
+            needed |= left.blobs if left is not None else set()
+        roots = Roots(self.repository, self._remaining_index(rows), self.options.tips_since_s)
+        protected = roots.needed_blobs(self.known, needed)
+        rows |= self._blob_rows({*needed, *protected})
+        copies = committed_copies(self.repository, {row.path: row.objects for row in rows.values()})
+        return Plan(
+            options=self.options,
+            removals=tuple(_with_keeper(rows[path], copies) for path in sorted(rows)),
+            protected=tuple(
+                ProtectedBlob(blob.path, len(self.store.directory.read(blob.path) or b""), protected[blob])
+                for blob in sorted(self.blobs & protected.keys())
+            ),
+            unused=tuple(
+                UnusedEntries(left.test_id or "", len(entries) - len(left.entries), len(entries))
+                for path, left in sorted(self.trimmed.items())
+                for entries in [self.manifests[path].entries]
+            ),
+            renames=self.renames,
+            notes=tuple(self.notes),
+            blobs=len(self.blobs),
+            candidates=frozenset({*self.absent, *self.trimmed}),
+            manifests=self.known,
+        )
+
+    def _judge_tests(self) -> None:
+        """Find the manifests whose tests are absent.
+
+        With `is_staged` the index decides about what is in the index, and a manifest leaves the work tree only if its test
+        is absent from there as well: an edit that is not part of the commit keeps its recordings.
+        """
+        present = {path: manifest.test_id for path, manifest in self.manifests.items() if manifest.test_id is not None}
+        work_tree = WorkTree(self.store, self.repository)
+        tree = IndexTree(self.repository) if self.options.is_staged else work_tree
+        recorded = self._staged_tests(present) if self.options.is_staged else present
+        judged = {path: test_id for path, test_id in recorded.items() if self._is_candidate(path)}
+        verdicts = judge_tests(tree, set(judged.values()))
+        self.notes = sorted({verdict.reason for verdict in verdicts.values() if verdict.presence is Presence.UNKNOWN})
+        absent = {path: test_id for path, test_id in judged.items() if verdicts[test_id].presence is Presence.ABSENT}
+        self.absent = set(absent)
+        self.renames = suggest_renames(tree, set(absent.values()), set(recorded.values()))
+        renamed = {old for old, _ in self.renames}
+        stale = {
+            path: verdicts[test_id].reason
+            for path, test_id in absent.items()
+            if not {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} & renamed
+        }
+        if not self.options.is_staged:
+            self.stale = stale
+            return
+        self.stale_staged = stale
+        verdicts = judge_tests(work_tree, {present[path] for path in stale if path in present})
+        self.stale = {
+            path: verdicts[present[path]].reason
+            for path in stale
+            if path in present and verdicts[present[path]].presence is Presence.ABSENT
+        }
+
+    def _staged_tests(self, present: Mapping[str, str]) -> dict[str, str]:
+        """Return path -> test of the manifests in the index, and of those that a run which was stopped took out of it.
+
+        The latter are in the work tree and in HEAD.
+        """
+        tests = {}
+        for path, oid in self.staged.items():
+            if path.startswith("tests/"):
+                manifest = read_manifest(self.repository, oid, f"Git's index, {FOLDER}/{path}", self.known)
+                if manifest.test_id is not None:
+                    tests[path] = manifest.test_id
+        missing = {path: test_id for path, test_id in present.items() if path not in tests}
+        committed = self._committed("tests") if missing else {}
+        return {**tests, **{path: test_id for path, test_id in missing.items() if path in committed}}
+
+    def _judge_entries(self) -> None:
+        """Find the entries that no complete run used, and what their manifests are without them."""
+        files = {manifest.test_id.partition("::")[0] for manifest in self.manifests.values() if manifest.test_id}
+        usages = {file: usage for file in files if (usage := read_usage(self.store.directory, file)) is not None}
+        for path, manifest in self.manifests.items() if usages else ():
+            usage = usages.get((manifest.test_id or "").partition("::")[0])
+            if usage is not None and path not in self.stale and self._is_candidate(path):
+                unused = set(unused_entries(manifest, self.texts[path], usage))
+                if unused:
+                    left = tuple(entry for entry in manifest.entries if entry not in unused)
+                    self.trimmed[path] = Manifest(manifest.test_id, left)
+
+    def _manifest_rows(self) -> dict[str, Removal]:
+        rows = {}
+        for path in {*self.stale, *self.stale_staged}:
+            reason = self.stale_staged.get(path) or self.stale[path]
+            oid = self._oid(self.texts[path]) if path in self.stale else ""
+            staged_oid = self.staged.get(path, "") if path in self.stale_staged else ""
+            if oid or staged_oid:
+                size_bytes = len(self.texts[path]) if oid else 0
+                rows[path] = Removal(path, size_bytes, reason, oid=oid, staged_oid=staged_oid)
+        for path, left in self.trimmed.items() if self.options.removes_unused else ():
+            oid = self._oid(self.texts[path])
+            staged_oid = oid if self.options.is_staged and self.staged.get(path) == oid else ""
+            remainder = left if left.entries else None
+            rows[path] = Removal(path, len(self.texts[path]), _UNUSED, oid=oid, staged_oid=staged_oid, left=remainder)
+        return rows
+
+    def _remaining_index(self, rows: Mapping[str, Removal]) -> tuple[IndexEntry, ...]:
+        """Return the index without the manifests that protect nothing any more.
+
+        With `is_staged` those are what gc takes out of it. Without, the index is left alone; but an entry that is as HEAD has
+        it is not a root: nothing was staged there, and whoever checks it out again gets its blobs with it.
+        """
+        if self.options.is_staged:
+            leaving = {path for path, row in rows.items() if row.staged_oid}
+        else:
+            committed = self._committed(*MANIFEST_FOLDERS) if rows else {}
+            leaving = {path for path in rows if path in self.staged and committed.get(path) == self.staged[path]}
+        return tuple(entry for entry in self.index if entry.stage or entry.path not in leaving)
+
+    def _blob_rows(self, needed: set[BlobName]) -> dict[str, Removal]:
+        """Return path -> removal of each blob that nothing needs; one that is damaged stays, with a note."""
+        rows = {}
+        staged = {}
+        for path, oid in self.staged.items() if self.options.is_staged else ():
+            name = BlobName.from_path(path)
+            if name is not None and path == name.path:
+                staged[name] = oid
+        for blob in sorted({*self.blobs, *staged} - needed):
+            data = self.store.directory.read(blob.path) if blob in self.blobs else None
+            if data is not None and not blob.fits(data):
+                remedy = "`recstore verify --repair` moves it away"
+                self.notes.append(f"{FOLDER}/{blob.path} is damaged and stays: {remedy}")
+                continue
+            oid = self._oid(data) if data is not None else ""
+            if oid or blob in staged:
+                size_bytes = len(data or b"")
+                rows[blob.path] = Removal(blob.path, size_bytes, _UNNEEDED, oid=oid, staged_oid=staged.get(blob, ""))
+        return rows
+
+    def _is_candidate(self, path: str) -> bool:
+        return self.candidates is None or path in self.candidates
+
+    def _oid(self, data: bytes) -> str:
+        return blob_id(data, self.repository.objects.id_length)
+
+    def _committed(self, *folders: str) -> dict[str, str]:
+        head = self.repository.head
+        return self.repository.store_files(head, *folders) if head else {}
+
+
+def _with_keeper(row: Removal, copies: Mapping[tuple[str, str], str]) -> Removal:
+    """Return the row with a commit as its keeper, if commits have all that it removes."""
+    locations = [copies.get((row.path, oid)) for oid in sorted(row.objects)]
+    return replace(row, keeper=locations[0]) if locations[0] and all(locations) else row

@@ -1,30 +1,36 @@
-"""Which tests are gone: read from the files that Git is about to commit, or from those in the work tree.
+"""Which tests are absent, and which of those were renamed: read from Git's index, or from the work tree.
 
-A test is gone when its function, class or file is. Where that cannot be told - the file was never known to Git,
-cannot be parsed, is no Python, or makes its tests at run time - the test counts as there, with a word of why.
+A test is absent when its function, class or file is. Where nobody can tell (Git has never known the file, it cannot be
+parsed, it is not Python, or it makes its tests at run time) the test is `UNKNOWN`, and its recordings stay.
+
+A test was renamed if its function, as a commit last had it, is now found under a name that the commit did not have. Its
+manifest is not removed: `recstore mv OLD NEW` keeps the recordings, which cost live calls.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import PurePosixPath
+from typing import Final, TypeAlias
 
-from recstore.errors import RecstoreError
-from recstore.gc.definitions import Definitions, Presence, parse_definitions
+from recstore.gc.test_scan import Definitions, Presence, fingerprint, parse_definitions
 from recstore.git.history import path_versions
-from recstore.git.objects import EMPTY_BLOBS
-from recstore.git.repository import IndexEntry, Repository
-from recstore.store.directory import Directory
+from recstore.git.repository import Repository
+from recstore.git.trees import IndexTree, WorkTree
+
+_MAX_VERSIONS: Final = 20
+"""How many versions of its file are searched for a test that is absent."""
+
+SourceTree: TypeAlias = IndexTree | WorkTree
 
 
 @dataclass(frozen=True, slots=True)
 class TestName:
-    """A test's id in parts: the file, and the classes and the function in it, its parameters left out."""
+    """A test's id in parts: the file, then the classes and the function in it, without parameters."""
 
-    __test__ = False  # pytest: no test class
+    __test__ = False  # pytest: not a test class
 
     file: str
     names: tuple[str, ...]
@@ -46,122 +52,150 @@ class TestName:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a test is there, and what that was concluded from: `tests/a.py has no test_x any more`."""
+    """Whether a test exists, and the evidence: `tests/a.py has no test_x any more`."""
 
     presence: Presence
     reason: str = ""
 
 
-@dataclass(slots=True)
-class TestFiles:
-    """Test files as Git is about to commit them (`is_staged`), or as they are in the work tree.
-
-    A file that a sparse checkout leaves out is absent, not deleted: it is read from the index.
-    """
-
-    __test__ = False
-
-    repository: Repository
-    paths: frozenset[str]
-    is_staged: bool
-    _entries: dict[str, list[IndexEntry]] | None = None
-    _present: dict[str, bool] = field(default_factory=dict)
-    _parsed: dict[str, Definitions | None] = field(default_factory=dict)
-
-    def has(self, path: str) -> bool:
-        """Return whether there is such a file.
-
-        Raises: GitError: the index cannot be read.
-        """
-        return self._on_disk(path) if self._is_read_from_disk(path) else bool(self._listed.get(path))
-
-    def definitions(self, path: str) -> Definitions | None:
-        """Return what the file defines, None if that cannot be told.
-
-        Raises: GitError: its object is not here.
-        """
-        if path not in self._parsed:
-            data = self._read(path)
-            self._parsed[path] = None if data is None else parse_definitions(data)
-        return self._parsed[path]
-
-    @property
-    def _listed(self) -> dict[str, list[IndexEntry]]:
-        if self._entries is None:
-            self._entries = {}
-            for entry in self.repository.project_index(sorted(self.paths)):
-                if entry.oid not in EMPTY_BLOBS:  # added with --intent-to-add: as good as not added
-                    self._entries.setdefault(entry.path, []).append(entry)
-        return self._entries
-
-    def _is_read_from_disk(self, path: str) -> bool:
-        if self.is_staged:
-            return False
-        return self._on_disk(path) or not any(entry.is_skipped for entry in self._listed.get(path, ()))
-
-    def _on_disk(self, path: str) -> bool:
-        if path not in self._present:
-            self._present[path] = (self.repository.project.folder / path).is_file()
-        return self._present[path]
-
-    def _read(self, path: str) -> bytes | None:
-        if self._is_read_from_disk(path):
-            try:
-                return Directory(self.repository.project.folder).read(path)
-            except RecstoreError:  # no right to read it: nothing can be told
-                return None
-        entries = self._listed.get(path, [])
-        if len(entries) != 1 or not stat.S_ISREG(entries[0].mode):
-            return None  # in conflict, or a link
-        self.repository.fetch([entries[0].oid])
-        return self.repository.objects.read(entries[0].oid)
-
-
-def verdicts(files: TestFiles, test_ids: Iterable[str]) -> Mapping[str, Verdict]:
-    """Return for each test whether it is there, gone, or whether that cannot be told.
+def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> Mapping[str, Verdict]:
+    """Return for each test whether it is present, absent, or whether nobody can tell.
 
     Raises: GitError: the index or an object cannot be read.
     """
     named = {test_id: TestName.of(test_id) for test_id in test_ids}
-    absent = {name.file for name in named.values() if name is not None and not files.has(name.file)}
-    known = _known_to_git(files.repository, absent) if absent else frozenset()
-    known -= _led_away(files.repository, known)
-    return {test_id: _verdict(files, name, known) for test_id, name in named.items()}
+    files = {name.file for name in named.values() if name is not None}
+    missing = {file for file in files if not tree.has_source(file)}
+    known = _known_to_git(tree.repository, missing) if missing else set()
+    definitions = {file: _definitions(tree, file) for file in files - missing}
 
-
-def _verdict(files: TestFiles, name: TestName | None, known: frozenset[str]) -> Verdict:
-    if name is None:
-        return Verdict(Presence.UNKNOWN, "its id is not that of a test in a Python file of this project")
-    if not files.has(name.file):
-        if name.file in known:
-            return Verdict(Presence.GONE, f"{name.file} is gone")
-        return Verdict(Presence.UNKNOWN, f"Git has no file {name.file} that could be gone")
-    definitions = files.definitions(name.file)
-    if definitions is None:
-        return Verdict(Presence.UNKNOWN, f"{name.file} cannot be parsed")
-    presence = definitions.find(name.names)
-    if presence is Presence.PRESENT:
+    def verdict(name: TestName | None) -> Verdict:
+        if name is None:
+            return Verdict(Presence.UNKNOWN, "its id is not that of a test in a Python file of this project")
+        if name.file in missing:
+            if name.file in known:
+                return Verdict(Presence.ABSENT, f"{name.file} is gone")
+            return Verdict(Presence.UNKNOWN, f"Git has no file {name.file} that could be gone")
+        defined = definitions[name.file]
+        if defined is None:
+            return Verdict(Presence.UNKNOWN, f"{name.file} cannot be parsed")
+        presence, test = defined.find(name.names), "::".join(name.names)
+        if presence is Presence.ABSENT:
+            return Verdict(presence, f"{name.file} has no {test} any more")
+        if presence is Presence.UNKNOWN:
+            return Verdict(presence, f"{name.file} may make {test} in a way that only running it would tell")
         return Verdict(presence)
-    said = "has no {} any more" if presence is Presence.GONE else "may make {} in a way that only running it would tell"
-    return Verdict(presence, f"{name.file} {said.format('::'.join(name.names))}")
+
+    return {test_id: verdict(name) for test_id, name in named.items()}
 
 
-def _known_to_git(repository: Repository, paths: set[str]) -> frozenset[str]:
-    """Return those of `paths` that HEAD has or had: a file that never was has not gone."""
+def _definitions(tree: SourceTree, path: str) -> Definitions | None:
+    source = tree.source(path)
+    return None if source is None else parse_definitions(source)
+
+
+def _known_to_git(repository: Repository, missing: set[str]) -> set[str]:
+    """Return the files of the project that HEAD has or had, and that nobody could find elsewhere now.
+
+    A file below a link or a submodule may still exist behind that.
+    """
     head = repository.head
     if head is None:
-        return frozenset()
-    prefix = repository.place.project_prefix
-    known = {path for path in paths if repository.objects.lookup(head, prefix + path) is not None}
-    if len(known) < len(paths):
-        wanted = {prefix + path: path for path in paths - known}
-        known |= {wanted[copy.path] for copy in path_versions(repository, wanted, [head]) if copy.path in wanted}
-    return frozenset(known)
+        return set()
+    prefix = repository.layout.project_prefix
+    known = {path for path in missing if repository.objects.lookup(head, prefix + path) is not None}
+    if known < missing:
+        versions = path_versions(repository, [prefix + path for path in missing - known], [head])
+        known |= missing & {version.path.removeprefix(prefix) for version in versions}
+    entries = IndexTree(repository).project_files
+    detours = {path for path, stages in entries.items() if not all(stat.S_ISREG(entry.mode) for entry in stages)}
+    return {path for path in known if not detours & {str(folder) for folder in PurePosixPath(path).parents}}
 
 
-def _led_away(repository: Repository, paths: frozenset[str]) -> frozenset[str]:
-    """Return those of `paths` on whose way the index has a link or a submodule: the file may well be behind that."""
-    folders = {path: {str(folder) for folder in PurePosixPath(path).parents} for path in paths}
-    entries = repository.project_index(sorted({*chain.from_iterable(folders.values())} - {"."})) if paths else ()
-    found = {entry.path for entry in entries if not stat.S_ISREG(entry.mode)}
-    return frozenset(path for path in paths if folders[path] & found)
+def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return (old, new) for the `absent` tests that seem to exist under another name: tests without parameters, or files.
+
+    `recorded` are the ids of all tests that have a manifest: none of them is a new name. Where all tests of a file have
+    moved to one other file under their old names, the files are returned.
+
+    Raises: GitError: history cannot be read.
+    """
+    names = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
+    search = _RenameSearch(tree, {str(name) for test_id in recorded if (name := TestName.of(test_id)) is not None})
+    renames = {old: new for old, name in sorted(names.items()) if (new := search.new_name_of(name)) is not None}
+    folded = set()
+    for old, new in renames.items():
+        file, new_file = names[old].file, new.partition("::")[0]
+        neighbours = [name for name in names.values() if name.file == file]
+        have_moved = all(renames.get(str(name)) == str(TestName(new_file, name.names)) for name in neighbours)
+        folded.add((file, new_file) if have_moved and not tree.has_source(file) else (old, new))
+    return tuple(sorted(folded))
+
+
+@dataclass(frozen=True, slots=True)
+class _RenameSearch:
+    """What was read of history; `taken` are tests that no other was renamed to."""
+
+    tree: SourceTree
+    taken: set[str]
+    _versions: dict[str, list[tuple[str, Definitions]]] = field(default_factory=dict)
+    _changed: dict[str, list[str]] = field(default_factory=dict)
+    _functions: dict[str, list[tuple[tuple[str, ...], str | None]]] = field(default_factory=dict)
+
+    def new_name_of(self, name: TestName) -> str | None:
+        """Return the test that does what `name` did, if that one is new and has no recordings."""
+        for commit, old in self._versions_of(name.file):
+            function = old.function(name.names)
+            if function is None:
+                continue
+            wanted = fingerprint(function)
+            if wanted is None:
+                return None
+            alike = [test for test in self._new_tests(commit, name.file, wanted) if str(test) not in self.taken]
+            if not alike:
+                return None
+            new = str(min(alike, key=lambda test: (test.names != name.names, test.file != name.file, str(test))))
+            self.taken.add(new)
+            return new
+        return None
+
+    def _versions_of(self, path: str) -> list[tuple[str, Definitions]]:
+        """Return (commit, definitions) of the last versions of a file that can be read, the newest first."""
+        repository = self.tree.repository
+        if path not in self._versions:
+            self._versions[path] = []
+            revisions = [repository.head or "--all", f"--max-count={_MAX_VERSIONS}"]
+            for version in path_versions(repository, [repository.layout.project_prefix + path], revisions):
+                if repository.objects.has(version.oid):
+                    definitions = parse_definitions(repository.objects.read(version.oid))
+                    if definitions is not None:
+                        self._versions[path].append((version.commit, definitions))
+        return self._versions[path]
+
+    def _new_tests(self, commit: str, file: str, wanted: str) -> list[TestName]:
+        """Return the functions with this fingerprint that changed files have now, and had not in `commit`."""
+        objects, prefix = self.tree.repository.objects, self.tree.repository.layout.project_prefix
+        tests: list[TestName] = []
+        for path in dict.fromkeys([file, *self._files_changed_since(commit)]):
+            if path not in self._functions:
+                now = _definitions(self.tree, path) if self.tree.has_source(path) else None
+                functions = now.functions() if now is not None else ()
+                self._functions[path] = [(names, fingerprint(function)) for names, function in functions]
+            alike = [names for names, mark in self._functions[path] if mark == wanted]
+            found = objects.lookup(commit, prefix + path) if alike else None
+            before = parse_definitions(objects.read(found[1])) if found is not None and objects.has(found[1]) else None
+            tests += [
+                TestName(path, names) for names in alike if before is None or before.find(names) is not Presence.PRESENT
+            ]
+        return tests
+
+    def _files_changed_since(self, commit: str) -> list[str]:
+        """Return the Python files of the project that differ from those of `commit`, or are new."""
+        if commit not in self._changed:
+            git, is_staged = self.tree.repository.project, isinstance(self.tree, IndexTree)
+            options = ("--name-only", "--relative", "--no-renames", "--diff-filter=AM", "-z")
+            changed = git.fields("diff", *options, *(("--cached",) if is_staged else ()), commit)
+            if not is_staged:
+                changed += git.fields("ls-files", "--others", "--exclude-standard", "-z")
+            self._changed[commit] = [path for path in changed if path.endswith(".py")]
+        return self._changed[commit]

@@ -1,116 +1,250 @@
-"""Tests that ask for recordings: read from their source by parsing, never imported, never run.
+"""What a Python test file defines, and which of its tests use recordings: by parsing alone, nothing is imported or run.
 
-A test asks if it, its class or its module has pytest's marker `recstore` or `vcr`, if it takes the fixture `recstore`, or if one of
-the project's own words stands for it. One that is skipped whatever happens, or not collected, does not ask.
+`Definitions.find` says `ABSENT` only where nothing in the file could still make the name: code that inherits, imports
+with a star, or makes names at run time gives `UNKNOWN`.
+
+A test uses recordings if it, its class or its module has pytest's marker `recstore` or `vcr`, if it takes the fixture
+`recstore`, or if a selector of the project's settings names it. One that is always skipped, or not collected, does not.
 """
 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, TypeAlias
 
-from recstore.gc.definitions import Function, parse_definitions
 from recstore.store.selectors import is_named
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_Scope: TypeAlias = ast.Module | ast.ClassDef
+
+_NAME_MAKERS: Final = frozenset({"globals", "locals", "vars", "setattr", "exec", "eval", "scenarios"})
+"""Functions that put names into a module or a class where a parser does not see them (`scenarios`: pytest-bdd)."""
+
+_NAME_MAKING_ATTRIBUTES: Final = frozenset({"globals", "scenarios", "__dict__"})
+"""The same where they stand behind a dot; `model.eval()` and `monkeypatch.setattr()` do something else."""
 
 _MARKERS: Final = frozenset(("recstore", "vcr"))
 _FIXTURE: Final = "recstore"
-_EXEMPT: Final = frozenset(("default_cassette", "skip"))
+_EXEMPT_MARKERS: Final = frozenset(("default_cassette", "skip"))
 """Markers of tests that need not have recordings under their own name."""
 
 
+class Presence(Enum):
+    """Whether a test exists: it does, it does not, or nothing can be concluded."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """A test without its parameters, and the line of its file that it begins at."""
+class RecordedTest:
+    """A test that uses recordings, without its parameters, and the line of its file that it begins at."""
 
     test_id: str
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A parsed module."""
+
+    module: ast.Module
+    _bindings: dict[_Scope, dict[str, list[ast.stmt]]] = field(default_factory=dict, compare=False)
+
+    def find(self, names: tuple[str, ...]) -> Presence:
+        """Return whether the module may define what `names` lead to: classes, then a function."""
+        return self._find(self.module, names)
+
+    def _find(self, scope: _Scope, names: tuple[str, ...]) -> Presence:
+        if not names:
+            return Presence.PRESENT
+        if scope not in self._bindings:
+            bindings: dict[str, list[ast.stmt]] = {}
+            self._bindings[scope] = bindings
+            for node in _statements(scope):
+                for name in _names_bound(node):
+                    bindings.setdefault(name, []).append(node)
+        answers = {  # a parser sees into classes alone: any other binding counts as what is looked for
+            self._find(node, names[1:]) if isinstance(node, ast.ClassDef) else Presence.PRESENT
+            for node in self._bindings[scope].get(names[0], ())
+        }
+        if Presence.PRESENT in answers:
+            return Presence.PRESENT
+        is_unknown = Presence.UNKNOWN in answers or (not answers and self._may_have(scope, names[0]))
+        return Presence.UNKNOWN if is_unknown else Presence.ABSENT
+
+    def function(self, names: tuple[str, ...]) -> Function | None:
+        """Return the function that `names` lead to, where it stands in the file."""
+        return dict(self.functions()).get(names)
+
+    def functions(self) -> Iterator[tuple[tuple[str, ...], Function]]:
+        """Yield every function of the module and of its classes, with the names that lead to it."""
+        for owners, function in _functions(self.module, ()):
+            yield (*(owner.name for owner in owners), function.name), function
+
+    def _may_have(self, scope: _Scope, name: str) -> bool:
+        """Return whether `scope` may have a name that is not written in it."""
+        if isinstance(scope, ast.ClassDef):
+            is_plain = all(isinstance(base, ast.Name) and base.id == "object" for base in scope.bases)
+            if not is_plain or scope.keywords or scope.decorator_list:
+                return True
+        for node in _statements(scope):
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+                return True
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _may_multiply(node, name):
+                return True
+        return any(_may_make(node, name) for node in ast.walk(self.module))
+
+
+def parse_definitions(source: bytes) -> Definitions | None:
+    """Return what the file `source` defines, None if this Python cannot parse it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the user's file: not ours to report
+            return Definitions(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def fingerprint(function: Function) -> str | None:
+    """Return a text that functions share if they do the same under different names; None for one that does nothing."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    if all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in body
+    ):
+        return None
+    return "\n".join((type(function).__name__, ast.dump(function.args), *map(ast.dump, function.body)))
+
+
 def is_test_file(path: str) -> bool:
-    """Return whether pytest takes the file for one with tests, as it is configured by itself."""
+    """Return whether pytest, without any configuration, collects tests from the file."""
     name = PurePosixPath(path).name
     return fnmatchcase(name, "test_*.py") or fnmatchcase(name, "*_test.py")
 
 
-def tests_that_ask(path: str, source: bytes, patterns: Iterable[str]) -> Iterator[Asking]:
-    """Yield the tests in the file `path` that ask for recordings; none where the file cannot be parsed.
+def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -> Iterator[RecordedTest]:
+    """Yield the tests in the file `path` that use recordings; none where the file cannot be parsed.
 
-    A pattern is a folder, a file or a test's id; `*` in it stands for any characters.
+    A selector is a folder, a file or a test's id; `*` in it stands for any characters.
     """
-    wanted = tuple(patterns)
+    wanted = tuple(selectors)
     definitions = parse_definitions(source)
-    if definitions is None or not is_test_file(path) or not _is_open(definitions.module):
+    if definitions is None or not is_test_file(path) or not _is_collected(definitions.module):
         return
-    of_module = _own_markers(definitions.module)
-    classes = {node.name: node for node in ast.walk(definitions.module) if isinstance(node, ast.ClassDef)}
-    for names, function in definitions.functions():
-        owners = [classes[name] for name in names[:-1] if name in classes]
-        if not (names[-1].startswith("test") and all(map(_is_collected, owners))):
+    for owners, function in _functions(definitions.module, ()):
+        if not (function.name.startswith("test") and all(map(_is_test_class, owners))):
             continue
-        test_id = "::".join((path, *names))
-        markers = {*of_module, *_markers(function), *(marker for owner in owners for marker in _class_markers(owner))}
-        asks = markers & _MARKERS or _takes_fixture(function) or any(is_named(test_id, word) for word in wanted)
-        if asks and not markers & _EXEMPT:
-            yield Asking(test_id, function.lineno)
+        test_id = "::".join((path, *(owner.name for owner in owners), function.name))
+        markers = set(map(_marker, function.decorator_list))
+        scopes: tuple[_Scope, ...] = (definitions.module, *owners)
+        for scope in scopes:
+            markers.update(map(_marker, scope.decorator_list if isinstance(scope, ast.ClassDef) else ()))
+            for value in _assigned(scope, "pytestmark"):
+                markers.update(map(_marker, value.elts if isinstance(value, ast.List | ast.Tuple) else [value]))
+        is_recorded = markers & _MARKERS or _takes_fixture(function) or any(is_named(test_id, word) for word in wanted)
+        if is_recorded and not markers & _EXEMPT_MARKERS:
+            yield RecordedTest(test_id, function.lineno)
 
 
-def _is_collected(owner: ast.ClassDef) -> bool:
-    """Return whether pytest, as it is configured by itself, takes the class for one with tests."""
-    if any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in owner.body):
-        return False
-    bases = (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in owner.bases)
-    return _is_open(owner) and (owner.name.startswith("Test") or any(base.endswith("TestCase") for base in bases))
+# -- parts of a syntax tree
 
 
-def _is_open(scope: ast.Module | ast.ClassDef) -> bool:
-    """Return whether the scope does not say `__test__ = False`."""
+def _statements(scope: _Scope) -> Iterator[ast.stmt]:
+    """Yield the statements of a scope, those inside `if`, `try`, `with`, loops and `match` included."""
+    waiting: list[ast.AST] = list(reversed(scope.body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            children = (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+            waiting += reversed(list(children))
+
+
+def _functions(scope: _Scope, owners: tuple[ast.ClassDef, ...]) -> Iterator[tuple[tuple[ast.ClassDef, ...], Function]]:
+    for node in _statements(scope):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield owners, node
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node, (*owners, node))
+
+
+def _names_bound(node: ast.stmt) -> set[str]:
+    """Return the names that a statement by itself binds."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    expressions = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+    names = (inner for expression in expressions for inner in ast.walk(expression))
+    return {inner.id for inner in names if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)}
+
+
+def _may_multiply(node: Function | ast.ClassDef, name: str) -> bool:
+    """Return whether a decorator other than pytest's may have made `name` of what it decorates.
+
+    Such a decorator makes `x_0` and `x_1` of `x`, or is given a function that names what it makes.
+    """
+    for decorator in node.decorator_list:
+        origin = decorator
+        while isinstance(origin, ast.Call | ast.Attribute):
+            origin = origin.func if isinstance(origin, ast.Call) else origin.value
+        if isinstance(origin, ast.Name) and origin.id == "pytest":
+            continue
+        keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
+        if name.startswith(f"{node.name}_") or any(keyword.arg == "name_func" for keyword in keywords):
+            return True
+    return False
+
+
+def _may_make(node: ast.AST, name: str) -> bool:
+    """Return whether a part of the module may make `name` in another place: `TestA.test_x = ...`, `global test_x`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in _NAME_MAKING_ATTRIBUTES or (node.attr == name and isinstance(node.ctx, ast.Store))
+    if isinstance(node, ast.Global):
+        return name in node.names
+    return isinstance(node, ast.Name) and node.id in _NAME_MAKERS
+
+
+def _is_collected(scope: _Scope) -> bool:
+    """Return whether the scope does not set `__test__ = False`."""
     return not any(isinstance(value, ast.Constant) and not value.value for value in _assigned(scope, "__test__"))
 
 
+def _is_test_class(owner: ast.ClassDef) -> bool:
+    """Return whether pytest, without any configuration, collects tests from the class."""
+    if any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in owner.body):
+        return False
+    bases = (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in owner.bases)
+    is_test = owner.name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
+    return is_test and _is_collected(owner)
+
+
 def _takes_fixture(function: Function) -> bool:
-    """Return whether the test has the fixture `recstore` among its arguments, or says that it uses it."""
+    """Return whether the test has the fixture `recstore` among its arguments, or in `usefixtures`."""
     arguments = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-    used = (
-        argument.value
-        for decorator in function.decorator_list
-        if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures"
-        for argument in decorator.args
-        if isinstance(argument, ast.Constant)
-    )
-    return _FIXTURE in {*used, *(argument.arg for argument in arguments)}
+    fixtures = {argument.arg for argument in arguments}
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures":
+            fixtures.update(str(argument.value) for argument in decorator.args if isinstance(argument, ast.Constant))
+    return _FIXTURE in fixtures
 
 
-def _markers(node: Function | ast.ClassDef) -> set[str]:
-    return {name for decorator in node.decorator_list if (name := _marker(decorator))}
-
-
-def _class_markers(owner: ast.ClassDef) -> set[str]:
-    return _markers(owner) | _own_markers(owner)
-
-
-def _own_markers(scope: ast.Module | ast.ClassDef) -> set[str]:
-    """Return the markers that `pytestmark = ...` gives every test of the scope."""
-    found: set[str] = set()
-    for value in _assigned(scope, "pytestmark"):
-        values = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
-        found.update(name for one in values if (name := _marker(one)))
-    return found
-
-
-def _assigned(scope: ast.Module | ast.ClassDef, name: str) -> Iterator[ast.expr]:
-    """Yield what the scope itself assigns to `name`."""
+def _assigned(scope: _Scope, name: str) -> Iterator[ast.expr]:
+    """Yield the values that the scope itself assigns to `name`."""
     for node in scope.body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-            if value is not None:
-                yield value
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                yield node.value
 
 
 def _marker(node: ast.expr) -> str:
@@ -119,7 +253,5 @@ def _marker(node: ast.expr) -> str:
     if not isinstance(inner, ast.Attribute):
         return ""
     owner = inner.value
-    is_mark = (isinstance(owner, ast.Attribute) and owner.attr == "mark") or (
-        isinstance(owner, ast.Name) and owner.id == "mark"
-    )
-    return inner.attr if is_mark else ""
+    name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    return inner.attr if name == "mark" else ""

@@ -21,10 +21,9 @@ from itertools import chain
 from typing import Final
 
 from recstore.errors import GitError
-from recstore.git.objects import EMPTY_BLOBS, is_in_doubt
+from recstore.git.objects import INTENT_TO_ADD_IDS, is_transient
 from recstore.git.program import Git, encode_path
-from recstore.git.repository import Repository
-from recstore.git.state import stashes
+from recstore.git.repository import Repository, stashes
 from recstore.git.trash import Trash
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
@@ -95,7 +94,7 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
                 return True
             data = repository.objects.read(copy.oid)
         except GitError as error:  # there may be another copy, and there are other blobs
-            if is_in_doubt(error):
+            if is_transient(error):
                 unreadable.setdefault(copy.path, error)
             return False
         if wanted[copy.path].fits(data):
@@ -139,7 +138,7 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
 
 def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[FileVersion]:
     for entry in repository.index():
-        if entry.oid not in EMPTY_BLOBS:
+        if entry.oid not in INTENT_TO_ADD_IDS:
             yield FileVersion(entry.path, entry.oid, "Git's index")
     for run in Trash(repository).runs():
         yield from (FileVersion(path, oid, "the trash") for path, oid in run.files.items())
@@ -170,8 +169,7 @@ def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]
     def candidates() -> Iterator[FileVersion]:
         if repository.head is not None:
             yield from _in_commit(repository, wanted, repository.head)
-        stash_commits = (stash.oid for stash in stashes(repository))
-        yield from versions(repository, {path for path, _ in remaining}, (*_ALL_REFS, *stash_commits))
+        yield from versions(repository, {path for path, _ in remaining}, (*_ALL_REFS, *stashes(repository)))
 
     for version in candidates() if remaining else ():
         key = (version.path, version.oid)
@@ -211,7 +209,7 @@ def _versions_in_moved_stores(repository: Repository, paths: Iterable[str]) -> I
     limits = list(paths)
     if len(limits) > _MAX_PATHS:
         limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
-    git = repository.top.varied(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
+    git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
     for version in _log(git, [f"**/{FOLDER}/{limit}" for limit in limits], _ALL_REFS_AND_REFLOGS):
         yield replace(version, path=version.path.rpartition(f"{FOLDER}/")[2])
 

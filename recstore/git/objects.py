@@ -1,7 +1,7 @@
 """Objects of a repository, read with dulwich: no work tree, no checkout, no process, never the network.
 
-An `Objects` belongs to one thread. What is asked for and is not here is an error, or `has` says no: in a
-shallow or a partial clone nothing is fetched behind the caller's back.
+An `Objects` belongs to one thread. An object that is not in the repository is an error, or `has` returns False: in a
+shallow or a partial clone nothing is fetched.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Final, TypeAlias
 from recstore.errors import GitError
 from recstore.git.program import decode_path
 
-Tree: TypeAlias = dict[str, tuple[int, str]]
-"""Name -> (mode, object id), of one level."""
+TreeLevel: TypeAlias = dict[str, tuple[int, str]]
+"""Name -> (mode, object id)."""
 
-EMPTY_BLOBS: Final = frozenset(
+INTENT_TO_ADD_IDS: Final = frozenset(
     {
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
         "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
     }
 )
-"""What a path that was added with `git add --intent-to-add` holds in the index."""
+"""The empty blob: a path that was added with `git add --intent-to-add` has this id in the index."""
 
 _BLOB, _TREE, _COMMIT, _TAG = 3, 2, 1, 4
 _TYPES: Final = {_BLOB: "blob", _TREE: "tree", _COMMIT: "commit", _TAG: "tag"}
@@ -57,16 +57,16 @@ class Objects:
         self._store = DiskObjectStore(str(directory), object_format=object_format)
         self._parse = parse_tree
         self._name = ObjectID
-        self._trees: dict[str, Tree] = {}
+        self._trees: dict[str, TreeLevel] = {}
 
     def close(self) -> None:
         """Let go of the pack files."""
         self._store.close()
 
     def has(self, oid: str) -> bool:
-        """Return whether the object is here; one that is damaged beyond telling what it is counts as not.
+        """Return whether the object is in the repository and not damaged beyond recognition.
 
-        Raises: GitError: nobody can tell, because a file cannot be read.
+        Raises: GitError: a file cannot be read.
         """
         import zlib
 
@@ -80,7 +80,7 @@ class Objects:
             raise _unreadable(oid, f"cannot be looked for: {error.strerror or error}") from error
 
     def is_whole(self, oid: str) -> bool:
-        """Return whether a blob is here, and every byte of it is what its id says."""
+        """Return whether a blob is in the repository, and its bytes fit its id."""
         try:
             self.read(oid)
         except GitError:
@@ -90,14 +90,14 @@ class Objects:
     def read(self, oid: str) -> bytes:
         """Return a blob's bytes.
 
-        Raises: GitError: it is not here, damaged, or no blob.
+        Raises: GitError: it is missing, damaged, or not a blob.
         """
         return self._raw(oid, _BLOB)
 
     def tree_of(self, oid: str) -> str:
         """Return the id of the tree of a commit.
 
-        Raises: GitError: the commit is not here, damaged, or no commit.
+        Raises: GitError: the commit is missing, damaged, or not a commit.
         """
         return next(_header(self._raw(oid, _COMMIT), "tree"))
 
@@ -108,10 +108,10 @@ class Objects:
         """
         return tuple(_header(self._raw(oid, _COMMIT), "parent"))
 
-    def tree(self, oid: str) -> Tree:
-        """Return one level of a tree. It is kept: do not change it.
+    def tree(self, oid: str) -> TreeLevel:
+        """Return one level of a tree. It is cached: do not change it.
 
-        Raises: GitError: it is not here, damaged, or no tree.
+        Raises: GitError: it is missing, damaged, or not a tree.
         """
         if oid not in self._trees:
             data = self._raw(oid, _TREE)
@@ -127,37 +127,30 @@ class Objects:
 
         Raises: GitError: a commit or a tree on the way is not here or damaged.
         """
-        found = (stat.S_IFDIR, self.tree_of(commit))
+        entry = (stat.S_IFDIR, self.tree_of(commit))
         for name in filter(None, path.split("/")):
-            below = self.tree(found[1]).get(name) if stat.S_ISDIR(found[0]) else None
+            below = self.tree(entry[1]).get(name) if stat.S_ISDIR(entry[0]) else None
             if below is None:
                 return None
-            found = below
-        return found
-
-    def files(self, commit: str, folders: Iterable[str]) -> dict[str, str]:
-        """Return path -> blob id of every file of a commit below `folders`: no links, no submodules.
-
-        Raises: GitError: as `lookup`.
-        """
-        return self.changed_files((), commit, folders)
+            entry = below
+        return entry
 
     def changed_files(self, before: Iterable[str], after: str, folders: Iterable[str]) -> dict[str, str]:
-        """Return path -> blob id of the files of `after` that one of the commits `before` has otherwise or not.
+        """Return path -> blob id of the files of `after` that one of the commits `before` lacks or has differently.
 
-        Trees that are equal are not entered: the cost is that of the difference.
+        With no `before` those are all files. Links and submodules are left out. Trees that are equal are not entered: the cost
+        is that of the difference.
 
         Raises: GitError: as `lookup`.
         """
         befores = list(before)
-        found: dict[str, str] = {}
+        files: dict[str, str] = {}
         for folder in folders:
-            there = self.lookup(after, folder)
-            if there is None or not stat.S_ISDIR(there[0]):
-                continue
-            for known in [self.lookup(commit, folder) for commit in befores] or [None]:
-                found.update(self._differences(folder.strip("/"), known, there[1]))
-        return found
+            found = self.lookup(after, folder)
+            if found is not None and stat.S_ISDIR(found[0]):
+                for known in [self.lookup(commit, folder) for commit in befores] or [None]:
+                    files.update(self._differences(folder.strip("/"), known, found[1]))
+        return files
 
     def _differences(self, folder: str, known: tuple[int, str] | None, tree: str) -> Iterator[tuple[str, str]]:
         if known is not None and known[1] == tree:
@@ -195,8 +188,8 @@ def _header(commit: bytes, name: str) -> Iterator[str]:
             yield value.decode()
 
 
-def is_in_doubt(error: GitError) -> bool:
-    """Return whether the object may be whole all the same: the system did not give its file."""
+def is_transient(error: GitError) -> bool:
+    """Return whether the object may be undamaged: the system could not read its file."""
     return isinstance(error.__cause__, OSError)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from recstore.errors import GitError
 
-_KEPT: Final = frozenset(
+_PASSED_ON: Final = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",
         "GIT_ASKPASS",
@@ -36,7 +36,7 @@ _KEPT: Final = frozenset(
 )
 """How to reach things. Everything else that begins with `GIT_` says what another command is about."""
 
-_KEPT_PREFIXES: Final = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+_PASSED_ON_PREFIXES: Final = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 
 _FIXED: Final[Mapping[str, str]] = {
     "LC_ALL": "C",
@@ -80,44 +80,28 @@ class Git:
         self.variables = dict(variables or {})
         self._environment = dict(environment)
 
-    def varied(self, **variables: str) -> Git:
+    def with_variables(self, **variables: str) -> Git:
         """Return the same with `variables` set, such as `GIT_INDEX_FILE`."""
         return Git(self.folder, self._environment, {**self.variables, **variables})
 
-    def within(self, folder: Path) -> Git:
+    def in_folder(self, folder: Path) -> Git:
         """Return the same in another folder."""
         return Git(folder, self._environment, self.variables)
 
     def run(self, *arguments: str, data: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
         """Return what `git` with these arguments prints; `data` is its standard input.
 
-        Raises: GitError: there is no `git`, or it ends with an exit code other than those to `accept`.
+        Raises: GitError: there is no `git`, or its exit code is not one to `accept`.
         """
         return self._finish(arguments, data, accept).stdout
 
-    def says_yes(self, *arguments: str) -> bool:
-        """Return whether a command that answers by its exit code, 0 or 1, says 0.
-
-        Raises: GitError: as `run`.
-        """
-        return self._finish(arguments, b"", (0, 1)).returncode == 0
-
     def configured(self, name: str) -> tuple[str, ...]:
-        """Return the values that Git's configuration gives `name`, the one that counts last.
+        """Return the values that Git's configuration gives `name`; the last one counts.
 
         Raises: GitError: as `run`.
         """
         done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=_SAFE)  # not what `_OPTIONS` says
         return tuple(decode_path(done.stdout).split("\0")[:-1])
-
-    def scopes(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Return (`system`, `global`, `local` or the like, value) of each value of `name`, the one that counts last.
-
-        Raises: GitError: as `run`.
-        """
-        command = ("config", "-z", "--show-scope", "--get-all", name)
-        fields = decode_path(self._finish(command, b"", (0, 1), options=_SAFE).stdout).split("\0")[:-1]
-        return tuple(zip(fields[::2], fields[1::2], strict=True))
 
     def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
         """Return what is printed, as text without white space at its ends.
@@ -151,7 +135,7 @@ class Git:
                 command, cwd=self.folder, env=self._scrubbed(), input=data, capture_output=True, check=False
             )
         except FileNotFoundError as error:
-            raise GitError(str(self.folder), "is no folder") from error
+            raise GitError(str(self.folder), "is not a folder") from error
         except OSError as error:
             raise GitError("git", f"cannot be run: {error.strerror or error}") from error
         if done.returncode not in accept:
@@ -159,20 +143,20 @@ class Git:
         return done
 
     def _scrubbed(self) -> dict[str, str]:
-        kept = {
+        passed_on = {
             name: value
             for name, value in self._environment.items()
-            if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
+            if not name.startswith("GIT_") or name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
         }
-        return {**kept, **_FIXED, **self.variables}
+        return {**passed_on, **_FIXED, **self.variables}
 
 
 def git_program(environment: Mapping[str, str]) -> str:
     """Return where the `git` program is, as the PATH says.
 
-    Never in the folder we are in, where Windows looks first, and which may be a stranger's; nor in one seen from there.
+    Relative folders are skipped, and so is the current one, where Windows looks first: a stranger may have written there.
 
-    Raises: GitError: it is nowhere.
+    Raises: GitError: it is not on the PATH.
     """
     name = "git.exe" if os.name == "nt" else "git"
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
@@ -183,7 +167,7 @@ def git_program(environment: Mapping[str, str]) -> str:
 
 
 def decode_path(data: bytes) -> str:
-    """Return a path that Git printed as text; bytes that are no UTF-8 stay what they are."""
+    """Return a path that Git printed as text; bytes that are not UTF-8 survive a round trip."""
     return data.decode("utf-8", "surrogateescape")
 
 

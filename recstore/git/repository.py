@@ -1,11 +1,12 @@
-"""The repository around a store: where things are, what is in the index, which refs there are."""
+"""The repository around a store: its layout, index and refs; other work trees, stashes and operations in progress."""
 
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -37,8 +38,8 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a repository's parts are.
+class Layout:
+    """The folders of a repository.
 
     `prefix` is the store's folder inside the repository, `/` at its end: `.recstore/`, `sub/.recstore/`. `top` is
     None where there is no work tree.
@@ -54,7 +55,7 @@ class Place:
     @property
     def project_prefix(self) -> str:
         """The folder that the store's folder is in, which test ids begin from: ``, `sub/`."""
-        return self.prefix.removesuffix(f"{FOLDER}/") if self.prefix.endswith(f"{FOLDER}/") else self.prefix
+        return self.prefix.removesuffix(f"{FOLDER}/")
 
 
 class Repository:
@@ -63,12 +64,12 @@ class Repository:
     Use it in a `with` block, or close it: it keeps pack files open, a set for each thread that reads objects.
     """
 
-    def __init__(self, git: Git, place: Place) -> None:
+    def __init__(self, git: Git, layout: Layout) -> None:
         self.git = git
-        self.place = place
-        self._mine = threading.local()
-        self._all: list[Objects] = []
-        self._turn = threading.Lock()
+        self.layout = layout
+        self._of_thread = threading.local()
+        self._opened: list[Objects] = []
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, environment: Mapping[str, str]) -> Repository:
@@ -79,10 +80,14 @@ class Repository:
 
         Raises: GitError: there is no Git, or no repository.
         """
-        git = Git(folder, environment, _explicit_repository(environment))
-        place = _place(git)
-        index_file = _index_file(environment.get("GIT_INDEX_FILE", ""), place)
-        return cls(git.varied(GIT_INDEX_FILE=index_file) if index_file else git, place)
+        git_dir, work_tree = environment.get("GIT_DIR"), environment.get("GIT_WORK_TREE")
+        explicit = {}
+        if git_dir and work_tree:  # one alone was not meant for the repository of this folder
+            explicit = {"GIT_DIR": os.path.abspath(git_dir), "GIT_WORK_TREE": os.path.abspath(work_tree)}
+        git = Git(folder, environment, explicit)
+        layout = _layout(git)
+        index_file = _index_file(environment.get("GIT_INDEX_FILE", ""), layout)
+        return cls(git.with_variables(GIT_INDEX_FILE=index_file) if index_file else git, layout)
 
     def __enter__(self) -> Self:
         """Return the repository itself."""
@@ -95,37 +100,37 @@ class Repository:
         self.close()
 
     def close(self) -> None:
-        """Let go of every pack file that any thread has opened."""
-        with self._turn:
-            while self._all:
-                self._all.pop().close()
-            self._mine = threading.local()
+        """Close every pack file that any thread has opened."""
+        with self._lock:
+            while self._opened:
+                self._opened.pop().close()
+            self._of_thread = threading.local()
 
     @property
     def objects(self) -> Objects:
         """This thread's reader of objects."""
-        found: Objects | None = getattr(self._mine, "objects", None)
-        if found is None:
-            found = Objects(self.place.common_dir / "objects", self.place.object_format)
-            self._mine.objects = found
-            with self._turn:
-                self._all.append(found)
-        return found
+        objects: Objects | None = getattr(self._of_thread, "objects", None)
+        if objects is None:
+            objects = Objects(self.layout.common_dir / "objects", self.layout.object_format)
+            self._of_thread.objects = objects
+            with self._lock:
+                self._opened.append(objects)
+        return objects
 
     @property
     def prefix(self) -> str:
         """The store's folder inside the repository: `.recstore/`."""
-        return self.place.prefix
+        return self.layout.prefix
 
     @property
     def project(self) -> Git:
         """Git in the folder that the store's folder is in, which test ids begin from."""
-        return self.git.within(self.git.folder.parent if self.git.folder.name == FOLDER else self.git.folder)
+        return self.git.in_folder(self.git.folder.parent if self.git.folder.name == FOLDER else self.git.folder)
 
     @property
     def top(self) -> Git:
         """Git in the top folder, where paths are those of the repository."""
-        return self.git.within(self.place.top or self.place.git_dir)
+        return self.git.in_folder(self.layout.top or self.layout.git_dir)
 
     @property
     def head(self) -> str | None:
@@ -133,7 +138,7 @@ class Repository:
         return self.resolve(["HEAD"]).get("HEAD")
 
     def resolve(self, names: Iterable[str]) -> dict[str, str]:
-        """Return name -> commit id of those names (revisions, refs, `MERGE_HEAD`) that lead to a commit here.
+        """Return name -> commit id of those names (revisions, refs, `MERGE_HEAD`) that lead to a commit in the repository.
 
         Raises: GitError: Git cannot answer.
         """
@@ -142,7 +147,11 @@ class Repository:
             return {}
         data = b"".join(encode_path(f"{name}^{{commit}}\n") for name in asked)
         answers = (line.split(" ") for line in self.git.lines("cat-file", "--batch-check", data=data))
-        return {name: answer[0] for name, answer in zip(asked, answers, strict=True) if _is_commit(answer)}
+        return {
+            name: answer[0]
+            for name, answer in zip(asked, answers, strict=True)
+            if len(answer) == 3 and answer[1] == "commit" and answer[2].isdigit()  # noqa: PLR2004 - id, type, size
+        }
 
     def commit(self, revision: str) -> str:
         """Return the id of the commit that `revision` leads to.
@@ -155,7 +164,7 @@ class Repository:
         return commit
 
     def read_object(self, oid: str) -> bytes:
-        """Return the bytes of a blob of Git's; one that a partial clone has left with its remote is fetched.
+        """Return the bytes of a Git blob; one that a partial clone has left with its remote is fetched.
 
         Raises: GitError: it cannot be fetched, or is damaged.
         """
@@ -167,15 +176,15 @@ class Repository:
 
         Raises: GitError: the commit cannot be read.
         """
-        return self._below(self.objects.files(commit, [self.prefix + folder for folder in folders]))
+        return self.changed_store_files((), commit, *folders)
 
     def changed_store_files(self, before: Iterable[str], after: str, *folders: str) -> dict[str, str]:
-        """Return the same of the files alone that one of the commits `before` has otherwise, or not.
+        """Return the same of the files alone that one of the commits `before` lacks or has differently.
 
         Raises: GitError: as `store_files`.
         """
-        found = self.objects.changed_files(before, after, [self.prefix + folder for folder in folders])
-        return self._below(found)
+        files = self.objects.changed_files(before, after, [self.prefix + folder for folder in folders])
+        return {path.removeprefix(self.prefix): oid for path, oid in files.items()}
 
     def index(self) -> tuple[IndexEntry, ...]:
         """Return every entry of the index below the store's folder, with paths below it.
@@ -183,17 +192,6 @@ class Repository:
         Raises: GitError: the index cannot be read.
         """
         return index_entries(self.git)
-
-    def project_index(self, paths: Iterable[str]) -> tuple[IndexEntry, ...]:
-        """Return the entries of those `paths` (below the folder that holds the store) that the index has.
-
-        Raises: GitError: as `index`.
-        """
-        wanted = list(paths)
-        found: list[IndexEntry] = []
-        for start in range(0, len(wanted), _PATHS_AT_ONCE):
-            found += index_entries(self.project, *wanted[start : start + _PATHS_AT_ONCE])
-        return tuple(found)
 
     def refs(self, *patterns: str, options: tuple[str, ...] = ()) -> tuple[Ref, ...]:
         """Return the refs below `patterns` (`refs/heads`); `options` are those of `git for-each-ref`.
@@ -203,49 +201,34 @@ class Repository:
         fields = "%(refname)%00%(objectname)%00%(*objectname)%00%(creatordate:unix)"
         lines = self.git.lines("for-each-ref", f"--format={fields}", *options, *patterns)
         parts = (line.split("\0") for line in lines)
-        return tuple(Ref(name, peeled or oid, int(time or 0)) for name, oid, peeled, time in parts)
+        return tuple(Ref(name, peeled or oid, int(time_s or 0)) for name, oid, peeled, time_s in parts)
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
-        """Return the best common ancestors of two commits; none where histories do not meet here.
+        """Return the best common ancestors of two commits; none where their histories do not meet.
 
         Raises: GitError: Git cannot answer.
         """
         return tuple(self.git.text("merge-base", "--all", one, other, accept=(0, 1)).split())
 
     def fetch(self, oids: Iterable[str]) -> None:
-        """Bring objects that a partial clone has left with its remote; nothing in any other repository.
+        """Fetch the objects that a partial clone has left with its remote; does nothing in any other repository.
 
         Raises: GitError: the remote cannot be reached, or does not have them.
         """
-        if not self.place.is_partial:
-            return
-        absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
-        remotes = [name for name in self.git.text("remote").split() if self._is_promisor(name)] if absent else []
-        if remotes:
-            command = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags", "--stdin")
-            options = ("--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--refmap=")
-            data = b"".join(encode_path(f"{oid}\n") for oid in absent)
-            self.git.run(*command, *options, remotes[0], data=data)
-
-    def _is_promisor(self, remote: str) -> bool:
-        named = self.git.configured("extensions.partialclone")
-        return remote in named or "true" in self.git.configured(f"remote.{remote}.promisor")
-
-    def _below(self, files: dict[str, str]) -> dict[str, str]:
-        skipped = len(self.prefix)
-        return {path[skipped:]: oid for path, oid in files.items()}
-
-
-def _is_commit(answer: list[str]) -> bool:
-    return len(answer) == 3 and answer[1] == "commit" and answer[2].isdigit()  # noqa: PLR2004 - id, type, size
-
-
-_PATHS_AT_ONCE: Final = 500
-"""Windows takes command lines of 32,767 characters."""
+        absent = []
+        if self.layout.is_partial:
+            absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
+        for remote in self.git.text("remote").split() if absent else ():
+            promisors = self.git.configured("extensions.partialclone")
+            if remote in promisors or "true" in self.git.configured(f"remote.{remote}.promisor"):
+                command = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags", "--stdin")
+                options = ("--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--refmap=")
+                self.git.run(*command, *options, remote, data=b"".join(encode_path(f"{oid}\n") for oid in absent))
+                return
 
 
 def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
-    """Return the entries of an index that are in Git's folder, or at or below `paths`, which are seen from there.
+    """Return the entries of an index that are in Git's folder, or at or below `paths`, which are relative to it.
 
     Raises: GitError: the index cannot be read.
     """
@@ -257,46 +240,180 @@ def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
     return tuple(entries)
 
 
-def _place(git: Git) -> Place:
-    asked = (
-        "--show-object-format",
-        "--is-inside-work-tree",
-        "--absolute-git-dir",
-        "--git-common-dir",
-        "--show-prefix",
-    )
+def _layout(git: Git) -> Layout:
+    asked = ("--show-object-format", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir", "--show-prefix")
     printed = decode_path(git.run("rev-parse", "--path-format=absolute", *asked)).split("\n")
     if len(printed) != len(asked) + 1:
         raise GitError(str(git.folder), "has a line break in its path, which recstore cannot work with")
     object_format, inside, git_dir, common_dir, prefix, _ = printed
     top = git.text("rev-parse", "--show-toplevel") if inside == "true" else ""
-    promisors = git.run(
-        "config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$", accept=(0, 1)
-    )
-    return Place(
+    promisors = ("config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
+    return Layout(
         top=Path(top) if top else None,
         git_dir=Path(git_dir),
         common_dir=Path(common_dir),
         prefix=prefix,
-        is_partial=bool(promisors),
+        is_partial=bool(git.run(*promisors, accept=(0, 1))),
         object_format=object_format,
     )
 
 
-def _explicit_repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a repository that Git would not find by itself: only the pair is meant that way."""
-    git_dir, work_tree = environment.get("GIT_DIR"), environment.get("GIT_WORK_TREE")
-    if not git_dir or not work_tree:
-        return {}
-    return {"GIT_DIR": os.path.abspath(git_dir), "GIT_WORK_TREE": os.path.abspath(work_tree)}
-
-
-def _index_file(stated: str, place: Place) -> str:
+def _index_file(stated: str, layout: Layout) -> str:
     """Return the index that a calling hook is about, "" where it is the usual one or another repository's."""
-    if not stated or place.top is None:
+    if not stated or layout.top is None:
         return ""
-    path = os.path.normpath(place.top / stated)  # hooks run in the top folder
-    if not Path(path).exists() or Path(path) == place.git_dir / "index":
+    path = os.path.normpath(layout.top / stated)  # hooks run in the top folder
+    if not Path(path).exists() or Path(path) == layout.git_dir / "index":
         return ""
-    is_foreign = ".git" in Path(path).parts and not Path(path).is_relative_to(place.git_dir)
+    is_foreign = ".git" in Path(path).parts and not Path(path).is_relative_to(layout.git_dir)
     return "" if is_foreign else path
+
+
+# -- other work trees, stashes, operations in progress
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """One work tree: its own Git folder, and the beginning of its refs' names when another one asks for them."""
+
+    git_dir: Path
+    ref_prefix: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name that messages use."""
+        return self.ref_prefix.rstrip("/") or "this work tree"
+
+
+_STASH_PARTS: Final = ("index", "untracked files")
+
+_OPERATION_FILES: Final = {
+    "a merge": ("MERGE_HEAD",),
+    "a rebase": ("rebase-merge", "rebase-apply"),
+    "a sequence of picks or reverts": ("sequencer",),
+    "a bisection": ("BISECT_LOG",),
+}
+_OPERATION_REFS: Final = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
+
+_PENDING_REFS: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD")
+_PENDING_FILES: Final = ("MERGE_HEAD", "MERGE_AUTOSTASH", "BISECT_START")
+"""MERGE_HEAD is a ref and has a line for each head that an octopus merges; git-merge's autostash is a file."""
+
+_SEQUENCE_FILES: Final = (
+    *("orig-head", "head", "onto", "autostash", "amend", "stopped-sha"),
+    *("git-rebase-todo", "git-rebase-todo.backup", "done", "todo"),
+)
+_SEQUENCE_LINE: Final = re.compile(
+    r"(?:(?:pick|p|reword|r|edit|e|squash|s|fixup(?: -[cC])?|f(?: -[cC])?|drop|d|revert|merge -[cC]|m -[cC]) )?"
+    r"([0-9a-f]{7,64})(?: .*)?"
+)
+
+
+def checkouts(repository: Repository) -> tuple[Checkout, ...]:
+    """Return the current work tree, then all others that Git knows, those whose folder is gone included.
+
+    Source: gitrepository-layout(5), `worktrees/`; git-worktree(1), "REFS" for the names of their refs.
+    """
+    layout = repository.layout
+    trees = [Checkout(layout.git_dir)]
+    if layout.git_dir != layout.common_dir:
+        trees.append(Checkout(layout.common_dir, "main-worktree/"))
+    linked = layout.common_dir / "worktrees"
+    folders = sorted(linked.iterdir()) if linked.is_dir() else []
+    others = (folder for folder in folders if folder != layout.git_dir and (folder / "HEAD").exists())
+    return (*trees, *(Checkout(folder, f"worktrees/{folder.name}/") for folder in others))
+
+
+def index_of(repository: Repository, checkout: Checkout) -> tuple[IndexEntry, ...]:
+    """Return the entries that the index of another work tree has below the store's folder, with paths below it.
+
+    Raises: GitError: it cannot be read.
+    """
+    index_file, prefix = checkout.git_dir / "index", repository.prefix
+    if not index_file.exists():
+        return ()
+    git = repository.git.in_folder(checkout.git_dir)
+    git = git.with_variables(GIT_DIR=str(checkout.git_dir), GIT_INDEX_FILE=str(index_file))
+    return tuple(replace(entry, path=entry.path.removeprefix(prefix)) for entry in index_entries(git, prefix))
+
+
+def stashes(repository: Repository) -> dict[str, str]:
+    """Return commit -> name, of every stash and of its parts: up to three commits for work tree, index, untracked files.
+
+    Raises: GitError: the list, or a stash, cannot be read.
+    """
+    [*ref] = repository.refs("refs/stash")
+    if not ref:
+        return {}
+    lines = repository.git.lines("log", "--walk-reflogs", "--format=%H%x00%gd: %gs", "refs/stash", "--")
+    listed = [(oid, name) for oid, _, name in (line.partition("\0") for line in lines)]
+    return _with_stash_parts(repository, listed or [(ref[0].oid, "refs/stash")])
+
+
+def operation_in_progress(repository: Repository) -> str | None:
+    """Return what is in progress in this work tree (`a merge`), None if nothing is.
+
+    Raises: GitError: Git cannot answer.
+    """
+    for name, files in _OPERATION_FILES.items():
+        if any((repository.layout.git_dir / file).exists() for file in files):
+            return name
+    return next((_OPERATION_REFS[name] for name in repository.resolve(_OPERATION_REFS)), None)
+
+
+def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str]:
+    """Return commit -> name, of those that a merge, cherry-pick, revert, rebase or bisection is about.
+
+    A revert brings back what its commit removed: the commit's parents count too.
+
+    Raises: GitError: Git cannot answer.
+    """
+    refs = repository.resolve(f"{checkout.ref_prefix}{name}" for name in _PENDING_REFS)
+    commits = {oid: name for name, oid in refs.items()}
+    for name, oid in refs.items():
+        if name.endswith("REVERT_HEAD"):
+            commits |= dict.fromkeys(repository.objects.parents_of(oid), "REVERT_HEAD's parent")
+    for file in _PENDING_FILES:
+        commits |= dict(_commits_in(repository, checkout, file))
+    return commits
+
+
+def rebase_commits(repository: Repository, checkout: Checkout) -> dict[str, str]:
+    """Return commit -> name, of those that the files of a rebase or a sequence of picks name.
+
+    Where it began, what it goes onto, its autostash with its parts, and what is picked or still to pick.
+
+    Raises: GitError: Git cannot answer, or a commit that is still to pick is not in the repository.
+    """
+    files = [f"{folder}/{name}" for folder in ("rebase-merge", "rebase-apply", "sequencer") for name in _SEQUENCE_FILES]
+    commits = [commit for file in files for commit in _commits_in(repository, checkout, file)]
+    autostashes = [(oid, name) for oid, name in commits if name.endswith("autostash")]
+    return {**dict(commits), **_with_stash_parts(repository, autostashes)}
+
+
+def _with_stash_parts(repository: Repository, stash_commits: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return commit -> name of stashes and, as further parents of theirs, of what was staged and what was untracked."""
+    commits: dict[str, str] = {}
+    for stash, name in stash_commits:
+        parts = repository.objects.parents_of(stash)[1:]
+        titles = (f"{part} of {name}" for part in _STASH_PARTS)
+        for oid, title in ((stash, name), *zip(parts, titles, strict=False)):
+            commits.setdefault(oid, title)
+    return commits
+
+
+def _commits_in(repository: Repository, checkout: Checkout, file: str) -> Iterator[tuple[str, str]]:
+    """Yield (commit, name) for a file of Git's own: it has one commit a line, as an id or as a command about one."""
+    path = checkout.git_dir / file
+    try:
+        lines = decode_path(path.read_bytes()).split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise GitError(str(path), f"cannot be read: {error.strerror}") from error
+    asked = dict.fromkeys(match[1] for line in lines if (match := _SEQUENCE_LINE.fullmatch(line.strip())))
+    commits = repository.resolve(asked)
+    for name in asked:
+        if name not in commits:
+            raise GitError(f"{checkout.title}, {file}", f"names the commit {name[:12]}, which is not here")
+        yield commits[name], f"{checkout.ref_prefix}{file}"

@@ -8,9 +8,8 @@ recstore never runs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -35,13 +34,12 @@ _IDENTITY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
-    """What one run removed: when, why, and path below the store's folder -> object id."""
+class TrashedRun:
+    """What one run removed: when, and path below the store's folder -> object id."""
 
     commit: str
     time_s: int
-    reason: str
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +48,15 @@ class Trash:
 
     repository: Repository
 
-    def runs(self) -> Iterator[Discarded]:
+    def runs(self) -> Iterator[TrashedRun]:
         """Yield what each run removed, newest first.
 
         Raises: GitError: the trash cannot be read.
         """
-        for commit, time_s, reason in self._chain():
-            files = self.repository.objects.files(commit, [self.repository.prefix.rstrip("/")])
-            skipped = len(self.repository.prefix)
-            if files:  # otherwise it was a run of another store
-                yield Discarded(commit, time_s, reason, {path[skipped:]: oid for path, oid in files.items()})
+        for commit, time_s, _ in self._chain():
+            files = self.repository.store_files(commit, "")
+            if files:  # a run of another store has none
+                yield TrashedRun(commit, time_s, files)
 
     def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> str:
         """Add a run, and return its commit: `files` are path below the store's folder -> object id.
@@ -68,106 +65,90 @@ class Trash:
 
         After: everything is durable before the ref names it; only then may the files be removed.
 
-        Raises: GitError: it could not be written, or a file is not what it was; nothing may be removed.
+        Raises: GitError: it could not be written, or a file has changed; nothing may be removed.
         """
-        self._write({path: oid for path, oid in files.items() if not self.repository.objects.has(oid)})
-        self._refuse_damaged(files)
-        tree = self._tree(files)
-        return self._extend(lambda tip: self._commit(tree, [tip] if tip else [], reason, now_s))
+        objects, prefix = self.repository.objects, self.repository.prefix
+        unwritten = {path: oid for path, oid in files.items() if not objects.has(oid)}
+        if unwritten:
+            lines = (encode_path(f"./{prefix}{path}\n") for path in unwritten)  # Git would take a leading quote for one
+            command = (*_DURABLE, "hash-object", "-w", "--no-filters", "--stdin-paths")
+            written = self.repository.top.lines(*command, data=b"".join(lines))
+            for (path, expected), oid in zip(unwritten.items(), written, strict=True):
+                if oid != expected:
+                    raise GitError(f"{FOLDER}/{path}", "has changed while it was about to be removed", "Try again.")
+        for path, oid in files.items():
+            if not objects.is_whole(oid):  # Git does not write again what it has
+                reason = f"would be removed, and Git's copy of it, the object {oid}, is damaged"
+                remedy = "Remove that object's file below .git/objects, then try again: it is written again."
+                raise GitError(f"{FOLDER}/{path}", reason, remedy)
+        tree = self._write_tree(files)
+        for attempt in range(1, _TRIES + 1):
+            tip = self._tip()
+            commit = self._commit(tree, tip, reason, now_s)
+            try:
+                self._move(commit, tip)
+                break
+            except GitError:  # another process was faster
+                if attempt == _TRIES:
+                    raise
+        return commit
 
     def expire(self, now_s: int, days: int = EXPIRY_DAYS) -> int:
         """Forget the runs that are older than `days`, and return how many those were.
 
+        If another process adds a run meanwhile, nothing is forgotten until next time.
+
         Raises: GitError: the trash cannot be read or written.
         """
-        chain = list(self._chain())
+        chain = self._chain()
         young = [run for run in chain if run[1] >= now_s - days * _DAY_S]
         if len(young) < len(chain):
-            self._extend(lambda _tip: self._rebuilt(young), chain[0][0])
+            tip = ""
+            for commit, time_s, reason in reversed(young):
+                tip = self._commit(self.repository.objects.tree_of(commit), tip, reason, time_s)
+            try:
+                self._move(tip, chain[0][0])
+            except GitError:
+                if self._tip() == chain[0][0]:
+                    raise
         return len(chain) - len(young)
+
+    def _tip(self) -> str:
+        return next((ref.oid for ref in self.repository.refs(TRASH_REF)), "")
 
     def _chain(self) -> list[tuple[str, int, str]]:
         """Return (commit, time, reason) of each run, newest first."""
-        if not self.repository.refs(TRASH_REF):
+        if not self._tip():
             return []
         lines = self.repository.git.lines("log", "--first-parent", "--format=%H %ct %s", TRASH_REF, "--")
         parts = (line.split(" ", 2) for line in lines)
-        return [(commit, int(time), reason) for commit, time, reason in parts]
+        return [(commit, int(time_s), reason) for commit, time_s, reason in parts]
 
-    def _write(self, files: Mapping[str, str]) -> None:
-        if not files:
-            return
-        lines = (encode_path(f"./{self.repository.prefix}{path}\n") for path in files)  # a quote first would be one
-        data = b"".join(lines)
-        oids = self.repository.top.lines(*_DURABLE, "hash-object", "-w", "--no-filters", "--stdin-paths", data=data)
-        for (path, expected), oid in zip(files.items(), oids, strict=True):
-            if oid != expected:
-                raise GitError(f"{FOLDER}/{path}", "has changed while it was about to be removed", "Try again.")
-
-    def _refuse_damaged(self, files: Mapping[str, str]) -> None:
-        """Raise where Git has an object that it will not write again, and that is not whole."""
-        for path, oid in files.items():
-            if not self.repository.objects.is_whole(oid):
-                reason = f"would be removed, and Git's copy of it, the object {oid}, is damaged"
-                remedy = "Remove that object's file below .git/objects, then try again: it is written anew."
-                raise GitError(f"{FOLDER}/{path}", reason, remedy)
-
-    def _tree(self, files: Mapping[str, str]) -> str:
+    def _write_tree(self, files: Mapping[str, str]) -> str:
         """Return the tree that holds path below the store's folder -> object id."""
-        lines = (
-            encode_path(f"100644 {oid}\t{self.repository.prefix}{path}") + b"\0" for path, oid in sorted(files.items())
-        )
-        with _scratch_folder() as folder:
-            git = self.repository.top.varied(GIT_INDEX_FILE=f"{folder}/index")
+        prefix = self.repository.prefix
+        lines = (encode_path(f"100644 {oid}\t{prefix}{path}\0") for path, oid in sorted(files.items()))
+        try:  # in the system's folder for temporary files, which a kill does not leave ours to clean
+            scratch = TemporaryDirectory(prefix="recstore-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise GitError("the trash", f"cannot be written: {error.strerror or error}") from error
+        with scratch as folder:
+            git = self.repository.top.with_variables(GIT_INDEX_FILE=f"{folder}/index")
             git.run("update-index", "-z", "--add", "--index-info", data=b"".join(lines))
             return git.text("write-tree")
 
-    def _commit(self, tree: str, parents: list[str], reason: str, time_s: int) -> str:
+    def _commit(self, tree: str, parent: str, reason: str, time_s: int) -> str:
         dates = {"GIT_AUTHOR_DATE": f"@{time_s} +0000", "GIT_COMMITTER_DATE": f"@{time_s} +0000"}
-        git = self.repository.git.varied(**_IDENTITY, **dates)
-        named = [word for parent in parents for word in ("-p", parent)]
-        return git.text("commit-tree", "--no-gpg-sign", *named, "-m", reason, tree)
-
-    def _rebuilt(self, young: list[tuple[str, int, str]]) -> str:
-        """Return the newest of the same runs, older ones no longer behind them; "" if there are none."""
-        tip = ""
-        for commit, time_s, reason in reversed(young):
-            tip = self._commit(self.repository.objects.tree_of(commit), [tip] if tip else [], reason, time_s)
-        return tip
-
-    def _extend(self, make: Callable[[str], str], expected: str | None = None) -> str:
-        """Move the ref to what `make` makes of its present tip, again if another process was faster."""
-        for attempt in range(_TRIES):
-            tip = next((ref.oid for ref in self.repository.refs(TRASH_REF)), "")
-            if expected is not None and tip != expected:
-                return tip  # somebody has added to it: what is too old will be so next time
-            new = make(tip)
-            if hasattr(os, "sync"):
-                os.sync()  # one for all objects
-            try:
-                self._move(new, tip)
-            except GitError:
-                if attempt == _TRIES - 1:
-                    raise
-            else:
-                return new
-        raise AssertionError  # pragma: no cover - the last attempt has returned or raised
+        git = self.repository.git.with_variables(**_IDENTITY, **dates)
+        parents = ("-p", parent) if parent else ()
+        return git.text("commit-tree", "--no-gpg-sign", *parents, "-m", reason, tree)
 
     def _move(self, new: str, old: str) -> None:
-        durable = ("-c", "core.fsync=reference")
-        nothing = "0" * self.repository.objects.id_length
+        """Move the ref from `old` to `new`; "" stands for no ref."""
+        if hasattr(os, "sync"):
+            os.sync()  # one for all objects
+        update = ("-c", "core.fsync=reference", "update-ref", "--no-deref")
         if new:
-            self.repository.git.run(*durable, "update-ref", "--no-deref", TRASH_REF, new, old or nothing)
+            self.repository.git.run(*update, TRASH_REF, new, old or "0" * self.repository.objects.id_length)
         elif old:
-            self.repository.git.run(*durable, "update-ref", "--no-deref", "-d", TRASH_REF, old)
-
-
-@contextmanager
-def _scratch_folder() -> Iterator[str]:
-    """Give a folder where the system keeps what does not last: what a kill leaves there, it takes away some day."""
-    try:
-        scratch = TemporaryDirectory(prefix="recstore-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise GitError("the trash", f"cannot be written: {error.strerror or error}") from error
-    with scratch as folder:
-        yield folder
+            self.repository.git.run(*update, "-d", TRASH_REF, old)

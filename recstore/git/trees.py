@@ -24,7 +24,7 @@ from functools import cached_property
 from typing import Final, Protocol, TypeAlias
 
 from recstore.errors import GitError, RecstoreError
-from recstore.git.objects import EMPTY_BLOBS
+from recstore.git.objects import INTENT_TO_ADD_IDS
 from recstore.git.repository import IndexEntry, Repository, index_entries
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
@@ -90,13 +90,13 @@ class CommitTree:
     def python_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
         if self.commit is not None:
-            prefix = self.repository.place.project_prefix
+            prefix = self.repository.layout.project_prefix
             names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
             yield from _python_files(name[len(prefix) :] for name in names if name.startswith(prefix))
 
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist."""
-        return self._read(self.repository.place.project_prefix + path)
+        return self._read(self.repository.layout.project_prefix + path)
 
     def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
         """Return the paths of the manifests that differ from those of a commit, or that only one of them has.
@@ -138,7 +138,9 @@ class IndexTree:
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
-        entries = (entry for entry in repository.index() if entry.stage in (0, 2) and entry.oid not in EMPTY_BLOBS)
+        entries = (
+            entry for entry in repository.index() if entry.stage in (0, 2) and entry.oid not in INTENT_TO_ADD_IDS
+        )
         self._oids = {entry.path: entry.oid for entry in entries}
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
@@ -161,11 +163,15 @@ class IndexTree:
 
     def python_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
-        yield from _python_files(self._project_files)
+        yield from _python_files(self.project_files)
+
+    def has_source(self, path: str) -> bool:
+        """Return whether the project has such a file, in whatever state."""
+        return any(entry.oid not in INTENT_TO_ADD_IDS for entry in self.project_files.get(path, ()))
 
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist, is in conflict or is not a file."""
-        entries = self._project_files.get(path, [])
+        entries = self.project_files.get(path, [])
         is_file = len(entries) == 1 and stat.S_ISREG(entries[0].mode)
         return self.repository.read_object(entries[0].oid) if is_file else None
 
@@ -178,7 +184,8 @@ class IndexTree:
         return _without_temporary(path for path, _ in commit.manifest_objects().items() ^ staged.items())
 
     @cached_property
-    def _project_files(self) -> dict[str, list[IndexEntry]]:
+    def project_files(self) -> dict[str, list[IndexEntry]]:
+        """Path below the folder that holds the store -> the entries of the index, several in a conflict."""
         entries: dict[str, list[IndexEntry]] = {}
         for entry in index_entries(self.repository.project):
             entries.setdefault(entry.path, []).append(entry)
@@ -212,7 +219,7 @@ class WorkTree:
 
     def prepare(self, paths: Iterable[str]) -> None:
         """Fetch what is not checked out and what a partial clone has left with its remote."""
-        if self.repository.place.is_partial:
+        if self.repository.layout.is_partial:
             with suppress(GitError):
                 self.repository.fetch(self._left_out[path] for path in paths if path in self._left_out)
 
@@ -225,12 +232,19 @@ class WorkTree:
         options = ("--cached", "--others", "--exclude-standard", "-z")
         yield from _python_files(self.repository.project.fields("ls-files", *options))
 
+    def has_source(self, path: str) -> bool:
+        """Return whether the project has such a file, in whatever state."""
+        is_file = (self.repository.project.folder / path).is_file()
+        return is_file or any(entry.is_skipped for entry in self._index.project_files.get(path, ()))
+
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist or cannot be read."""
         try:
-            return Directory(self.repository.project.folder).read(path)
+            data = Directory(self.repository.project.folder).read(path)
         except RecstoreError:
             return None
+        entries = self._index.project_files.get(path, []) if data is None else []
+        return self._index.source(path) if any(entry.is_skipped for entry in entries) else data
 
     def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
         """Return the paths of the manifests that may differ from those of a commit, or that only one of them has.
@@ -250,10 +264,14 @@ class WorkTree:
         return frozenset(self.store.blobs())
 
     @cached_property
+    def _index(self) -> IndexTree:
+        return IndexTree(self.repository)
+
+    @cached_property
     def _left_out(self) -> dict[str, str]:
         """Path -> object id of what a sparse checkout leaves out."""
         entries = self.repository.index()
-        return {entry.path: entry.oid for entry in entries if entry.is_skipped and entry.oid not in EMPTY_BLOBS}
+        return {entry.path: entry.oid for entry in entries if entry.is_skipped and entry.oid not in INTENT_TO_ADD_IDS}
 
 
 Tree: TypeAlias = CommitTree | IndexTree | WorkTree

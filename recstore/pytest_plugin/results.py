@@ -13,7 +13,7 @@ from recstore.record.modes import Mode
 from recstore.record.report import SessionReport
 from recstore.store import Store
 from recstore.store.paths import manifest_path
-from recstore.store.usage import FileRun, TestRun, write_run
+from recstore.store.usage import FileUsage, TestUsage, write_usage
 
 SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")
 """The numbers of a session's report that are added up."""
@@ -26,7 +26,7 @@ class Tally:
     `untold` are misses outside any test that no report has shown.
     """
 
-    tests: dict[str, TestRun] = field(default_factory=dict)
+    tests: dict[str, TestUsage] = field(default_factory=dict)
     ran: set[str] = field(default_factory=set)
     files: dict[str, set[str]] = field(default_factory=dict)
     misses: dict[str, list[str]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Tally:
         if has_passed and report.unserved:
             self.unserved[name] = len(report.unserved)
         if report.scope_id is not None:
-            self.tests[name] = TestRun(report.manifest, was_collected=True, has_passed=has_passed, served=report.served)
+            self.tests[name] = TestUsage(report.manifest, was_collected=True, has_passed=has_passed, used=report.served)
 
     def merge(self, other: Tally) -> None:
         """Take what another worker has found; where both ran one fixture, both must agree."""
@@ -69,7 +69,7 @@ class Tally:
         """Return everything as one ASCII text, which any channel between workers carries."""
         return json.dumps(
             {
-                "tests": {name: [run.manifest, run.has_passed, sorted(run.served)] for name, run in self.tests.items()},
+                "tests": {name: [run.manifest, run.has_passed, sorted(run.used)] for name, run in self.tests.items()},
                 "ran": sorted(self.ran),
                 "files": {file: sorted(tests) for file, tests in self.files.items()},
                 "misses": self.misses,
@@ -85,7 +85,7 @@ class Tally:
         """Return what `as_text` has written."""
         value: dict[str, Any] = json.loads(text)
         tests = {
-            name: TestRun(manifest, was_collected=True, has_passed=has_passed, served=frozenset(map(tuple, served)))
+            name: TestUsage(manifest, was_collected=True, has_passed=has_passed, used=frozenset(map(tuple, served)))
             for name, (manifest, has_passed, served) in value.pop("tests").items()
         }
         files = {file: set(tests) for file, tests in value.pop("files").items()}
@@ -100,27 +100,27 @@ class Tally:
             mine = {name: run for name, run in self.tests.items() if name.partition("::")[0] == file}
             if mine and collected <= self.ran:
                 tests = dict.fromkeys(collected, _UNKNOWN) | mine
-                write_run(
-                    store.directory, FileRun(file, is_complete=True, tests=tests | _gone(store, file, tests, mine))
+                write_usage(
+                    store.directory, FileUsage(file, is_complete=True, tests=tests | _gone(store, file, tests, mine))
                 )
 
 
 _SERVING: Final = (Mode.REPLAY, Mode.RECORD, Mode.RECORD_IF_MISSING)
-_UNKNOWN: Final = TestRun("", was_collected=True, has_passed=False)
+_UNKNOWN: Final = TestUsage("", was_collected=True, has_passed=False)
 """A test that does not ask: another recorder may serve its recordings, so nothing is concluded."""
 
 
-def _merged(one: TestRun, two: TestRun) -> TestRun:
+def _merged(one: TestUsage, two: TestUsage) -> TestUsage:
     is_same = one.manifest == two.manifest
-    return TestRun(
+    return TestUsage(
         one.manifest if is_same else "",
         was_collected=True,
         has_passed=one.has_passed and two.has_passed,
-        served=one.served | two.served,
+        used=one.used | two.used,
     )
 
 
-def _gone(store: Store, file: str, known: Iterable[str], mine: Mapping[str, TestRun]) -> dict[str, TestRun]:
+def _gone(store: Store, file: str, known: Iterable[str], mine: Mapping[str, TestUsage]) -> dict[str, TestUsage]:
     """Return the tests of the file that have a manifest and were not found: parameters, of functions that were run.
 
     Of a function that none of the file's tests is made from any more, other rules tell whether it is gone.
@@ -135,5 +135,5 @@ def _gone(store: Store, file: str, known: Iterable[str], mine: Mapping[str, Test
             continue
         name = store.read_manifest(path).test_id or ""
         if name.partition("::")[0] == file and function_of(name) in functions:
-            found[name] = TestRun(Digest.of(data), was_collected=False, has_passed=False)
+            found[name] = TestUsage(Digest.of(data), was_collected=False, has_passed=False)
     return found

@@ -24,7 +24,7 @@ from recstore.importers.vcr.persister import Persister
 from recstore.model import Digest
 from recstore.record.modes import Mode
 from recstore.store import Store
-from recstore.store.usage import FileRun, TestRun, write_run
+from recstore.store.usage import FileUsage, TestUsage, write_usage
 from tests.exchanges import answer, chat, completion, session
 from tests.generator import as_recorded, generated
 from tests.git_repository import GitRepository, recording
@@ -145,7 +145,7 @@ def staged(project: Path) -> None:
     GitRepository(project).git("add", "--all")
 
 
-def unserved(project: Path) -> None:
+def unused(project: Path) -> None:
     """Make the same as `repository`, and a run of the tests that had no use for one of the answers."""
     repository(project)
     store = Store.open(project)
@@ -154,8 +154,8 @@ def unserved(project: Path) -> None:
     text = store.directory.read(next(path for path in store.manifest_paths() if "test_a-" in path))
     assert text is not None
     served = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:1])
-    run = TestRun(Digest.of(text), was_collected=True, has_passed=True, served=served)
-    write_run(store.directory, FileRun("tests/test_a.py", is_complete=True, tests={A: run}))
+    run = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=served)
+    write_usage(store.directory, FileUsage("tests/test_a.py", is_complete=True, tests={A: run}))
 
 
 def collected(project: Path) -> None:
@@ -276,7 +276,7 @@ def put(project: Path) -> None:
 
 def note_run(project: Path) -> None:
     """Note a run of tests."""
-    write_run(Store.open(project).directory, FileRun("tests/test_a.py", is_complete=True, tests={}))
+    write_usage(Store.open(project).directory, FileUsage("tests/test_a.py", is_complete=True, tests={}))
 
 
 def save_cassette(project: Path) -> None:
@@ -312,7 +312,7 @@ OPERATIONS: Final = (
     Operation("watch, mirroring", imported, called("watch", "--once", "--mirror", SOURCE), "watch"),
     Operation("gc", repository, called("gc"), "gc", in_git=True),
     Operation("gc, staged", staged, called("gc", "--staged"), "gc", in_git=True),
-    Operation("gc, unserved", unserved, called("gc", "--unserved"), "gc", in_git=True),
+    Operation("gc, unused", unused, called("gc", "--unused"), "gc", in_git=True),
     Operation("restore", collected, called("restore", "--all"), "restore", in_git=True),
     Operation("restore a test", collected, called("restore", B), "restore", in_git=True),
     Operation("check", lost, called("check", "--fix"), "check", in_git=True),

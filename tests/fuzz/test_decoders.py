@@ -27,7 +27,7 @@ from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording, decode_request
 from recstore.store.directory import Directory
 from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.usage import read_run, served_path
+from recstore.store.usage import read_usage, usage_path
 from recstore.store.verified import Verified
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
@@ -209,12 +209,12 @@ def notes(sample: Store) -> dict[str, bytes]:
     Verified({"blobs/ab/x.json": (1, 2, 3)}, 4).save(sample.directory)
     served = (
         b'{"recstore":1,"file":"tests/a.py","complete":true,"tests":{"tests/a.py::b":{"manifest":"","collected":true,'
-        b'"passed":true,"served":[["ab",1]]}}}'
+        b'"passed":true,"used":[["ab",1]]}}}'
     )
     return {
         "local/watch.json": sample.directory.read("local/watch.json") or b"",
         "local/verified.json": sample.directory.read("local/verified.json") or b"",
-        served_path("tests/a.py"): served,
+        usage_path("tests/a.py"): served,
     }
 
 
@@ -228,7 +228,7 @@ def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> N
         path.write_bytes(data.draw(hostile_bytes(sound)))
     seen = Memory(sample.directory, ("recordings",)).load({})
     known = Verified.load(sample.directory)
-    run = read_run(sample.directory, "tests/a.py")
+    run = read_usage(sample.directory, "tests/a.py")
 
     for location, file in seen.files.items():
         assert [str, int, int, int, int] == [type(value) for value in file]

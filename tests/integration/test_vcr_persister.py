@@ -271,7 +271,7 @@ def test_an_emptied_cassette_is_none(tmp_path: Path) -> None:
 
 
 def test_what_a_cassette_answers_counts_as_served(tmp_path: Path) -> None:
-    """A test that recstore runs as well must not lose what vcrpy plays for it to `gc --unserved`."""
+    """A test that recstore runs as well must not lose what vcrpy plays for it to `gc --unused`."""
     store = Store.create(tmp_path)
     place = str(tmp_path / "tests/cassettes/test_suite/test_one.yaml")
     recorder = vcr.VCR(record_mode="once")

@@ -17,7 +17,7 @@ from recstore.errors import NotInStore
 from recstore.gc.plan import GcOptions
 from recstore.git.history import copies_of, find_blobs, heal
 from recstore.git.program import Git
-from recstore.git.state import operation
+from recstore.git.repository import operation_in_progress
 from recstore.model import BlobName
 from recstore.store.directory import Directory
 from recstore.store.verify import verify_store
@@ -134,7 +134,7 @@ class GitMachine(RuleBasedStateMachine):
         if self.here.git("rev-parse", "--quiet", "--verify", f"refs/heads/{branch}", ok=False):
             self.here.git(how, branch, ok=False)
             with self.here.opened() as repository:
-                if operation(repository) is not None:
+                if operation_in_progress(repository) is not None:
                     self.here.git(how, "--abort")
             self.remember(self.here.git("rev-parse", "HEAD"))
 

@@ -149,5 +149,5 @@ def _unset(git: Git, setting: str) -> None:
 
 
 def _forget_texts(git: Git) -> None:
-    if git.says_yes("rev-parse", "--quiet", "--verify", _CACHED_TEXTS):
+    if git.run("rev-parse", "--quiet", "--verify", _CACHED_TEXTS, accept=(0, 1)):
         git.run("update-ref", "-d", _CACHED_TEXTS)

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from recstore.errors import UsageError
 from recstore.git.hooks.texts import HOOKS
-from recstore.git.repository import Place, Repository
+from recstore.git.repository import Layout, Repository
 
 Kind: TypeAlias = Literal["folder", "configuration", "husky"]
 
@@ -59,19 +59,19 @@ def hook_place(repository: Repository) -> HookPlace:
 
     Raises: GitError: Git cannot answer.
     """
-    place, git = repository.place, repository.git
-    setting, looked_in = "", place.common_dir / "hooks"
+    layout, git = repository.layout, repository.git
+    setting, looked_in = "", layout.common_dir / "hooks"
     for setting in git.configured("core.hooksPath")[-1:]:
-        looked_in = _stated_folder(place, setting)
-    own = place.common_dir / OWN_FOLDER
+        looked_in = _stated_folder(layout, setting)
+    own = layout.common_dir / OWN_FOLDER
     kind: Kind = "folder"
     if is_configurable(git.text("version")):
         kind = "configuration"
     elif _is_huskys(looked_in):
         kind = "husky"
     folder = looked_in if kind == "folder" else own
-    is_shared = _is_outside(place, looked_in)
-    known = (place.common_dir / "hooks", own, *(() if is_shared else (looked_in,)))
+    is_shared = _is_outside(layout, looked_in)
+    known = (layout.common_dir / "hooks", own, *(() if is_shared else (looked_in,)))
     others = tuple(other for other in dict.fromkeys(known) if other != folder)
     return HookPlace(kind, folder, looked_in, others, setting, is_shared)
 
@@ -100,19 +100,19 @@ def called_from(place: HookPlace, name: str) -> tuple[Path, str]:
     return place.looked_in.parent / name, line
 
 
-def _stated_folder(place: Place, setting: str) -> Path:
+def _stated_folder(layout: Layout, setting: str) -> Path:
     """Return the folder that `core.hooksPath` states: seen from the top folder, where hooks are run."""
     if not setting:
         return Path(os.devnull)
-    return Path(os.path.normpath((place.top or place.git_dir) / os.path.expanduser(setting)))
+    return Path(os.path.normpath((layout.top or layout.git_dir) / os.path.expanduser(setting)))
 
 
 def _is_huskys(folder: Path) -> bool:
     return folder.name == "_" and (folder.parent.name == ".husky" or (folder / "h").is_file())
 
 
-def _is_outside(place: Place, folder: Path) -> bool:
-    inside = [place.common_dir, *([place.top] if place.top else [])]
-    if place.common_dir.name == ".git":
-        inside.append(place.common_dir.parent)
+def _is_outside(layout: Layout, folder: Path) -> bool:
+    inside = [layout.common_dir, *([layout.top] if layout.top else [])]
+    if layout.common_dir.name == ".git":
+        inside.append(layout.common_dir.parent)
     return not any(folder.resolve().is_relative_to(within.resolve()) for within in inside)

@@ -12,13 +12,12 @@ import pytest
 
 from recstore.errors import GitError, Locked
 from recstore.gc.execute import Expiry, execute_plan
-from recstore.gc.plan import IN_TRASH, GcOptions
-from recstore.gc.planning import plan_gc
+from recstore.gc.plan import IN_TRASH, GcOptions, plan_gc
 from recstore.git.trash import TRASH_REF, Trash
 from recstore.model import Digest
 from recstore.store import Store
 from recstore.store.paths import manifest_path
-from recstore.store.usage import FileRun, TestRun, write_run
+from recstore.store.usage import FileUsage, TestUsage, write_usage
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository
 
@@ -191,7 +190,7 @@ def test_every_way_to_commit_takes_the_recordings_along(project: GitRepository, 
     """In a pre-commit hook gc works on the index that the commit is made of, and leaves the other one in step."""
     code = (
         "import os; from pathlib import Path; from recstore.store import Store; from recstore.git import Repository;"
-        "from recstore.gc.planning import plan_gc; from recstore.gc.plan import GcOptions;"
+        "from recstore.gc.plan import plan_gc; from recstore.gc.plan import GcOptions;"
         "from recstore.gc.execute import execute_plan, Expiry\n"
         "store = Store.open(Path.cwd()); repository = Repository.open(store.directory.root, os.environ)\n"
         "execute_plan(store, repository, plan_gc(store, repository, GcOptions(is_staged=True)), Expiry(0))\n"
@@ -302,23 +301,25 @@ def test_damage_is_no_garbage(project: GitRepository) -> None:
     assert any("damaged" in note for note in plan.notes)
 
 
-def run_of(project: GitRepository, *, passed: bool = True, collected: bool = True, served: int = 1) -> FileRun:
-    """Return the record of a complete run in which test A used its first `served` entries."""
+def run_of(project: GitRepository, *, passed: bool = True, collected: bool = True, used: int = 1) -> FileUsage:
+    """Return the record of a complete run in which test A used its first `used` entries."""
     manifest = project.store.manifest(A)
     assert manifest is not None
     text = project.store.directory.read(manifest_path(A)) or b""
-    used = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:served])
-    return FileRun("tests/test_a.py", is_complete=True, tests={A: TestRun(Digest.of(text), collected, passed, used)})
+    places = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:used])
+    return FileUsage(
+        "tests/test_a.py", is_complete=True, tests={A: TestUsage(Digest.of(text), collected, passed, places)}
+    )
 
 
-def test_unserved_entries_are_listed_and_removed_when_told(project: GitRepository) -> None:
-    """The manifest keeps what was served; with `--staged` the new text is staged."""
-    write_run(project.store.directory, run_of(project))
+def test_unused_entries_are_listed_and_removed_when_told(project: GitRepository) -> None:
+    """The manifest keeps what was used; with `--staged` the new text is staged."""
+    write_usage(project.store.directory, run_of(project))
 
     listed = project.plan()
-    outcome = project.gc(GcOptions(is_staged=True, removes_unserved=True))
+    outcome = project.gc(GcOptions(is_staged=True, removes_unused=True))
 
-    assert ([(A, 1, 2)], ()) == ([(t.test_id, t.unserved, t.entries) for t in listed.unserved], listed.removals)
+    assert ([(A, 1, 2)], ()) == ([(t.test_id, t.unused, t.entries) for t in listed.unused], listed.removals)
     manifest = project.store.manifest(A)
     assert manifest is not None
     assert 1 == len(manifest.entries)
@@ -327,24 +328,24 @@ def test_unserved_entries_are_listed_and_removed_when_told(project: GitRepositor
     assert "" == project.git("diff", "--name-only", "--", f".recstore/{manifest_path(A)}")
 
 
-def test_a_parameter_that_is_gone_goes_as_unserved(project: GitRepository) -> None:
-    """A complete run that did not find the test says that all its entries are unserved."""
-    write_run(project.store.directory, run_of(project, collected=False, passed=False))
+def test_a_parameter_that_is_gone_goes_as_unused(project: GitRepository) -> None:
+    """A complete run that did not find the test says that all its entries are unused."""
+    write_usage(project.store.directory, run_of(project, collected=False, passed=False))
 
-    project.gc(GcOptions(removes_unserved=True))
+    project.gc(GcOptions(removes_unused=True))
 
     assert not project.has_manifest(A)
 
 
 def test_nothing_is_concluded_from_what_did_not_pass(project: GitRepository) -> None:
     """A failed test, or a manifest that has changed since the run: its entries stay."""
-    write_run(project.store.directory, run_of(project, passed=False, served=0))
-    assert () == project.plan(GcOptions(removes_unserved=True)).removals
+    write_usage(project.store.directory, run_of(project, passed=False, used=0))
+    assert () == project.plan(GcOptions(removes_unused=True)).removals
 
-    write_run(project.store.directory, run_of(project, served=0))
+    write_usage(project.store.directory, run_of(project, used=0))
     project.record(A, "shared", "of a", "recorded since")
 
-    assert () == project.plan(GcOptions(removes_unserved=True)).removals
+    assert () == project.plan(GcOptions(removes_unused=True)).removals
 
 
 def test_without_git_there_is_an_error_and_nothing_is_removed(project: GitRepository, tmp_path: Path) -> None:

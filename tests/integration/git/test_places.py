@@ -256,7 +256,7 @@ def test_a_branch_of_a_blobless_clone_is_read(tmp_path: Path) -> None:
 
     plan = project.plan()
 
-    assert ((), ["remotes/origin/side"]) == (plan.removals, [row.protector for row in plan.kept])
+    assert ((), ["remotes/origin/side"]) == (plan.removals, [blob.needed_by for blob in plan.protected])
 
 
 def test_the_trash_is_the_repositorys_and_each_store_sees_its_own(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_a_work_tree_apart_from_its_repository_is_found_by_both_variables(tmp_pa
     variables = {"GIT_DIR": str(tmp_path / "apart"), "GIT_WORK_TREE": str(project.folder)}
 
     with project.opened(**variables) as repository:
-        assert (".recstore/", project.folder) == (repository.prefix, repository.place.top)
+        assert (".recstore/", project.folder) == (repository.prefix, repository.layout.top)
         assert repository.store_files(repository.head or "", "tests")
 
 

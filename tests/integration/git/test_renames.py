@@ -100,7 +100,7 @@ def test_a_test_file_in_conflict_concludes_nothing(project: GitRepository) -> No
 
 def offers(project: GitRepository, *, is_staged: bool = False) -> tuple[tuple[str, str], ...]:
     """Return the renames that gc offers."""
-    return project.plan(GcOptions(is_staged=is_staged)).offers
+    return project.plan(GcOptions(is_staged=is_staged)).renames
 
 
 @pytest.mark.parametrize("is_staged", [False, True])
@@ -208,7 +208,7 @@ def test_a_folder_that_became_a_link_or_a_submodule_is_not_gone(project: GitRepo
         project.git("submodule", "--quiet", "add", str(other.folder), "tests")
 
     assert set() == gone(project, GcOptions(is_staged=True))
-    assert () == project.plan(GcOptions(is_staged=True)).offers
+    assert () == project.plan(GcOptions(is_staged=True)).renames
 
 
 @pytest.mark.parametrize("name", ["", ".", "/"])

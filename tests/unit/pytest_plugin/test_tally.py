@@ -12,7 +12,7 @@ from recstore.pytest_plugin.results import Tally
 from recstore.record.modes import Mode
 from recstore.record.report import SessionReport
 from recstore.store import Store
-from recstore.store.usage import TestRun, read_run
+from recstore.store.usage import TestUsage, read_usage
 
 FILE = "tests/test_a.py"
 ENTRY = Entry(BlobName(RequestKey("a" * 64), Digest("b" * 64)), 1)
@@ -71,7 +71,7 @@ def test_of_what_two_workers_ran_both_must_agree() -> None:
     one.merge(tally("test_x", key="c"))
     other.merge(tally("test_x", manifest="n"))
 
-    assert {("a" * 64, 1), ("c" * 64, 1)} == one.tests[f"{FILE}::test_x"].served
+    assert {("a" * 64, 1), ("c" * 64, 1)} == one.tests[f"{FILE}::test_x"].used
     assert "" == other.tests[f"{FILE}::test_x"].manifest
 
 
@@ -89,15 +89,15 @@ def test_only_a_file_that_ran_whole_is_written_down(tmp_path: Path) -> None:
     store = Store.create(tmp_path)
 
     tally("test_x").write_runs(store)
-    assert read_run(store.directory, FILE) is None
+    assert read_usage(store.directory, FILE) is None
 
     whole = tally("test_x")
     whole.ran.add(f"{FILE}::test_y")
     whole.write_runs(store)
 
-    run = read_run(store.directory, FILE)
+    run = read_usage(store.directory, FILE)
     assert run is not None
-    assert TestRun("", was_collected=True, has_passed=False) == run.tests[f"{FILE}::test_y"]
+    assert TestUsage("", was_collected=True, has_passed=False) == run.tests[f"{FILE}::test_y"]
     assert run.tests[f"{FILE}::test_x"].has_passed
 
 
@@ -111,6 +111,6 @@ def test_a_parameter_that_is_gone_is_told_by_a_function_that_passed(tmp_path: Pa
 
     whole.write_runs(store)
 
-    run = read_run(store.directory, FILE)
+    run = read_usage(store.directory, FILE)
     assert run is not None
     assert [f"{FILE}::test_x[gone]"] == [name for name, test in run.tests.items() if not test.was_collected]

@@ -7,7 +7,7 @@ import pytest
 from recstore.model import Entry
 from recstore.store import Store
 from recstore.store.paths import manifest_path
-from recstore.store.usage import unserved_entries
+from recstore.store.usage import unused_entries
 from tests.integration.plugin.stories import Story
 
 THREE = {
@@ -46,7 +46,7 @@ def unserved(story: Story) -> dict[str, int]:
     for manifest in store.manifests():
         test_id = manifest.test_id or ""
         text = store.directory.read(manifest_path(test_id)) or b""
-        found[test_id] = unserved_entries(manifest, text, story.served(test_id.partition("::")[0]))
+        found[test_id] = unused_entries(manifest, text, story.served(test_id.partition("::")[0]))
     return {test_id: len(entries) for test_id, entries in found.items() if entries}
 
 
@@ -61,7 +61,7 @@ def recorded(story: Story) -> Story:
 
 def forget(story: Story) -> None:
     """Remove what is known of runs."""
-    for path in (story.path / ".recstore/local/served").glob("*"):
+    for path in (story.path / ".recstore/local/usage").glob("*"):
         path.unlink()
 
 
@@ -73,7 +73,7 @@ def test_a_complete_run_tells_what_it_served(recorded: Story) -> None:
 
     assert run is not None
     assert {f"{A}::test_a[x]": 2, f"{A}::test_a[y]": 2, f"{A}::TestB::test_b": 1} == {
-        name: len(test.served) for name, test in run.tests.items()
+        name: len(test.used) for name, test in run.tests.items()
     }
     assert all(test.has_passed and test.was_collected for test in run.tests.values())
     assert {} == unserved(recorded)
@@ -201,7 +201,7 @@ def test_a_mode_that_serves_nothing_says_nothing(recorded: Story, mode: str) -> 
 
 def test_a_read_only_store_replays(recorded: Story) -> None:
     """What was served is not kept, and that is said only where a report is wanted."""
-    served = recorded.path / ".recstore/local/served"
+    served = recorded.path / ".recstore/local/usage"
     served.rmdir()
     served.write_text("no folder")
 

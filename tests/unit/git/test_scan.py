@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.gc import test_scan as reader
+from recstore.gc import test_scan as scan
 
 ASKING = {
     "marked": "@pytest.mark.recstore\ndef test_x(): pass",
@@ -39,7 +39,7 @@ CLASSES = {
 
 def asking(source: str, *words: str) -> list[str]:
     """Return the tests of a file that ask."""
-    return [one.test_id for one in reader.tests_that_ask("tests/test_a.py", source.encode(), words)]
+    return [test.test_id for test in scan.tests_using_recordings("tests/test_a.py", source.encode(), words)]
 
 
 @pytest.mark.parametrize("case", ASKING)

@@ -10,19 +10,19 @@ import pytest
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 from recstore.store import Store
 from recstore.store.manifest import format_manifest
-from recstore.store.usage import FileRun, TestRun, read_run, served_path, unserved_entries, write_run
+from recstore.store.usage import FileUsage, TestUsage, read_usage, unused_entries, usage_path, write_usage
 
 FILE, TEST = "tests/test_a.py", "tests/test_a.py::test_a"
 ENTRIES = tuple(Entry(BlobName(RequestKey(digit * 64), Digest(digit * 64)), n) for digit in "ab" for n in (1, 2))
 MANIFEST = Manifest(TEST, ENTRIES)
 TEXT = format_manifest(MANIFEST)
-TEST_RUN = TestRun(
-    Digest.of(TEXT), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1), ("b" * 64, 2)})
+TEST_RUN = TestUsage(
+    Digest.of(TEXT), was_collected=True, has_passed=True, used=frozenset({("a" * 64, 1), ("b" * 64, 2)})
 )
-RUN = FileRun(FILE, is_complete=True, tests={TEST: TEST_RUN})
+RUN = FileUsage(FILE, is_complete=True, tests={TEST: TEST_RUN})
 
 
-def run_with(**changes: object) -> FileRun:
+def run_with(**changes: object) -> FileUsage:
     """Return the run with other facts of its test."""
     return replace(RUN, tests={TEST: replace(TEST_RUN, **changes)})  # type: ignore[arg-type]
 
@@ -31,20 +31,20 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """What the writer knew, the reader knows."""
     store = Store.create(tmp_path)
 
-    write_run(store.directory, RUN)
+    write_usage(store.directory, RUN)
 
-    assert RUN == read_run(store.directory, FILE)
-    assert read_run(store.directory, "tests/test_b.py") is None
+    assert RUN == read_usage(store.directory, FILE)
+    assert read_usage(store.directory, "tests/test_b.py") is None
 
 
 def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
     """It replaces nothing: the last complete run still counts."""
     store = Store.create(tmp_path)
-    write_run(store.directory, RUN)
+    write_usage(store.directory, RUN)
 
-    write_run(store.directory, replace(RUN, is_complete=False, tests={}))
+    write_usage(store.directory, replace(RUN, is_complete=False, tests={}))
 
-    assert RUN == read_run(store.directory, FILE)
+    assert RUN == read_usage(store.directory, FILE)
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
 def test_what_cannot_be_relied_on_is_no_run(tmp_path: Path, text: bytes) -> None:
     """It is a note and no data: nothing is concluded, nothing fails."""
     store = Store.create(tmp_path)
-    store.directory.write(served_path(FILE), text)
+    store.directory.write(usage_path(FILE), text)
 
-    assert read_run(store.directory, FILE) is None
+    assert read_usage(store.directory, FILE) is None
 
 
 CONCLUSIONS = {
     "served in part": (RUN, [("a", 2), ("b", 1)]),
-    "served in full": (run_with(served=frozenset((entry.blob.key, entry.n) for entry in ENTRIES)), []),
-    "nothing served": (run_with(served=frozenset()), [("a", 1), ("a", 2), ("b", 1), ("b", 2)]),
-    "failed": (run_with(has_passed=False, served=frozenset()), []),
+    "served in full": (run_with(used=frozenset((entry.blob.key, entry.n) for entry in ENTRIES)), []),
+    "nothing served": (run_with(used=frozenset()), [("a", 1), ("a", 2), ("b", 1), ("b", 2)]),
+    "failed": (run_with(has_passed=False, used=frozenset()), []),
     "recorded since": (run_with(manifest="c" * 64), []),
     "not there to collect": (run_with(was_collected=False, has_passed=False), [("a", 1), ("a", 2), ("b", 1), ("b", 2)]),
     "not there, recorded since": (run_with(was_collected=False, manifest=""), []),
@@ -83,17 +83,17 @@ CONCLUSIONS = {
 
 
 @pytest.mark.parametrize("case", CONCLUSIONS)
-def test_only_a_complete_passing_run_says_what_is_unserved(case: str) -> None:
+def test_only_a_complete_passing_run_says_what_is_unused(case: str) -> None:
     """Entries of the very manifest that the run had, of a test that passed or was not there."""
     run, expected = CONCLUSIONS[case]
 
-    assert expected == [(entry.blob.key[0], entry.n) for entry in unserved_entries(MANIFEST, TEXT, run)]
+    assert expected == [(entry.blob.key[0], entry.n) for entry in unused_entries(MANIFEST, TEXT, run)]
 
 
 def test_entries_that_answer_together_are_served_together() -> None:
-    """Of a union, all entries have one place, and none is unserved when that was asked for."""
+    """Of a union, all entries have one place, and none is unused when that was asked for."""
     union = tuple(Entry(BlobName(RequestKey("a" * 64), Digest(digit * 64)), 1, is_union=True) for digit in "ab")
     text = format_manifest(Manifest(TEST, union))
-    test = TestRun(Digest.of(text), was_collected=True, has_passed=True, served=frozenset({("a" * 64, 1)}))
+    test = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=frozenset({("a" * 64, 1)}))
 
-    assert () == unserved_entries(Manifest(TEST, union), text, replace(RUN, tests={TEST: test}))
+    assert () == unused_entries(Manifest(TEST, union), text, replace(RUN, tests={TEST: test}))
