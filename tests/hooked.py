@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from functools import cache
 from pathlib import Path
-from unittest import mock
-from uuid import uuid4
 
 import pytest
 
-from recstore.cli import main
-from recstore.git.hooks import is_configurable
+from recstore.git.hooks.location import is_configurable
 from recstore.model import BlobName
 from tests.git_repository import GitRepository
 
@@ -43,33 +35,16 @@ A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
 IS_CONFIGURABLE = is_configurable(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 """Whether the Git here takes hooks from its configuration."""
 
-_TEMPLATES = tempfile.TemporaryDirectory(prefix="recstore-tests-")
-
 older_git = pytest.mark.skipif(
     IS_CONFIGURABLE, reason="this Git takes hooks from its configuration, not from the folder"
 )
 
 
 def recstore(project: GitRepository, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of recstore in the project's folder, in this process; return what became of it."""
-    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
-    code: object = 0
-    with (
-        chdir(project.home),
-        mock.patch.dict(os.environ, {**project.environment(), **variables}, clear=True),
-        mock.patch.object(sys, "argv", ["recstore", *arguments]),
-        mock.patch.object(sys, "stdin", io.StringIO()),
-        redirect_stdout(output),
-        redirect_stderr(errors),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    assert isinstance(code, int)
-    output.seek(0)
-    errors.seek(0)
-    return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
+    """Run a command of recstore in the project's folder."""
+    command = [sys.executable, "-P", "-m", "recstore", *arguments]
+    environment = {**project.environment(), "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(command, cwd=project.home, env=environment, capture_output=True, text=True, check=False)
 
 
 def git(project: GitRepository, *arguments: str, data: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -88,16 +63,7 @@ def git(project: GitRepository, *arguments: str, data: str = "", **variables: st
 
 def two_tests(folder: Path, project: str = ".") -> GitRepository:
     """Return a repository with the hooks installed, and two tests with a recording each, committed."""
-    shutil.copytree(_template(project).folder, folder, symlinks=True)
-    made = GitRepository(folder, project)
-    made.git("update-index", "-q", "--refresh")
-    return made
-
-
-@cache
-def _template(project: str) -> GitRepository:
-    """Return a repository to copy: making one takes a dozen processes."""
-    made = GitRepository.create(Path(_TEMPLATES.name, str(uuid4()), "template"), project)
+    made = GitRepository.create(folder, project)
     made.test_file("tests/test_a.py", "test_a", "test_b")
     made.record(A, "of a")
     made.record(B, "of b")

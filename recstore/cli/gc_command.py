@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from recstore.check.blob_damage import damage_in_objects, staged_blobs
-from recstore.check.mending import with_remedies
+from recstore.check.check import staged_damage
+from recstore.check.findings import with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import (
     TIP_DAYS,
@@ -24,7 +24,6 @@ from recstore.gc.execute import Expiry, GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trash import EXPIRY_DAYS
-from recstore.git.trees import STAGED
 from recstore.store import FOLDER, Store
 from recstore.text import human_size, plural, short_blob
 
@@ -70,7 +69,7 @@ def _planned(store: Store, repository: Repository, options: GcOptions) -> Plan:
 
     Raises: DamagedBlob: it is not; all that is damaged has been named.
     """
-    damage = damage_in_objects(repository, staged_blobs(repository), STAGED) if options.is_staged else []
+    damage = staged_damage(repository) if options.is_staged else ()
     if damage:
         findings = with_remedies(store, repository, damage)
         for finding in findings:

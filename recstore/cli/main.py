@@ -36,7 +36,7 @@ COMMANDS: Final = {
 }
 """Command -> what it does, in the order of a day's work."""
 
-HIDDEN: Final = frozenset({"hook", "merge-driver", "textconv"})
+HIDDEN: Final = frozenset({"merge-driver", "textconv"})
 """Commands that Git calls and people do not."""
 
 EXIT_CODES: Final = """\

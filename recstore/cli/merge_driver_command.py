@@ -11,6 +11,9 @@ from recstore.cli.output import echo_err
 from recstore.errors import UsageError
 from recstore.store.directory import Directory
 
+_MOST_COUNTED_CONFLICTS = 127
+"""`git merge-file` returns the number of conflicts up to here."""
+
 
 @click.command("merge-driver", hidden=True)
 @click.argument("base", type=click.Path(path_type=Path))
@@ -26,14 +29,14 @@ def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
 
     merged = merge_files((_read(base), _read(ours), _read(theirs)), path)
     if merged is None:
-        echo_err(f"{path}: is no manifest that this recstore reads on every side; merged line by line.")
+        echo_err(f"{path}: is not a manifest that this recstore reads on every side; merged line by line.")
         command = [git_program(os.environ), "merge-file", "--quiet", str(ours), str(base), str(theirs)]
-        done = subprocess.run(command, check=False)  # noqa: S603 - what Git would have done without this driver
-        raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MANY else 1)
+        done = subprocess.run(command, check=False)  # noqa: S603 - as Git would do without this driver
+        raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MOST_COUNTED_CONFLICTS else 1)
     data, is_clean = merged
     Directory(ours.parent).write(ours.name, data)
     if not is_clean:
-        echo_err(f"{path}: recorded anew on both sides; `recstore resolve` settles it.")
+        echo_err(f"{path}: re-recorded on both sides; `recstore resolve` settles it.")
         raise click.exceptions.Exit(1)
 
 
@@ -42,7 +45,3 @@ def _read(path: Path) -> bytes:
     if data is None:
         raise UsageError(str(path), "is not there", "Git calls this command, with files of its own.")
     return data
-
-
-_MANY = 127
-"""`git merge-file` counts conflicts up to here."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import click
 
-from recstore.check.resolve import Choice, Settled, carry_out, conflicts, named, settle, sides
-from recstore.cli.output import echo_err, json_option, show_json
+from recstore.check.resolve import Choice, Resolution, apply, find_conflicts, resolve, select, side_names
+from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
 from recstore.errors import ManifestConflict, UsageError
 from recstore.store import FOLDER
-from recstore.text import escape_control, plural
+from recstore.text import plural
 
 
 @click.command("resolve")
 @click.argument("tests", nargs=-1, metavar="[TEST]...")
 @click.option("--ours", is_flag=True, help="Take the recordings of the side that is checked out.")
 @click.option("--theirs", is_flag=True, help="Take those of the side that is merged in, or that a rebase moves.")
-@click.option("--both", is_flag=True, help="Keep every answer: ours first, theirs as later times.")
+@click.option("--both", is_flag=True, help="Keep every answer: ours first, theirs as later calls.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would become of each, and change nothing.")
 @json_option
 def command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: bool) -> None:
@@ -25,49 +25,40 @@ def command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: 
     Without a choice, what both sides agree on is settled, and the rest listed. What is not taken stays in history.
     A manifest that was recorded again in the work tree since is kept as it is.
     """
-    choice = _choice(options)
+    choices: list[Choice] = [name for name in ("ours", "theirs", "both") if options[name]]
+    if len(choices) > 1:
+        remedy = "Choose one, or name tests and run it twice."
+        raise UsageError(f"--{choices[0]}", f"does not go with --{choices[1]}", remedy)
     store = open_project().store
     with open_repository(store) as repository:
-        settled = [settle(one, choice) for one in named(conflicts(store, repository), tests)]
-        healed = () if dry_run else carry_out(store, repository, settled)
-        ours, theirs = sides(repository)
-    left = [one for one in settled if one.is_open]
+        chosen = choices[0] if choices else ""
+        resolutions = [resolve(conflict, chosen) for conflict in select(find_conflicts(store, repository), tests)]
+        healed = () if dry_run else apply(store, repository, resolutions)
+        ours, theirs = side_names(repository)
     if as_json:
-        rows = [_as_json(one) for one in settled]
+        rows = [
+            {"test": row.test_id, "path": row.path, "how": row.how, "settled": not row.is_open} for row in resolutions
+        ]
         show_json({"dry_run": dry_run, "ours": ours, "theirs": theirs, "settled": rows, "healed": healed})
     else:
-        _show(settled, (ours, theirs), dry_run=dry_run)
-    if left:
+        _show(resolutions, (ours, theirs), dry_run=dry_run)
+    if any(resolution.is_open for resolution in resolutions):
         raise click.exceptions.Exit(ManifestConflict.exit_code)
 
 
-def _choice(options: dict[str, bool]) -> Choice:
-    named: list[Choice] = [name for name in ("ours", "theirs", "both") if options[name]]
-    if len(named) > 1:
-        raise UsageError(
-            f"--{named[0]}", f"does not go with --{named[1]}", "Choose one, or name tests and run it twice."
-        )
-    return named[0] if named else ""
-
-
-def _show(settled: list[Settled], names: tuple[str, str], *, dry_run: bool) -> None:
-    for one in settled:
-        click.echo(escape_control(f"{'open' if one.is_open else 'settled':<8} {one.test_id}: {one.how}"))
-    left = sum(one.is_open for one in settled)
+def _show(resolutions: list[Resolution], names: tuple[str, str], *, dry_run: bool) -> None:
+    for resolution in resolutions:
+        state = "open" if resolution.is_open else "settled"
+        echo(f"{state:<8} {resolution.test_id}: {resolution.how}")
+    left = sum(resolution.is_open for resolution in resolutions)
+    manifests = plural(len(resolutions), "manifest")
     if left:
         echo_err(f"ours is {names[0]}; theirs is {names[1]}.")
-        echo_err(
-            f"{plural(left, 'manifest is', 'manifests are')} left: recstore resolve --ours, --theirs or --both [TEST]"
-        )
-    elif settled and dry_run:
-        echo_err(f"{plural(len(settled), 'manifest')} would be settled and staged.")
-    elif settled:
-        echo_err(
-            f"{plural(len(settled), 'manifest')} settled and staged. Go on with `git commit` or `git rebase --continue`."
-        )
+        number = plural(left, "manifest is", "manifests are")
+        echo_err(f"{number} left: recstore resolve --ours, --theirs or --both [TEST]")
+    elif resolutions and dry_run:
+        echo_err(f"{manifests} would be settled and staged.")
+    elif resolutions:
+        echo_err(f"{manifests} settled and staged. Go on with `git commit` or `git rebase --continue`.")
     else:
-        click.echo(f"Nothing below {FOLDER} is in conflict.")
-
-
-def _as_json(one: Settled) -> dict[str, object]:
-    return {"test": one.test_id, "path": one.path, "how": one.how, "settled": not one.is_open}
+        echo(f"Nothing below {FOLDER} is in conflict.")

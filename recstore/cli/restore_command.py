@@ -6,19 +6,13 @@ import datetime as dt
 
 import click
 
-from recstore.check.restore import (
-    EVERYTHING,
-    RestorePlan,
-    execute_restore,
-    plan_restore,
-    trash_contents,
-)
-from recstore.cli.output import echo_err, json_option, show_json
+from recstore.check.restore import EVERYTHING, RestorePlan, execute_restore, plan_restore, trash_contents
+from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
 from recstore.errors import NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.store import FOLDER
-from recstore.text import escape_control, human_size, plural, short_blob
+from recstore.text import human_size, plural, short_blob
 
 
 @click.command("restore")
@@ -40,64 +34,50 @@ def command(what: str, *, everything: bool, is_listing: bool, as_json: bool, **o
         raise UsageError(what, "does not go with --all", "Name what is wanted, or say --all.")
     if options["revision"] == "":
         raise UsageError("--from", "names nothing", "Leave it out to look everywhere.")
-    store = open_project().store
+    store, dry_run = open_project().store, bool(options["dry_run"])
+    revision, is_forced = str(options["revision"] or ""), bool(options["force"])
     with open_repository(store) as repository:
         if is_listing:
             _list(repository, as_json=as_json)
             return
-        revision, is_forced = str(options["revision"] or ""), bool(options["force"])
-        plan = plan_restore(
-            store, repository, EVERYTHING if everything else what, revision=revision, is_forced=is_forced
-        )
-    if not options["dry_run"]:
+        wanted = EVERYTHING if everything else what
+        plan = plan_restore(store, repository, wanted, revision=revision, is_forced=is_forced)
+    if not dry_run:
         execute_restore(store, plan)
     if as_json:
-        show_json(_as_json(plan, dry_run=bool(options["dry_run"])))
+        files = [{"path": file.path, "size_bytes": len(file.data), "from": file.location} for file in plan.files]
+        show_json({"dry_run": dry_run, "restored": files, "present": plan.present, "missing": plan.missing})
     elif plan.files or plan.missing or not options["quiet"]:
-        _show(plan, dry_run=bool(options["dry_run"]))
+        _show(plan, dry_run=dry_run)
     if plan.missing:
         raise click.exceptions.Exit(NotInStore.exit_code)
 
 
 def _show(plan: RestorePlan, *, dry_run: bool) -> None:
     for file in plan.files:
-        click.echo(escape_control(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.location}"))
+        echo(f"{human_size(len(file.data)):>8}  {short_blob(file.path)}  from {file.location}")
     for blob in plan.missing:
         echo_err(f"(missing) {blob.path}: neither in the trash nor in any history that can be read here")
     verb = "Would bring back" if dry_run else "Brought back"
-    click.echo(f"{verb} {plural(len(plan.files), 'file')}; {len(plan.present):,} there already.")
+    echo(f"{verb} {plural(len(plan.files), 'file')}; {len(plan.present):,} there already.")
     if plan.missing:
-        echo_err(
-            f"{plural(len(plan.missing), 'blob is', 'blobs are')} nowhere: `git fetch` what has them, or record again."
-        )
+        number = plural(len(plan.missing), "blob is", "blobs are")
+        echo_err(f"{number} nowhere: `git fetch` what has them, or record again.")
     elif plan.files and not dry_run:
         echo_err(f"Commit them with `git add {FOLDER}`.")
 
 
 def _list(repository: Repository, *, as_json: bool) -> None:
     runs = list(trash_contents(repository))
-    if as_json:
-        for run in runs:
-            show_json({"time": _time(run.time_s), "tests": run.tests, "blobs": [str(blob) for blob in run.blobs]})
-        return
     for run in runs:
-        click.echo(f"{_time(run.time_s)}  {plural(len(run.blobs), 'blob')}, {plural(len(run.tests), 'manifest')}")
+        time = dt.datetime.fromtimestamp(run.time_s, dt.UTC).isoformat()
+        if as_json:
+            show_json({"time": time, "tests": run.tests, "blobs": run.blobs})
+            continue
+        echo(f"{time}  {plural(len(run.blobs), 'blob')}, {plural(len(run.tests), 'manifest')}")
         for test_id in run.tests:
-            click.echo(escape_control(f"  {test_id}"))
+            echo(f"  {test_id}")
         for blob in run.blobs:
-            click.echo(f"  {blob.key[:12]}-{blob.digest[:12]}")
-    if not runs:
+            echo(f"  {blob.key[:12]}-{blob.digest[:12]}")
+    if not runs and not as_json:
         echo_err("The trash is empty.")
-
-
-def _time(time_s: int) -> str:
-    return dt.datetime.fromtimestamp(time_s, dt.UTC).isoformat()
-
-
-def _as_json(plan: RestorePlan, *, dry_run: bool) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        "restored": [{"path": file.path, "size_bytes": len(file.data), "from": file.location} for file in plan.files],
-        "present": plan.present,
-        "missing": [str(blob) for blob in plan.missing],
-    }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.blob_damage import staged_blobs, work_tree_blobs
+from recstore.check.check import staged_blobs, work_tree_blobs
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName
 from recstore.store import Store
@@ -257,7 +257,7 @@ def test_loose_recordings_of_a_source_are_found(project: GitRepository) -> None:
 
     code, lines, talk = check(project)
 
-    assert (10, ["(loose) tests/x/recordings/one.yaml"]) == (code, lines)
+    assert (10, ["(unimported) tests/x/recordings/one.yaml"]) == (code, lines)
     assert "recstore import tests/x/recordings/one.yaml" in talk
 
 
@@ -405,7 +405,7 @@ def test_imported_files_that_have_changed_are_found(project: GitRepository) -> N
     project.write("my cassettes/one.yaml", vcr_cassette("goodbye"))
     code, lines, talk = check(project)
 
-    assert ["(loose) absolute/two.yaml", "(loose) my cassettes/one.yaml"] == before
+    assert ["(unimported) absolute/two.yaml", "(unimported) my cassettes/one.yaml"] == before
     assert (0, 0) == (imported, renamed)
     assert (10, ["(changed) my cassettes/one.yaml"]) == (code, lines)
     assert "recstore import 'my cassettes/one.yaml'" in talk

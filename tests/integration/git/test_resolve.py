@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.resolve import Choice, Settled, carry_out, conflicts, settle, sides
+from recstore.check.resolve import Choice, Resolution, apply, find_conflicts, side_names
+from recstore.check.resolve import resolve as resolve_conflict
 from recstore.content.canonical import request_key
 from recstore.errors import ManifestConflict
 from recstore.git.history import find_blobs, heal
@@ -145,11 +146,11 @@ def kind(project: GitRepository) -> str:
     return "M"
 
 
-def resolve(project: GitRepository, choice: Choice = "") -> list[Settled]:
+def resolve(project: GitRepository, choice: Choice = "") -> list[Resolution]:
     """Settle everything as the command does."""
     with project.opened() as repository:
-        settled = [settle(conflict, choice) for conflict in conflicts(project.store, repository)]
-        carry_out(project.store, repository, settled)
+        settled = [resolve_conflict(conflict, choice) for conflict in find_conflicts(project.store, repository)]
+        apply(project.store, repository, settled)
     return settled
 
 
@@ -326,7 +327,7 @@ def test_two_manifests_of_one_test_are_not_written_over_each_other(project: GitR
     assert present is not None
     other = Manifest(A, present.entries[:1])
     with project.opened() as repository, pytest.raises(ManifestConflict, match="another manifest of that test"):
-        carry_out(project.store, repository, [Settled("tests/elsewhere", A, "", (other,))])
+        apply(project.store, repository, [Resolution("tests/elsewhere", A, "", (other,))])
 
     assert present == project.store.manifest(A)
 
@@ -354,9 +355,9 @@ def applied(project: GitRepository, how: str) -> None:
     ("how", "ours", "theirs"),
     [
         ("merge", "HEAD (mine)", 'MERGE_HEAD (side, {side} "work of side")'),
-        ("rebase", "HEAD (what is rebased onto)", 'REBASE_HEAD (mine, {mine} "work of mine")'),
+        ("rebase", "HEAD (the new base of the rebase)", 'REBASE_HEAD (mine, {mine} "work of mine")'),
         ("cherry-pick", "HEAD (mine)", 'CHERRY_PICK_HEAD (side, {side} "work of side")'),
-        ("stash", "HEAD (mine)", "what was applied (a stash or a patch)"),
+        ("stash", "HEAD (mine)", "a stash or a patch that was applied"),
     ],
 )
 def test_a_person_is_told_which_side_is_whose(project: GitRepository, how: str, ours: str, theirs: str) -> None:
@@ -371,7 +372,7 @@ def test_a_person_is_told_which_side_is_whose(project: GitRepository, how: str, 
     ending = {"merge": "side", "cherry-pick": "side", "rebase": "mine", "stash": "stashed"}[how]
 
     with project.opened() as repository:
-        assert (ours, theirs.format(**commits)) == sides(repository)
+        assert (ours, theirs.format(**commits)) == side_names(repository)
     assert ["took theirs"] == [one.how for one in resolve(project, "theirs")]
     manifest = project.store.manifest(A)
     assert manifest is not None
@@ -433,7 +434,7 @@ def test_a_word_that_means_no_conflict_is_an_error(torn: GitRepository) -> None:
     told = recstore(torn, "resolve", "--json", path)
     right = recstore(torn, "resolve", "--ours", path)
 
-    assert (10, True) == (wrong.returncode, "tests/test_typo.py: is none of" in wrong.stderr)
+    assert (10, True) == (wrong.returncode, "tests/test_typo.py: is not a manifest" in wrong.stderr)
     assert (0, "1 manifest would be settled and staged.\n") == (dry.returncode, dry.stderr)
     assert (41, "HEAD (mine)") == (told.returncode, json.loads(told.stdout)["ours"])
     assert "MERGE_HEAD (side" in json.loads(told.stdout)["theirs"]

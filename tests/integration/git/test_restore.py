@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.check import check_span
-from recstore.check.pushes import range_span
+from recstore.check.check import check_range, parse_range
 from recstore.check.restore import EVERYTHING, RestorePlan, execute_restore, plan_restore, trash_contents
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.history import find_blobs, heal
+from recstore.git.trees import CommitTree
 from recstore.model import BlobName
 from recstore.secrets import SecretScan
 from recstore.store.paths import manifest_path
@@ -358,9 +358,10 @@ def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str
         project.gc()
     assert (True, True) == (project.has(blob), project.has_manifest(A))
     with project.opened() as repository:
-        span = range_span(repository, "HEAD~1..HEAD")
+        span = parse_range(repository, "HEAD~1..HEAD")
         assert ["damage"] == [
-            one.kind for one in check_span(project.store, repository, span, (), SecretScan()).findings
+            one.kind
+            for one in check_range(project.store, span, CommitTree(repository, span.tip), (), SecretScan()).findings
         ]
         for name in (blob, other):
             project.store.directory.remove(name.path)
