@@ -142,7 +142,7 @@ def _unimported(project: Project) -> Iterator[Finding]:
     """Yield the files in configured sources that are not imported or have changed; or the manifests that hide that."""
     if not project.settings.sources:
         return
-    from recstore.importers.unimported import loose_files
+    from recstore.importers.scan import unimported_files
 
     manifests, unusable = [], []
     for path in project.store.manifest_paths():
@@ -151,7 +151,7 @@ def _unimported(project: Project) -> Iterator[Finding]:
         except (Damage, ManifestConflict) as error:
             unusable.append(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
     yield from unusable
-    for name, is_known in [] if unusable else loose_files(project.store, project.settings, manifests):
+    for name, is_known in [] if unusable else unimported_files(project.store, project.settings, manifests):
         remedy = f"recstore import {shlex.quote(name)}"
         yield Finding(kind="changed" if is_known else "unimported", subject=name, remedy=remedy, path=name)
 

@@ -9,7 +9,7 @@ from recstore.cli.repository import open_project
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import SecretFound
-from recstore.importers.redacting import RedactReport, redact_store
+from recstore.importers.rewrite import RedactReport, redact_store
 from recstore.text import plural
 
 _HISTORY = """\
@@ -43,8 +43,8 @@ def _show(report: RedactReport, *, dry_run: bool) -> None:
         return
     click.echo(
         f"{'Would take' if dry_run else 'Took'} out {plural(len(report.found) - len(report.left), 'secret')}: "
-        f"{plural(len(report.renamed), 'blob')} with new names, "
-        f"{plural(len(report.changed_manifests), 'manifest')} changed."
+        f"{plural(len(report.rewrite.renamed), 'blob')} with new names, "
+        f"{plural(len(report.rewrite.changed_manifests), 'manifest')} changed."
     )
     if report.left:
         click.echo(f"{plural(len(report.left), 'secret')} cannot be taken out here: record those tests again.")
@@ -55,7 +55,7 @@ def _as_json(report: RedactReport, *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "found": secrets_as_json(report.found),
-        "renamed": [{"from": str(old), "to": str(new)} for old, new in report.renamed],
-        "changed_manifests": report.changed_manifests,
+        "renamed": [{"from": str(old), "to": str(new)} for old, new in report.rewrite.renamed],
+        "changed_manifests": report.rewrite.changed_manifests,
         "left": secrets_as_json(report.left),
     }

@@ -6,7 +6,7 @@ import click
 
 from recstore.cli.output import json_option, show_json
 from recstore.cli.repository import open_project
-from recstore.importers.rekeying import RekeyReport, rekey_store
+from recstore.importers.rewrite import RewriteReport, rekey_store
 from recstore.text import plural
 
 
@@ -28,22 +28,22 @@ def command(*, dry_run: bool, as_json: bool) -> None:
         _show(report, dry_run=dry_run)
 
 
-def _show(report: RekeyReport, *, dry_run: bool) -> None:
-    for new, old in report.merges.items():
+def _show(report: RewriteReport, *, dry_run: bool) -> None:
+    for new, old in report.merged_requests.items():
         click.echo(f"{new[:12]} is one request now; it was {', '.join(key[:12] for key in old)}")
     click.echo(
         f"{'Would rename' if dry_run else 'Renamed'} {plural(len(report.renamed), 'blob')} "
         f"in {plural(len(report.changed_manifests), 'manifest')}; "
-        f"{plural(report.entries, 'entry', 'entries')} looked at, "
-        f"{plural(len(report.merges), 'request')} merged."
+        f"{plural(len(report.entries), 'entry', 'entries')} looked at, "
+        f"{plural(len(report.merged_requests), 'request')} merged."
     )
 
 
-def _as_json(report: RekeyReport, *, dry_run: bool) -> dict[str, object]:
+def _as_json(report: RewriteReport, *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
-        "entries": report.entries,
+        "entries": len(report.entries),
         "renamed": [{"from": str(old), "to": str(new)} for old, new in report.renamed],
         "changed_manifests": report.changed_manifests,
-        "merges": report.merges,
+        "merges": report.merged_requests,
     }

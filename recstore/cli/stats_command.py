@@ -10,7 +10,7 @@ import click
 from recstore.cli.output import echo_error, json_option, progress, show_json
 from recstore.cli.repository import open_project
 from recstore.errors import RecstoreError
-from recstore.importers.measuring import recorded_bytes
+from recstore.importers.render import recorded_bytes
 from recstore.store import Store
 from recstore.store.index_rows import BlobRow, Row
 from recstore.text import escape_control, human_size, plural

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from recstore.errors import NotInStore
-from recstore.importers.plan import ImportedEntry
-from recstore.importers.render import Place, entries_by_file
+from recstore.importers import TestEntry
+from recstore.importers.render import entries_by_file
 from recstore.model import BlobName, Digest, Manifest
 from recstore.store import Store
 from recstore.store.dir_cache import YOUNG_NS, Listing, Stamp
@@ -47,7 +47,7 @@ class _Facts(NamedTuple):
 
 class _Read(NamedTuple):
     manifest: Manifest
-    files: dict[str, list[Place]]
+    files: dict[str, list[TestEntry]]
 
 
 _NOTHING: Final = _Facts((0, 0, 0), (), ())
@@ -69,7 +69,7 @@ class KnownManifests:
         self._recorded: list[Recorded] = []
         self._read = lru_cache(_AT_HAND)(self._read_now)
 
-    def of_test(self, test_id: str | None, path: str) -> list[Place]:
+    def of_test(self, test_id: str | None, path: str) -> list[TestEntry]:
         """Return what the test has recorded of the file `path` now: this reads one manifest, and no other."""
         manifest = None if test_id is None else self._store.manifest(test_id)
         return entries_by_file([manifest] if manifest else []).get(path, [])
@@ -108,16 +108,16 @@ class KnownManifests:
         """Return the paths of all files that something is recorded of."""
         return self._files.keys()
 
-    def places(self, path: str) -> list[Place]:
+    def places(self, path: str) -> list[TestEntry]:
         """Return what is recorded of the file `path`, by whichever test."""
         read = (self._read(name, self._known[name].stamp) for name in self._files.get(path, ()))
         return [place for one in read if one is not None for place in one.files.get(path, [])]
 
-    def concerned(self, paths: Collection[str], imported: list[ImportedEntry]) -> list[Manifest]:
+    def concerned(self, paths: Collection[str], imported: list[TestEntry]) -> list[Manifest]:
         """Return the manifests that change when `imported` becomes what is recorded of the files `paths`."""
         names = {name for path in paths for name in self._files.get(path, ())}
         names.update(
-            manifest_path(new.test_id) if new.test_id is not None else shared_path(new.blob) for new in imported
+            manifest_path(test_id) if test_id is not None else shared_path(entry.blob) for test_id, entry in imported
         )
         read = (self._read(name, self._known[name].stamp) for name in sorted(names & self._known.keys()))
         return [one.manifest for one in read if one is not None]

@@ -1,10 +1,8 @@
-"""A foreign file as recordings ready to be stored, each proved to come out again as it went in."""
+"""One foreign file as encoded recordings, each proved to come out byte for byte."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -12,121 +10,98 @@ import orjson
 from recstore.content.canonical import request_key
 from recstore.content.json_text import LAYOUTS
 from recstore.errors import DamagedBlob, DamagedSource
-from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.importers.source import SourceRecording
-from recstore.model import BlobName, Digest, Json
+from recstore.importers import EncodedRecording, SourceRecording
+from recstore.importers.llama_stack import document as llama_stack
+from recstore.model import BlobName, Digest, Entry
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.store.origins import minted_id
 from recstore.upstreams import UpstreamMap
 
-_CONFLICT_START: Final = b"<<<<<<< "
-_CASSETTE_SUFFIXES: Final = (".yaml", ".yml")
+_HEAD_BYTES: Final = 4096
+"""A recorder's own members are looked for this far into a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRecording:
-    """A recording of a foreign file as it will be stored: its blob, and what the manifest will say of it."""
+def parse_source(data: bytes, path: str, upstreams: UpstreamMap) -> list[EncodedRecording]:
+    """Return the recordings in the file `path` with the bytes `data`; none where no recorder wrote it.
 
-    test_id: str | None
-    blob: BlobName
-    data: bytes
-    origin: dict[str, Json]
-    is_union: bool
-
-
-def read_source(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
-    """Return the recordings in the file `path` with the bytes `data`; none where it is no recorder's file.
-
-    Raises: DamagedSource: it is a recorder's file, and cannot be read as one, or names what is no text.
+    Raises: DamagedSource: a recorder wrote it, and it cannot be read or names something that is not text.
     """
-    prepared = _read_any(data, path, upstreams)
+    recordings = _parse(data, path, upstreams)
     try:
-        for recording in prepared:
-            orjson.dumps((recording.test_id, recording.origin))
+        orjson.dumps([(recording.test_id, recording.entry.origin) for recording in recordings])
     except TypeError as error:
-        raise DamagedSource(ascii(path)[1:-1], f"names what no manifest can hold: {error}") from error
-    return prepared
+        raise DamagedSource(ascii(path)[1:-1], f"has a name that no manifest can hold: {error}") from error
+    return recordings
 
 
-def _read_any(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
-    if path.endswith(_CASSETTE_SUFFIXES):
-        return _read_cassette(data, path, upstreams)
-    document = _load_json(data, path)
-    if llama_stack_file.is_recording(document):
-        return [_prepare_exactly(document, data, path, upstreams)]
-    return _read_cassette(data, path, upstreams) if b'"interactions"' in data[:_HEAD] else []
+def _parse(data: bytes, path: str, upstreams: UpstreamMap) -> list[EncodedRecording]:
+    if not path.endswith((".yaml", ".yml")):
+        document = _load_json(data, path)
+        if llama_stack.is_recording(document):
+            return [_encode_exactly(document, data, path, upstreams)]
+        if b'"interactions"' not in data[:_HEAD_BYTES]:
+            return []
+    from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette
+
+    cassette = parse_cassette(data, path)
+    return [_encode(source) for source in read_cassette(cassette, path, upstreams)] if is_cassette(cassette) else []
 
 
 def _load_json(data: bytes, path: str) -> Any:
+    """Return the JSON value in `data`; None where it is neither JSON nor a recorder's.
+
+    Raises: DamagedSource: it looks like a recorder's file and is not JSON.
+    """
     try:
         return orjson.loads(data)
     except ValueError:
         pass
     try:
-        return json.loads(data)
+        return json.loads(data)  # which takes more: NaN, large numbers, lone surrogates
     except (ValueError, RecursionError) as error:
-        if _looks_recorded(data):
-            raise DamagedSource(path, _complaint(data, error)) from error
+        members = (b'"request"', b'"test_id"', b'"interactions"')
+        if not data:
+            reason = "is empty: its recorder has not finished writing it, or was stopped"
+        elif b"<<<<<<< " in data:
+            reason = "holds the conflict markers of an unfinished merge"
+        else:
+            reason = f"is cut short or is not JSON: {error}"
+        if not data.strip(b"\0 \t\r\n") or any(member in data[:_HEAD_BYTES] for member in members):
+            raise DamagedSource(path, reason) from error
         return None
 
 
-def _looks_recorded(data: bytes) -> bool:
-    head = data[:_HEAD]
-    return not data.strip(b"\0 \t\r\n") or b'"request"' in head or b'"test_id"' in head or b'"interactions"' in head
-
-
-_HEAD: Final = 4096
-
-
-def _complaint(data: bytes, error: Exception) -> str:
-    if not data:
-        return "is empty: its recorder has not finished writing it, or was stopped"
-    if _CONFLICT_START in data:
-        return "holds the conflict markers of an unfinished merge"
-    return f"is cut short or is not JSON: {error}"
-
-
-def _prepare_exactly(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> PreparedRecording:
+def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> EncodedRecording:
     """Return the file's recording in the most readable form that gives back its every byte."""
     try:
-        prepared, written = _prepare_and_write(llama_stack_file.read_document(document, path, upstreams))
+        source = llama_stack.read_document(document, path, upstreams)
+        encoded, written = _encode_and_write(source)
         if written == data:
-            return prepared
-        layout = _layout_of(data, orjson.loads(written))
+            return encoded
+        value = orjson.loads(written)
+        layout = next((name for name, write in LAYOUTS.items() if write(value) == data), "")
         if layout:
-            return replace(prepared, origin={**prepared.origin, "layout": layout})
+            source.origin["layout"] = layout
+            return _encode(source)
     except (ValueError, TypeError, RecursionError, DamagedBlob):
-        pass  # what JSON values cannot carry goes by its bytes
+        pass  # JSON values cannot carry this file: its bytes are stored
     try:
-        prepared, written = _prepare_and_write(llama_stack_file.read_verbatim(document, data, path, upstreams))
+        encoded, written = _encode_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamagedSource(path, f"has a request that no recorder makes: {error!s:.80}") from error
     if written != data:
         raise DamagedSource(path, "cannot be stored without loss; please report this file")
-    return prepared
+    return encoded
 
 
-def _prepare_and_write(source: SourceRecording) -> tuple[PreparedRecording, bytes]:
-    prepared = _prepare(source)
-    recording = decode_recording(prepared.data, str(prepared.blob), minted_id(source.origin))
-    return prepared, llama_stack_file.write_file(recording, source.test_id, source.origin)
+def _encode_and_write(source: SourceRecording) -> tuple[EncodedRecording, bytes]:
+    """Return the recording encoded, and the bytes of the file that comes out of the encoded form."""
+    encoded = _encode(source)
+    recording = decode_recording(encoded.data, str(encoded.entry.blob), minted_id(source.origin))
+    return encoded, llama_stack.write_file(recording, source.test_id, source.origin)
 
 
-def _prepare(source: SourceRecording) -> PreparedRecording:
+def _encode(source: SourceRecording) -> EncodedRecording:
     data = encode_recording(source.recording, minted_id(source.origin))
     blob = BlobName(request_key(source.recording.request), Digest.of(data))
-    return PreparedRecording(source.test_id, blob, data, source.origin, source.is_union)
-
-
-def _layout_of(data: bytes, document: Json) -> str:
-    return next((name for name, write in LAYOUTS.items() if write(document) == data), "")
-
-
-def _read_cassette(data: bytes, path: str, upstreams: UpstreamMap) -> list[PreparedRecording]:
-    from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette
-
-    document = parse_cassette(data, path)
-    if not is_cassette(document):
-        return []
-    sources: Iterable[SourceRecording] = read_cassette(document, path, upstreams)
-    return [_prepare(source) for source in sources]
+    return EncodedRecording(source.test_id, Entry(blob, 0, source.is_union, source.origin), data)

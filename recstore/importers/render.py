@@ -1,33 +1,35 @@
-"""Recordings of the store back into the files that other recorders wrote, byte for byte."""
+"""Entries of the store back into the files that other recorders wrote, byte for byte."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from recstore.content.bodies import body_bytes
 from recstore.errors import DamagedManifest, RecstoreError
-from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.model import Entry, Manifest
+from recstore.importers import Progress, TestEntry
+from recstore.importers.llama_stack import document as llama_stack
+from recstore.model import Manifest
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.origins import LLAMA_STACK, VCR, is_imported, origin_path
+from recstore.store.selectors import is_named
 
-_OWNED: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
-"""Folders that are read as what they are told: Git's own, however a file system spells it, and a store's."""
+_PROTECTED_NAMES: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
+"""Folders whose files change what Git or recstore does: Git's own, however a file system spells it, and a store's."""
 
-_UNSEEN: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-"""What HFS+ leaves out of a name. Source: Git, `is_hfs_dotgit` in utf8.c."""
+_HFS_IGNORED: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""Characters that HFS+ leaves out of a name. Source: Git, `is_hfs_dotgit` in utf8.c."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What to export: tests that match the glob `test` ("" for everything); `force` overwrites other bytes."""
+    """Which tests to export, by a selector ("" for everything); `force` overwrites files that differ."""
 
     test: str = ""
     force: bool = False
@@ -36,7 +38,7 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """Names of the files written (or that would be), left as they were, and why some were not written.
+    """Names of the files written (or that would be) and left as they were, and why some were not written.
 
     `native` counts recordings that were made with recstore, and so have no file to go back to.
     """
@@ -47,11 +49,41 @@ class ExportReport:
     problems: tuple[RecstoreError, ...] = ()
 
 
-Place = tuple[str | None, Entry]
-"""An entry, and the test whose manifest it stands in."""
+def entries_by_file(manifests: Iterable[Manifest]) -> dict[str, list[TestEntry]]:
+    """Return the imported entries of `manifests` by the file that they came from."""
+    files: dict[str, list[TestEntry]] = defaultdict(list)
+    for manifest in manifests:
+        for entry in manifest.entries:
+            if is_imported(entry.origin):
+                files[origin_path(entry.origin)].append(TestEntry(manifest.test_id, entry))
+    return files
 
-Progress = Callable[[int, int], None]
-"""Called with the number of files done, and of all files."""
+
+def render_source_file(store: Store, path: str, entries: list[TestEntry]) -> bytes:
+    """Return the bytes of the file `path`, from all the entries that were imported from it.
+
+    Raises: NotInStore, Damage, NewerVersion: of a blob, or an origin that cannot be used. RecstoreError: two files had
+    the name, one after the other.
+    """
+    claims: dict[str, TestEntry] = {}
+    for test_entry in entries:
+        first = claims.setdefault(repr(test_entry.entry.origin.get("index")), test_entry)
+        if (first.test_id, first.entry.blob) != (test_entry.test_id, test_entry.entry.blob):  # one was consumed
+            tests = " and ".join(sorted({str(first.test_id), str(test_entry.test_id)}))
+            remedy = "`recstore export --test TEST` takes those of one test."
+            raise RecstoreError(path, f"held other recordings at different times, of {tests}", remedy)
+    kind = entries[0].entry.origin.get("format")
+    try:
+        if kind == LLAMA_STACK:
+            test_id, entry = entries[0]
+            return llama_stack.write_file(store.get(entry), test_id, entry.origin)
+        if kind == VCR:
+            from recstore.importers.vcr.cassette import write_cassette
+
+            return write_cassette([(store.get(entry), entry.origin) for _, entry in entries])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedManifest(path, f"its origin in the manifest cannot be used: {error!r}") from error
+    raise DamagedManifest(path, f"was imported from a format unknown to this recstore: {kind!r}")
 
 
 def export_recordings(
@@ -63,18 +95,34 @@ def export_recordings(
 
     Raises: Damage, ManifestConflict, NewerVersion: a manifest cannot be used.
     """
-    manifests = [manifest for manifest in store.manifests() if _is_wanted(manifest, options.test)]
+    manifests = [
+        manifest
+        for manifest in store.manifests()
+        if not options.test or (manifest.test_id is not None and is_named(manifest.test_id, options.test))
+    ]
     files = entries_by_file(manifests)
     target = Directory(folder, follows_links=True)
     written: list[str] = []
     unchanged: list[str] = []
     problems: list[RecstoreError] = []
-    for number, (path, places) in enumerate(sorted(files.items()), start=1):
+    for number, (path, entries) in enumerate(sorted(files.items()), start=1):
         try:
-            changed = _export_file(store, target, path, places, options)
-            (written if changed else unchanged).append(path)
+            _refuse_escape(target, path)
+            data = render_source_file(store, path, entries)
+            present = target.read(path)
+            is_wanted = present is None or (present != data and options.force)
+            if is_wanted and not options.dry_run:
+                target.write(path, data)
         except RecstoreError as error:
             problems.append(error)
+        else:
+            if is_wanted:
+                written.append(path)
+            elif present == data:
+                unchanged.append(path)
+            else:
+                remedy = "Export into an empty folder, or add --force."
+                problems.append(RecstoreError(path, "is there with other bytes", remedy))
         if progress is not None:
             progress(number, len(files))
     target.flush()
@@ -82,81 +130,43 @@ def export_recordings(
     return ExportReport(tuple(written), tuple(unchanged), native, tuple(problems))
 
 
-def _is_wanted(manifest: Manifest, pattern: str) -> bool:
-    return not pattern or (manifest.test_id is not None and _matches(manifest.test_id, pattern))
+def recorded_bytes(store: Store, manifests: list[Manifest], progress: Progress | None = None) -> int:
+    """Return the size of all recordings without a store: of the files they came from, or as sent over the wire.
 
+    Damaged and missing ones count nothing: `verify` reports them.
 
-def _matches(test_id: str, pattern: str) -> bool:
-    return test_id == pattern or test_id.startswith(f"{pattern}[") or fnmatchcase(test_id, pattern)
-
-
-def entries_by_file(manifests: Iterable[Manifest]) -> dict[str, list[Place]]:
-    """Return the imported entries of `manifests`, and their tests, by the file that they came from."""
-    files: dict[str, list[Place]] = defaultdict(list)
-    for manifest in manifests:
-        for entry in manifest.entries:
-            if is_imported(entry.origin):
-                files[origin_path(entry.origin)].append((manifest.test_id, entry))
-    return files
-
-
-def _export_file(store: Store, target: Directory, path: str, places: list[Place], options: ExportOptions) -> bool:
-    _refuse_escape(target, path)
-    data = file_bytes(store, path, places)
-    present = target.read(path)
-    if present == data:
-        return False
-    if present is not None and not options.force:
-        raise RecstoreError(path, "is there with other bytes", "Export into an empty folder, or add --force.")
-    if not options.dry_run:
-        target.write(path, data)
-    return True
-
-
-def file_bytes(store: Store, path: str, places: list[Place]) -> bytes:
-    """Return the bytes of the file `path`, from all the entries that were imported from it.
-
-    Raises: NotInStore, Damage, NewerVersion: of a blob, or an origin that cannot be used. RecstoreError: two files had the name.
+    Units: bytes.
     """
-    _refuse_two_files(path, places)
-    kind = places[0][1].origin.get("format")
-    try:
-        if kind == LLAMA_STACK:
-            test_id, entry = places[0]
-            return llama_stack_file.write_file(store.get(entry), test_id, entry.origin)
-        if kind == VCR:
-            from recstore.importers.vcr.cassette import write_cassette
-
-            return write_cassette([(store.get(entry), entry.origin) for _, entry in places])
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedManifest(path, f"its origin in the manifest cannot be used: {error!r}") from error
-    raise DamagedManifest(path, f"was imported from a format unknown to this recstore: {kind!r}")
-
-
-def _refuse_two_files(path: str, places: list[Place]) -> None:
-    """Raise where the name was used again after its first file was consumed: there is no one file to go back to."""
-    claims: dict[str, Place] = {}
-    for test_id, entry in places:
-        first_id, first = claims.setdefault(repr(entry.origin.get("index")), (test_id, entry))
-        if (first_id, first.blob) != (test_id, entry.blob):
-            names = " and ".join(sorted({str(first_id), str(test_id)}))
-            raise RecstoreError(path, f"held other recordings at different times, of {names}", _ONE_TEST)
-
-
-_ONE_TEST: Final = "`recstore export --test TEST` takes those of one test."
+    total = 0
+    files = entries_by_file(manifests)
+    for done, (path, entries) in enumerate(files.items(), start=1):
+        try:
+            total += len(render_source_file(store, path, entries))
+        except RecstoreError:
+            continue
+        finally:
+            if progress is not None:
+                progress(done, len(files))
+    for entry in (entry for manifest in manifests for entry in manifest.entries if not is_imported(entry.origin)):
+        try:
+            recording = store.get(entry)
+        except RecstoreError:
+            continue
+        total += len(body_bytes(recording.request.body)) + len(body_bytes(recording.response.body))
+    return total
 
 
 def _refuse_escape(target: Directory, path: str) -> None:
-    """Raise unless `path` leads to a place inside the folder that is nobody's own, whatever links are on the way."""
+    """Raise DamagedManifest unless `path` stays inside the folder, and out of Git's and a store's, whatever links are on the way."""
     parts = PurePosixPath(path).parts
-    is_plain = (
-        bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in parts[0]
-    )
+    is_plain = bool(parts) and not path.startswith("/") and ".." not in parts and not {"\\", "\0"} & {*path}
     folder = target.root.resolve()
-    place = Path(os.path.realpath(target.path(path))) if is_plain and "\0" not in path else folder
-    if folder not in place.parents:
+    location = Path(os.path.realpath(target.path(path))) if is_plain and ":" not in parts[0] else folder
+    if folder not in location.parents:
         raise DamagedManifest(
             path, "a manifest names a file outside the folder to export to; nothing was written there"
         )
-    if any(_OWNED.fullmatch(_UNSEEN.sub("", part)) for part in (*parts, *place.relative_to(folder).parts)):
+    if any(
+        _PROTECTED_NAMES.fullmatch(_HFS_IGNORED.sub("", part)) for part in (*parts, *location.relative_to(folder).parts)
+    ):
         raise DamagedManifest(path, "a manifest names a file of Git's own or of a store; nothing was written there")

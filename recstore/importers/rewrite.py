@@ -1,33 +1,36 @@
-"""All of a store written anew: other names, other bytes, and every manifest that follows.
+"""Every recording of a store rewritten: without its secrets (redact), or under the upstream's label of today (rekey).
 
-Works on the store alone, without a network. An imported recording is written as the file it came from, which is
-changed and read again, so that its origin follows; one made with recstore is changed itself.
+Works on the store alone, without a network. An imported recording is rendered as the file it came from, which is
+changed and parsed again, so that its origin follows; one made with recstore is changed itself. Blobs get new names, and
+every manifest follows.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedManifest
-from recstore.importers.parse import read_source
-from recstore.importers.plan import Owner, change_between, execute, owner_for
-from recstore.importers.render import Place, entries_by_file, file_bytes
-from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording
-from recstore.store import Store
+from recstore.importers import TestEntry
+from recstore.importers.parse import parse_source
+from recstore.importers.render import entries_by_file, render_source_file
+from recstore.importers.run import Owner, apply_plan, owner_of, plan_between
+from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording, RequestKey
+from recstore.secrets.removing import redacted_recording, without_secrets
+from recstore.secrets.scanning import SecretScan
+from recstore.secrets.store_scan import StoredSecret, scan_store
+from recstore.store import FOLDER, Store
 from recstore.store.codec import encode_recording
 from recstore.store.origins import is_imported
-from recstore.upstreams import UpstreamMap
-
-Change: TypeAlias = Callable[[Recording, Entry], tuple[Recording, dict[str, Json]]]
-"""A recording made with recstore, and its entry -> what it becomes, and its new origin."""
+from recstore.store.paths import manifest_path
+from recstore.upstreams import UpstreamMap, default_base
 
 
 @dataclass(frozen=True, slots=True)
-class Rewriting:
+class RewrittenEntry:
     """An entry of a test before and after, and the bytes of its new blob."""
 
     test_id: str | None
@@ -35,105 +38,170 @@ class Rewriting:
     after: Entry
     data: bytes
 
+    @property
+    def is_renamed(self) -> bool:
+        """Whether its blob has another name now."""
+        return self.before.blob != self.after.blob
+
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
+class RewriteReport:
     """Every entry, before and after, and the tests whose manifests changed."""
 
-    entries: tuple[Rewriting, ...]
-    changed_manifests: tuple[str, ...]
+    entries: tuple[RewrittenEntry, ...] = ()
+    changed_manifests: tuple[str, ...] = ()
 
     @property
     def renamed(self) -> tuple[tuple[BlobName, BlobName], ...]:
-        """Each blob that has another name now: the old and the new one."""
-        return tuple(sorted({(one.before.blob, one.after.blob) for one in self.entries if _is_moved(one)}))
+        """The old and the new name of each blob that has another name now."""
+        return tuple(sorted({(entry.before.blob, entry.after.blob) for entry in self.entries if entry.is_renamed}))
 
-
-def _as_they_are(data: bytes, _places: list[Place]) -> bytes:
-    return data
+    @property
+    def merged_requests(self) -> dict[RequestKey, tuple[RequestKey, ...]]:
+        """The keys of requests that are one now, with the old keys of each."""
+        old_keys: dict[RequestKey, set[RequestKey]] = defaultdict(set)
+        for entry in self.entries:
+            old_keys[entry.after.blob.key].add(entry.before.blob.key)
+        return {new: tuple(sorted(old)) for new, old in sorted(old_keys.items()) if len(old) > 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
-    """What to do: to the bytes of an imported file, and to a recording made with recstore."""
+class RedactReport:
+    """The secrets that were found, the rewrite that takes them out, and the secrets that are left.
+
+    Those are inside of what cannot be rewritten, a packed body of an imported file above all.
+    """
+
+    found: tuple[StoredSecret, ...] = ()
+    rewrite: RewriteReport = RewriteReport()
+    left: tuple[StoredSecret, ...] = ()
+
+
+def rekey_store(store: Store, upstreams: UpstreamMap, *, dry_run: bool = False) -> RewriteReport:
+    """Rename every blob whose request has another upstream or path under `upstreams`, and what names it.
+
+    After, Raises: as `redact_store`.
+    """
+    return _rewrite_store(store, _Rekeying(upstreams), dry_run=dry_run)
+
+
+def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_run: bool = False) -> RedactReport:
+    """Replace every secret of the store by the word that stands for one when it is recorded.
+
+    A blob with a secret that no manifest names is removed: a run that was stopped may have left it.
+
+    After: new blobs are durable before manifests name them, and old ones go last: a crash in between leaves a store
+    that verifies, and that the same command finishes.
+    Raises: NotInStore, Damage, ManifestConflict, NewerVersion, Locked: nothing was changed. RecstoreError: also where a
+    file cannot be read, so that nobody knows what is in it.
+    """
+    secrets = scan_store(store, scan)
+    if secrets.unread:
+        raise secrets.unread[0]
+    if not secrets.found:
+        return RedactReport()
+    files = frozenset(secret.file.removeprefix(f"{FOLDER}/") for secret in secrets.found)
+    report = _rewrite_store(store, _Redaction(upstreams, scan, files), dry_run=dry_run)
+    left = () if dry_run else scan_store(store, scan).found
+    if left:
+        with store.directory.locked():
+            named = {entry.blob.path for manifest in store.manifests() for entry in manifest.entries}
+            paths = {secret.file.removeprefix(f"{FOLDER}/") for secret in left}
+            unnamed = {path for path in paths if path.startswith("blobs/")} - named
+            for path in sorted(unnamed):
+                store.directory.remove(path)
+        left = tuple(secret for secret in left if secret.file.removeprefix(f"{FOLDER}/") not in unnamed)
+    return RedactReport(secrets.found, report, left)
+
+
+class _Transform(Protocol):
+    """The change to the bytes of an imported file, and to a recording made with recstore and its origin."""
 
     upstreams: UpstreamMap
-    native: Change
-    file: Callable[[bytes, list[Place]], bytes] = field(default=_as_they_are)
+
+    def file(self, data: bytes, entries: list[TestEntry]) -> bytes: ...
+    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]: ...
 
 
-def rewrite_store(store: Store, rewrite: Rewrite, *, dry_run: bool = False) -> Rewritten:
-    """Rewrite every recording, and what names it.
+@dataclass(slots=True)
+class _Rekeying:
+    upstreams: UpstreamMap
 
-    After: new blobs are durable before manifests name them, and old ones go last: a crash in between
-    leaves a store that verifies, and that the same command finishes.
+    def file(self, data: bytes, _entries: list[TestEntry]) -> bytes:
+        return data  # parsing it again gives the new key
 
-    Raises: NotInStore, Damage, ManifestConflict, NewerVersion, Locked: nothing was changed.
-    """
+    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
+        request = recording.request
+        base = entry.origin.get("base") or default_base(request.upstream)
+        address = self.upstreams.address(f"{base}{request.path}")
+        request = replace(request, upstream=address.upstream, path=address.path)
+        origin: dict[str, Json] = {} if address.base == default_base(address.upstream) else {"base": address.base}
+        return Recording(request, recording.response), origin
+
+
+@dataclass(slots=True)
+class _Redaction:
+    upstreams: UpstreamMap
+    scan: SecretScan
+    files: frozenset[str]
+    """The files of the store that have secrets."""
+
+    def file(self, data: bytes, entries: list[TestEntry]) -> bytes:
+        files = {entry.blob.path for _, entry in entries}
+        files |= {manifest_path(test_id) for test_id, _ in entries if test_id is not None}
+        return data if files.isdisjoint(self.files) else without_secrets(data, self.scan)
+
+    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
+        has_secret = entry.blob.path in self.files
+        return redacted_recording(recording, self.scan) if has_secret else recording, entry.origin
+
+
+def _rewrite_store(store: Store, transform: _Transform, *, dry_run: bool) -> RewriteReport:
     with store.directory.locked():
         manifests = list(store.manifests())
-        entries = [*_imported(store, manifests, rewrite), *_native(store, manifests, rewrite)]
-        change = change_between(manifests, _after(entries))
+        entries = (*_imported(store, manifests, transform), *_native(store, manifests, transform))
+        after: dict[Owner, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            present = after[owner_of(entry.test_id, entry.after.blob)]
+            # Outside any test a run that was stopped leaves both the old and the new one: they become one.
+            if entry.test_id is not None or all(other.origin != entry.after.origin for other in present):
+                present.append(entry.after)
+        plan = plan_between(manifests, after)
         if not dry_run:
-            for one in filter(_is_moved, entries):
-                store.put_encoded(one.after.blob, one.data)
+            for entry in entries:
+                if entry.is_renamed:
+                    store.put_encoded(entry.after.blob, entry.data)
             store.directory.flush()
-            execute(store, change, remove_unnamed=True)
-    return Rewritten(tuple(entries), change.owners)
+            apply_plan(store, plan, remove_blobs=True)
+    return RewriteReport(entries, plan.owners)
 
 
-def _after(entries: list[Rewriting]) -> dict[Owner, list[Entry]]:
-    """Return whose entries there will be. Outside any test each is there once: a run that was stopped leaves old and new."""
-    after: dict[Owner, list[Entry]] = defaultdict(list)
-    for one in entries:
-        known = after[owner_for(one.test_id, one.after.blob)]
-        if one.test_id is not None or all(entry.origin != one.after.origin for entry in known):
-            known.append(one.after)
-    return after
+def _imported(store: Store, manifests: list[Manifest], transform: _Transform) -> Iterator[RewrittenEntry]:
+    def index(test_entry: TestEntry) -> int:
+        index = test_entry.entry.origin.get("index", 0)
+        return index if isinstance(index, int) else 0
+
+    for path, entries in entries_by_file(manifests).items():
+        of_tests = [entry for entry in entries if entry.test_id is not None]
+        # One outside any test is a file by itself, and there may be an old and a new one.
+        for group in filter(None, (of_tests, *([entry] for entry in entries if entry.test_id is None))):
+            group.sort(key=index)
+            data = transform.file(render_source_file(store, path, group), group)
+            recordings = parse_source(data, path, transform.upstreams)
+            if len(recordings) != len(group):
+                raise DamagedManifest(
+                    path, f"had {len(recordings)} recordings; the manifests name {len(group)} of them"
+                )
+            for (test_id, entry), new in zip(group, recordings, strict=True):
+                after = Entry(new.entry.blob, entry.n, entry.is_union, new.entry.origin)
+                yield RewrittenEntry(test_id, entry, after, new.data)
 
 
-def _is_moved(one: Rewriting) -> bool:
-    return one.before.blob != one.after.blob
-
-
-def _imported(store: Store, manifests: list[Manifest], rewrite: Rewrite) -> list[Rewriting]:
-    return [
-        one
-        for path, places in entries_by_file(manifests).items()
-        for group in _files_of(places)
-        for one in _rewritten_file(store, path, sorted(group, key=_index), rewrite)
-    ]
-
-
-def _files_of(places: list[Place]) -> list[list[Place]]:
-    """Return the entries of each file: one outside any test is a file by itself, and there may be an old and a new one."""
-    of_tests = [place for place in places if place[0] is not None]
-    return [*([of_tests] if of_tests else []), *([place] for place in places if place[0] is None)]
-
-
-def _index(place: Place) -> int:
-    index = place[1].origin.get("index", 0)
-    return index if isinstance(index, int) else 0
-
-
-def _rewritten_file(store: Store, path: str, places: list[Place], rewrite: Rewrite) -> list[Rewriting]:
-    data = rewrite.file(file_bytes(store, path, places), places)
-    prepared = read_source(data, path, rewrite.upstreams)
-    if len(prepared) != len(places):
-        raise DamagedManifest(path, f"had {len(prepared)} recordings; the manifests name {len(places)} of them")
-    return [
-        Rewriting(test_id, entry, Entry(new.blob, entry.n, entry.is_union, new.origin), new.data)
-        for (test_id, entry), new in zip(places, prepared, strict=True)
-    ]
-
-
-def _native(store: Store, manifests: list[Manifest], rewrite: Rewrite) -> list[Rewriting]:
-    found = []
+def _native(store: Store, manifests: list[Manifest], transform: _Transform) -> Iterator[RewrittenEntry]:
     for manifest in manifests:
         for entry in manifest.entries:
             if not is_imported(entry.origin):
-                recording, origin = rewrite.native(store.get(entry), entry)
+                recording, origin = transform.native(store.get(entry), entry)
                 data = encode_recording(recording)
                 blob = BlobName(request_key(recording.request), Digest.of(data))
-                found.append(Rewriting(manifest.test_id, entry, replace(entry, blob=blob, origin=origin), data))
-    return found
+                yield RewrittenEntry(manifest.test_id, entry, replace(entry, blob=blob, origin=origin), data)

@@ -1,28 +1,36 @@
-"""Recordings of other recorders into the store: read in parallel, proved exact, published in one order.
+"""Recordings of other recorders into the store: read in parallel, planned, then published in one order.
 
 Blobs first, made durable; then, under the store's lock, the manifests that name them. A crash in between
-leaves blobs that nothing names, and `gc` takes those away.
+leaves blobs that nothing names, and `gc` takes those away. The plan does not depend on the order of the files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 import orjson
 
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
 from recstore.files import read_file
-from recstore.importers.parse import read_source
-from recstore.importers.plan import ImportedEntry, execute, merged
-from recstore.importers.scan import SourceFile, is_within, scope_of, source_files
-from recstore.model import BlobName, Digest, Json
+from recstore.importers import EncodedRecording, Progress, TestEntry
+from recstore.importers.parse import parse_source
+from recstore.importers.scan import SourceFile, naming_folder, source_files
+from recstore.model import BlobName, Digest, Entry, Manifest
 from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
+from recstore.store.manifest import sort_entries
+from recstore.store.origins import is_imported, origin_path
 from recstore.store.parallel import in_batches
 from recstore.upstreams import UpstreamMap
+
+Owner: TypeAlias = tuple[str | None, BlobName | None]
+"""Whose manifest it is: a test's, or that of one blob recorded outside any test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +64,33 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What one file gave: entries for its recordings, whose blobs are written and not yet durable, or why there are none.
+    """The entries of one file, whose blobs are written and not durable yet, or why there are none.
 
     `digest` is that of the file's bytes, "" where they could not be read.
     """
 
     name: str
     digest: str = ""
-    entries: tuple[ImportedEntry, ...] = ()
+    entries: tuple[TestEntry, ...] = ()
     new_blobs: tuple[tuple[BlobName, int], ...] = ()
     secrets: tuple[Secret, ...] = ()
     problem: RecstoreError | None = None
 
 
-Progress = Callable[[int, int], None]
-"""Called with the number of files done, and of all files."""
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """Manifests to publish and to withdraw, the blobs that then nothing in them names, and how many entries go."""
+
+    published: tuple[Manifest, ...]
+    withdrawn: tuple[Manifest, ...]
+    unreferenced: tuple[BlobName, ...]
+    removed_entries: int = 0
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The tests whose manifests change; those of single recordings by the path they have."""
+        changed = (*self.published, *self.withdrawn)
+        return tuple(manifest.test_id or f"shared/{manifest.entries[0].blob}" for manifest in changed)
 
 
 def import_paths(
@@ -81,18 +101,86 @@ def import_paths(
     Importing the same again changes nothing. A file that cannot be read is a problem of the report, and
     stops no other; what was stored of it before stays.
 
-    Raises: NotInStore: a path is not there. UsageError: two files would have one name. Locked, Damage, ManifestConflict, NewerVersion: of the store.
+    Raises: NotInStore: a path does not exist. UsageError: two files would have one name. Locked, Damage,
+    ManifestConflict, NewerVersion: of the store.
     """
-    project = store.directory.root.parent
-    wanted = tuple(paths)
-    files = source_files(wanted, project)
-    results = []
+    project, paths = store.directory.root.parent, tuple(paths)
+    files = source_files(paths, project)
+    results: list[FileResult] = []
     for result in read_files(store, files, options):
         results.append(result)
         if progress is not None:
             progress(len(results), len(files))
-    scope = scope_of(wanted, project) if options.replace else ()
-    return _publish(store, files, results, options, scope)
+    incoming = [entry for result in results for entry in result.entries]
+    if not options.dry_run:
+        store.directory.flush_too(entry.blob.path for _, entry in incoming)  # workers wrote them, unflushed
+        store.directory.flush()
+    with store.directory.locked():
+        if not options.dry_run:
+            ensure_blobs(store, files, results, options)
+        present = list(store.manifests())
+        removed = _names_below(paths, project, present) if options.replace else set()
+        removed -= {result.name for result in results if result.problem is not None}
+        plan = plan_import(present, incoming, removed)
+        if not options.dry_run:
+            apply_plan(store, plan, remove_blobs=options.replace)
+    new_blobs = {blob: size_bytes for result in results for blob, size_bytes in result.new_blobs}
+    return ImportReport(
+        files=len(files),
+        recordings=len(incoming),
+        tests=len({test_id for test_id, _ in incoming if test_id is not None}),
+        source_bytes=sum(file.size_bytes for file in files),
+        new_blobs=len(new_blobs),
+        new_bytes=sum(new_blobs.values()),
+        changed_manifests=plan.owners,
+        removed_entries=plan.removed_entries,
+        removed_blobs=len(plan.unreferenced) if options.replace else 0,
+        not_recordings=tuple(result.name for result in results if not result.entries and result.problem is None),
+        secrets=tuple((result.name, secret) for result in results for secret in result.secrets),
+        problems=tuple(result.problem for result in results if result.problem is not None),
+    )
+
+
+def _names_below(paths: tuple[Path, ...], project: Path, present: list[Manifest]) -> set[str]:
+    """Return the names in the manifests of files at or below `paths`, whether they are there or not."""
+    scopes = [PurePosixPath(path.resolve().relative_to(naming_folder(path, project))) for path in paths]
+    names = {origin_path(entry.origin) for manifest in present for entry in manifest.entries} - {""}
+    return {name for name in names if any(PurePosixPath(name).is_relative_to(scope) for scope in scopes)}
+
+
+# -- reading files, in one process or several
+
+
+def read_files(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[FileResult]:
+    """Yield the result of each file, in order. Blobs are written, and no manifest names them yet."""
+    work = partial(_read_batch, store.directory.root, options)
+    return in_batches(work, files, [file.size_bytes for file in files], options.workers)
+
+
+def _read_batch(root: Path, options: ImportOptions, files: list[SourceFile]) -> list[FileResult]:
+    store = Store(Directory(root))
+    return [_read_file(store, options, file) for file in files]
+
+
+def _read_file(store: Store, options: ImportOptions, file: SourceFile) -> FileResult:
+    digest = ""
+    try:
+        data = read_file(file.location)
+        digest = Digest.of(data)
+        recordings = parse_source(data, file.name, options.upstreams)
+        new = [one for one in recordings if store.put_encoded(one.entry.blob, one.data, dry_run=options.dry_run)]
+        secrets: set[Secret] = set()
+        for _, entry, blob_data in new:
+            secrets.update(secrets_in_blob(blob_data, file.name, options.scan))
+            secrets.update(secrets_in_text(orjson.dumps(entry.origin), "what the file said besides", options.scan))
+    except OSError as error:
+        problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
+        return FileResult(file.name, digest, problem=problem)
+    except RecstoreError as error:
+        return FileResult(file.name, digest, problem=error)
+    entries = tuple(TestEntry(test_id, entry) for test_id, entry, _ in recordings)
+    new_blobs = tuple((entry.blob, len(blob_data)) for _, entry, blob_data in new)
+    return FileResult(file.name, digest, entries, new_blobs, tuple(sorted(secrets)))
 
 
 def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileResult], options: ImportOptions) -> None:
@@ -101,12 +189,12 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
     A file that has changed meanwhile is in the store as it was only if its blobs are still there.
     Raises: NotInStore: a blob went, and the file is another one now; import it again.
     """
-    named = {entry.blob: result.name for result in results for entry in result.entries}
+    named = {entry.blob: result.name for result in results for _, entry in result.entries}
     lost = {blob: name for blob, name in named.items() if not store.directory.path(blob.path).exists()}
     if not lost:
         return
     concerned = [file for file in files if file.name in set(lost.values())]
-    again = {entry.blob for result in read_files(store, concerned, options) for entry in result.entries}
+    again = {entry.blob for result in read_files(store, concerned, options) for _, entry in result.entries}
     for blob, name in lost.items():
         if blob not in again:
             raise NotInStore(name, "was written again while it was imported", "Import it again.")
@@ -114,81 +202,108 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
     store.directory.flush()
 
 
-def _publish(
-    store: Store, files: list[SourceFile], results: list[FileResult], options: ImportOptions, scope: tuple[str, ...]
-) -> ImportReport:
-    imported = [entry for result in results for entry in result.entries]
-    broken = {result.name for result in results if result.problem is not None}
-    if not options.dry_run:
-        store.directory.flush_too(entry.blob.path for entry in imported)  # workers wrote them, unflushed
-        store.directory.flush()
-    with store.directory.locked():
-        if not options.dry_run:
-            ensure_blobs(store, files, results, options)
-        change, removed_entries = merged(
-            list(store.manifests()), imported, lambda path: path not in broken and is_within(path, scope)
-        )
-        if not options.dry_run:
-            execute(store, change, remove_unnamed=options.replace)
-    new_blobs = {blob: size for result in results for blob, size in result.new_blobs}
-    return ImportReport(
-        files=len(files),
-        recordings=len(imported),
-        tests=len({entry.test_id for entry in imported if entry.test_id is not None}),
-        source_bytes=sum(file.size_bytes for file in files),
-        new_blobs=len(new_blobs),
-        new_bytes=sum(new_blobs.values()),
-        changed_manifests=change.owners,
-        removed_entries=removed_entries,
-        removed_blobs=len(change.unnamed) if options.replace else 0,
-        not_recordings=tuple(result.name for result in results if not result.entries and result.problem is None),
-        secrets=tuple((result.name, secret) for result in results for secret in result.secrets),
-        problems=tuple(result.problem for result in results if result.problem is not None),
+# -- entries into the manifests that are there
+
+
+def publish_file(store: Store, recordings: list[EncodedRecording], present: list[Manifest], name: str) -> None:
+    """Make `recordings` those of the file `name`, in place of what `present` has of it. The caller holds the lock.
+
+    After: durable; a crash leaves what was there.
+    Raises: RecstoreError: disk trouble.
+    """
+    for recording in recordings:
+        store.put_encoded(recording.entry.blob, recording.data)
+    store.directory.flush()
+    incoming = [TestEntry(test_id, entry) for test_id, entry, _ in recordings]
+    apply_plan(store, plan_import(present, incoming, {name}), remove_blobs=False)
+
+
+def plan_import(
+    present: list[Manifest], incoming: Iterable[TestEntry], removed: Collection[str], *, by_request: bool = False
+) -> ImportPlan:
+    """Return what importing `incoming` changes in the manifests `present`.
+
+    Entries that an earlier import of the same files left are replaced; those of the files `removed` go. With
+    `by_request`, for files that do not repeat what they once held, an entry is replaced only by one of its test and
+    request.
+    """
+
+    def replacement_key(test_id: str | None, entry: Entry) -> tuple[str, str | None, str]:
+        path = origin_path(entry.origin)
+        return (path, test_id, entry.blob.key) if by_request else (path, None, "")
+
+    incoming = list(incoming)
+    replaced = {replacement_key(*new) for new in incoming}
+    after: dict[Owner, list[Entry]] = defaultdict(list)
+    removed_entries = 0
+    for test_id, entry in (TestEntry(manifest.test_id, entry) for manifest in present for entry in manifest.entries):
+        if replacement_key(test_id, entry) in replaced:
+            continue
+        if origin_path(entry.origin) in removed:
+            removed_entries += 1
+        else:
+            after[owner_of(test_id, entry.blob)].append(entry)
+    for test_id, entry in incoming:
+        after[owner_of(test_id, entry.blob)].append(entry)
+    return replace(plan_between(present, after), removed_entries=removed_entries)
+
+
+def owner_of(test_id: str | None, blob: BlobName) -> Owner:
+    """Return whose manifest names `blob` for the test, or for no test."""
+    return test_id, blob if test_id is None else None
+
+
+def plan_between(present: list[Manifest], after: dict[Owner, list[Entry]]) -> ImportPlan:
+    """Return what turns the manifests `present` into those with the entries `after`, renumbered."""
+    before = {
+        owner_of(manifest.test_id, manifest.entries[0].blob): manifest for manifest in present if manifest.entries
+    }
+    manifests = {owner: Manifest(owner[0], _renumbered(entries)) for owner, entries in after.items() if entries}
+    named_before = {entry.blob for manifest in present for entry in manifest.entries}
+    named_after = {entry.blob for manifest in manifests.values() for entry in manifest.entries}
+
+    def is_same(old: Manifest | None, new: Manifest) -> bool:
+        return old is not None and old == new and [e.origin for e in old.entries] == [e.origin for e in new.entries]
+
+    return ImportPlan(
+        published=tuple(new for owner, new in manifests.items() if not is_same(before.get(owner), new)),
+        withdrawn=tuple(old for owner, old in before.items() if owner not in manifests),
+        unreferenced=tuple(sorted(named_before - named_after)),
     )
 
 
-# -- reading files, in one process or several
+def apply_plan(store: Store, plan: ImportPlan, *, remove_blobs: bool) -> None:
+    """Carry out `plan`; with `remove_blobs` those go, last, that nothing names any more.
+
+    After: a crash leaves manifests of before or after, each with all its blobs.
+    """
+    store.publish(plan.published)
+    store.withdraw(plan.withdrawn)
+    if remove_blobs:
+        for blob in plan.unreferenced:
+            store.directory.remove(blob.path)
 
 
-def read_files(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[FileResult]:
-    """Yield what each file gave, in order. Blobs are written, and no manifest names them yet."""
-    job = _Job(store.directory.root, options.upstreams, options.dry_run, options.scan)
-    return in_batches(job.read_batch, files, [file.size_bytes for file in files], options.workers)
+def _renumbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return `entries` with those of each key numbered: first those recorded here, then unions, then single ones by path."""
 
+    def rank(entry: Entry) -> tuple[int, str, int]:
+        if not is_imported(entry.origin):
+            return 0, "", entry.n
+        if entry.is_union:
+            return 1, "", 0
+        index = entry.origin.get("index", 0)
+        return 2, origin_path(entry.origin), index if isinstance(index, int) else 0
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What a worker process needs to know; it writes blobs, whose names nothing states yet."""
-
-    root: Path
-    upstreams: UpstreamMap
-    dry_run: bool
-    scan: SecretScan
-
-    def read_batch(self, files: list[SourceFile]) -> list[FileResult]:
-        store = Store(Directory(self.root))
-        return [self._read_file(store, file) for file in files]
-
-    def _read_file(self, store: Store, file: SourceFile) -> FileResult:
-        digest = ""
-        try:
-            data = read_file(file.location)
-            digest = Digest.of(data)
-            prepared = read_source(data, file.name, self.upstreams)
-            new = [one for one in prepared if store.put_encoded(one.blob, one.data, dry_run=self.dry_run)]
-            secrets = {secret for one in new for secret in secrets_in_blob(one.data, file.name, self.scan)}
-            secrets.update(secret for one in new for secret in self._secrets_in_origin(one.origin))
-        except OSError as error:
-            problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
-            return FileResult(file.name, digest, problem=problem)
-        except RecstoreError as error:
-            return FileResult(file.name, digest, problem=error)
-        entries = tuple(
-            ImportedEntry(recording.test_id, recording.blob, recording.origin, recording.is_union)
-            for recording in prepared
-        )
-        new_blobs = tuple((one.blob, len(one.data)) for one in new)
-        return FileResult(file.name, digest, entries, new_blobs, tuple(sorted(secrets)))
-
-    def _secrets_in_origin(self, origin: dict[str, Json]) -> tuple[Secret, ...]:
-        return secrets_in_text(orjson.dumps(origin), "what the file said besides", self.scan)
+    by_key: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_key[entry.blob.key].append(entry)
+    numbered: list[Entry] = []
+    for group in by_key.values():
+        n, previous = 0, 0
+        for entry in sorted(group, key=rank):
+            kind = rank(entry)[0]
+            n += not kind == previous == 1  # the members of a union are one call
+            previous = kind
+            numbered.append(replace(entry, n=n))
+    return sort_entries(tuple(numbered))

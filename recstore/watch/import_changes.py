@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from recstore.errors import NotInStore, RecstoreError
+from recstore.importers import TestEntry
 from recstore.importers.known_manifests import KnownManifests, Recorded
-from recstore.importers.plan import ImportedEntry, execute, merged
-from recstore.importers.render import Place
-from recstore.importers.run import FileResult, ImportOptions, ensure_blobs, read_files
+from recstore.importers.run import FileResult, ImportOptions, apply_plan, ensure_blobs, plan_import, read_files
 from recstore.importers.scan import SourceFile
 from recstore.model import BlobName, Digest, RequestKey
 from recstore.secrets import Secret
@@ -77,14 +76,14 @@ class Follower:
         sound = [result for result in results if result.problem is None]
         imported = [entry for result in sound for entry in result.entries]
         directory = self.store.directory
-        directory.flush_too(entry.blob.path for entry in imported)
+        directory.flush_too(entry.blob.path for _, entry in imported)
         directory.flush()
         names = {result.name for result in sound} | set(gone)
         with directory.locked():
             ensure_blobs(self.store, files, sound, self._options)
             self._known.look()
             self._by_others += self._known.recorded()
-            asked = {(entry.test_id, entry.blob.key) for entry in imported}
+            asked = {(test_id, entry.blob.key) for test_id, entry in imported}
             before = {name: self._places(name, asked) for name in names}
             self._publish(names, imported)
             self._known.recorded()
@@ -116,29 +115,29 @@ class Follower:
         self._known.look(thorough=True)
         return self._known.paths()
 
-    def _places(self, name: str, asked: Collection[tuple[str | None, RequestKey]]) -> list[Place]:
+    def _places(self, name: str, asked: Collection[tuple[str | None, RequestKey]]) -> list[TestEntry]:
         """Return what is recorded of the file; where that is kept, only what is answered anew."""
         places = self._known.places(name)
         return [place for place in places if not self.keeps or (place[0], place[1].blob.key) in asked]
 
-    def _publish(self, names: set[str], imported: list[ImportedEntry]) -> None:
+    def _publish(self, names: set[str], imported: list[TestEntry]) -> None:
         present = self._known.concerned(names, imported)
-        change, _ = merged(present, imported, lambda path: path in names and not self.keeps, is_partial=self.keeps)
+        change = plan_import(present, imported, set() if self.keeps else names, by_request=self.keeps)
         if not (change.published or change.withdrawn):
             return
-        execute(self.store, change, remove_unnamed=False)
+        apply_plan(self.store, change, remove_blobs=False)
         self._known.look()
-        for blob in () if self.keeps else set(change.unnamed) - self._known.named(change.unnamed):
+        for blob in () if self.keeps else set(change.unreferenced) - self._known.named(change.unreferenced):
             self.store.directory.remove(blob.path)
 
 
-def _followed(result: FileResult, before: list[Place]) -> Followed:
+def _followed(result: FileResult, before: list[TestEntry]) -> Followed:
     if result.problem is not None:
         return Followed(result.name, "bad", problem=result.problem, digest=result.digest)
     if not result.entries:
         return Followed(result.name, "removed" if before else "none", _tests(before), digest=result.digest)
-    blobs = tuple(entry.blob for entry in result.entries)
-    tests = tuple(dict.fromkeys(entry.test_id for entry in result.entries))
+    blobs = tuple(entry.blob for _, entry in result.entries)
+    tests = tuple(dict.fromkeys(test_id for test_id, _ in result.entries))
     old = [entry.blob for _, entry in before]
     outcome: Outcome = "new" if not old else "unchanged" if sorted(old) == sorted(blobs) else "changed"
     return Followed(result.name, outcome, tests, blobs, _differs(old, blobs), result.secrets, digest=result.digest)
@@ -152,5 +151,5 @@ def _differs(old: Collection[BlobName], new: Collection[BlobName]) -> bool:
     return any(blob.key in answers and blob.digest not in answers[blob.key] for blob in new)
 
 
-def _tests(places: Collection[Place]) -> tuple[str | None, ...]:
+def _tests(places: Collection[TestEntry]) -> tuple[str | None, ...]:
     return tuple(dict.fromkeys(test_id for test_id, _ in places))

@@ -13,7 +13,7 @@ from stat import S_ISREG
 from typing import Final
 
 from recstore.errors import RecstoreError, UsageError
-from recstore.importers.scan import PRUNED, SourceFile, found_below, name_clash, source_file_at
+from recstore.importers.scan import SKIPPED_FOLDERS, SourceFile, name_clash, scan_below, source_file_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,11 @@ class Sources:
         roots = self.roots()
         for root in roots:
             try:
-                found = found_below(Path(root), self.project)
+                files, problems = scan_below(Path(root), self.project)
             except (OSError, RecstoreError):  # it has just gone
                 continue
-            seen.files.update((file.location, file) for file in found.files)
-            seen.refused.update((link, UsageError(link, _LEADS_OUT)) for link in found.links_out)
-            seen.refused.update((problem.subject, problem) for problem in found.unreadable)
+            seen.files.update((file.location, file) for file in files)
+            seen.refused.update((problem.subject, problem) for problem in problems)
         clash = None if all(self._is_inside(root, roots) for root in roots) else name_clash(seen.files.values())
         if clash is not None:
             raise clash
@@ -111,7 +110,7 @@ def _matching(pattern: str) -> Iterator[str]:
         found = [name for name in (*folders, *files) if _is_match([*above, name], wanted)]
         yield from (os.path.join(folder, name) for name in sorted(found))
         is_deep = "**" in wanted or len(above) + 1 < len(wanted)
-        folders[:] = [name for name in folders if is_deep and name not in found and name not in PRUNED]
+        folders[:] = [name for name in folders if is_deep and name not in found and name not in SKIPPED_FOLDERS]
 
 
 def _is_match(parts: list[str], wanted: list[str]) -> bool:
@@ -123,6 +122,5 @@ def _is_match(parts: list[str], wanted: list[str]) -> bool:
 
 
 _MAGIC: Final = re.compile(r"[*?\[]")
-_LEADS_OUT: Final = "is a link that leads out of its source; it is not followed"
 _LEAVES: Final = "leads out of the project by a link, which is not followed"
 _NAME_IT: Final = "Name the folder that it leads to, if that is meant."

@@ -198,7 +198,9 @@ class Watcher:
         """Note what was seen; files that the next watcher is to follow, or to tell of, as others than they are."""
         again = self._doubts.keys() | self._bad.keys()
         seen = self._seen or {}
-        files = {location: file if location not in again else file.unread() for location, file in seen.items()}
+        files = {
+            location: file if location not in again else file._replace(size_bytes=-1) for location, file in seen.items()
+        }
         self._digests.clear()
         self._memory.save(Remembered(files, frozenset(self._empty & seen.keys() - again), self._state))
 

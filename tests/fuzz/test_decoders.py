@@ -17,8 +17,8 @@ from recstore.content.bodies import body_bytes, parse_body
 from recstore.content.canonical import request_key
 from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
-from recstore.importers.parse import read_source
-from recstore.importers.render import entries_by_file, file_bytes
+from recstore.importers.parse import parse_source
+from recstore.importers.render import entries_by_file, render_source_file
 from recstore.importers.scan import SourceFile
 from recstore.model import Entry, Manifest
 from recstore.secrets import SecretScan, secrets_in_blob
@@ -134,7 +134,7 @@ def test_origins(sample: Store, data: st.DataObject) -> None:
     if isinstance(manifest, Manifest):
         for path, places in entries_by_file([manifest]).items():
             try:
-                assert isinstance(file_bytes(sample, path, places), bytes)
+                assert isinstance(render_source_file(sample, path, places), bytes)
             except RecstoreError as error:
                 assert error.reason  # noqa: PT017 - either is right
 
@@ -143,7 +143,7 @@ def test_origins(sample: Store, data: st.DataObject) -> None:
 @given(hostile_bytes(*files_of("files/recordings/*.json")))
 def test_recordings_of_llama_stack(data: bytes) -> None:
     """A recording of another recorder is stored as it is, or refused."""
-    prepared = outcome(lambda: read_source(data, "a/x.json", UPSTREAMS), "a/x.json")
+    prepared = outcome(lambda: parse_source(data, "a/x.json", UPSTREAMS), "a/x.json")
     for one in prepared if isinstance(prepared, list) else []:
         decode_recording(one.data, "the blob")
         entry = Entry(one.blob, 1, is_union=one.is_union, origin=one.origin)
@@ -154,7 +154,7 @@ def test_recordings_of_llama_stack(data: bytes) -> None:
 @given(data=hostile_bytes(*files_of("files/*.yaml")), name=st.sampled_from(["a/x.yaml", "a/x.json"]))
 def test_cassettes(data: bytes, name: str) -> None:
     """The same of a cassette."""
-    prepared = outcome(lambda: read_source(data, name, UPSTREAMS), name)
+    prepared = outcome(lambda: parse_source(data, name, UPSTREAMS), name)
     for one in prepared if isinstance(prepared, list) else []:
         decode_recording(one.data, "the blob")
 

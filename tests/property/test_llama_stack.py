@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedSource
+from recstore.importers import EncodedRecording
 from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.importers.parse import PreparedRecording, read_source
+from recstore.importers.parse import parse_source
 from recstore.store.codec import decode_recording
 from recstore.store.origins import minted_id
 from recstore.upstreams import UpstreamMap
@@ -30,10 +31,12 @@ GENERATED = {(shape, seed): (path, document) for seed in range(5) for shape, pat
 
 def exported(data: bytes, path: str, upstreams: UpstreamMap) -> tuple[bytes, str]:
     """Return what a file is exported as after it was imported, and the form in which it was kept."""
-    [prepared] = read_source(data, path, upstreams)
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
-    assert prepared.blob.key == request_key(recording.request)
-    return llama_stack_file.write_file(recording, prepared.test_id, prepared.origin), str(prepared.origin["form"])
+    [prepared] = parse_source(data, path, upstreams)
+    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    assert prepared.entry.blob.key == request_key(recording.request)
+    return llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin), str(
+        prepared.entry.origin["form"]
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -106,9 +109,9 @@ def test_a_cut_or_mangled_file_is_stored_exactly_or_named(chosen: tuple[str, int
     else:
         recorded[place] = data.draw(st.integers(0, 255))
 
-    prepared: list[PreparedRecording] = []
+    prepared: list[EncodedRecording] = []
     with suppress(DamagedSource):
-        prepared = read_source(bytes(recorded), path, MAPS[0])
+        prepared = parse_source(bytes(recorded), path, MAPS[0])
 
     if prepared:
         assert bytes(recorded) == exported(bytes(recorded), path, MAPS[0])[0]
@@ -119,12 +122,12 @@ def test_equal_answers_to_two_tests_are_one_blob() -> None:
     path, document = GENERATED["chat stream", 0]
     other = json.loads(json.dumps(document).replace(str(path).rpartition("/")[2][:12], "0" * 12))
 
-    [first] = read_source(as_recorded(document), path, MAPS[0])
-    [second] = read_source(
+    [first] = parse_source(as_recorded(document), path, MAPS[0])
+    [second] = parse_source(
         as_recorded(other | {"test_id": "tests/b.py::test_b"}), f"tests/recordings/{'0' * 64}.json", MAPS[0]
     )
 
-    assert first.blob == second.blob
+    assert first.entry.blob == second.entry.blob
     assert first.test_id != second.test_id
 
 

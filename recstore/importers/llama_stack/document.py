@@ -14,6 +14,7 @@ from typing import Any, Final
 from recstore.content.bodies import body_bytes
 from recstore.content.deltas import delta_between, expand
 from recstore.content.json_text import LAYOUTS, python_indented
+from recstore.importers import SourceRecording
 from recstore.importers.llama_stack.request import (
     BODY_MEMBERS,
     extra_members,
@@ -24,7 +25,6 @@ from recstore.importers.llama_stack.request import (
     written_request_body,
 )
 from recstore.importers.llama_stack.response import predicted_response, read_response, written_body
-from recstore.importers.source import SourceRecording
 from recstore.model import Json, RawBody, Recording, Response
 from recstore.store.origins import LLAMA_STACK
 from recstore.upstreams import UpstreamMap

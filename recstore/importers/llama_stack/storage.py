@@ -17,12 +17,13 @@ from threading import RLock
 from typing import Any, ClassVar, Final
 
 from recstore.errors import UsageError
+from recstore.importers import EncodedRecording, TestEntry
 from recstore.importers.known_manifests import KnownManifests
 from recstore.importers.llama_stack.context import current_test
 from recstore.importers.llama_stack.values import PACKAGES, model_set_digest, objects_of, recorded_body
-from recstore.importers.parse import PreparedRecording, read_source
-from recstore.importers.plan import ImportedEntry, execute, merged
-from recstore.importers.render import Place, file_bytes
+from recstore.importers.parse import parse_source
+from recstore.importers.render import render_source_file
+from recstore.importers.run import publish_file
 from recstore.project import find_project
 from recstore.record.active import current
 from recstore.store.healing import healing
@@ -69,7 +70,7 @@ class ResponseStorage:
         """
         path = f"{self._test_folder()}/{_file_name(request_hash, request, response)}"
         data = self._settings.redact.text(_file_text(current_test(), request_hash, request, response))
-        prepared = read_source(data, path, self._settings.upstreams)
+        prepared = parse_source(data, path, self._settings.upstreams)
         if not prepared:
             raise UsageError(path, "is no recording: its response has no `body`")
         with self._turn:
@@ -109,12 +110,12 @@ class ResponseStorage:
 
     # -- reading
 
-    def _places(self, path: str) -> list[Place]:
+    def _places(self, path: str) -> list[TestEntry]:
         self._known.look()
         return self._known.places(path)
 
-    def _read(self, path: str, places: list[Place]) -> _Recording:
-        document: _Recording = json.loads(file_bytes(self._store, path, places))
+    def _read(self, path: str, places: list[TestEntry]) -> _Recording:
+        document: _Recording = json.loads(render_source_file(self._store, path, places))
         if (session := current()) is not None:
             for test_id, entry in places:
                 session.note_served(test_id, [entry])
@@ -128,16 +129,12 @@ class ResponseStorage:
 
     # -- writing
 
-    def _publish(self, path: str, prepared: list[PreparedRecording]) -> None:
+    def _publish(self, path: str, prepared: list[EncodedRecording]) -> None:
         """Have the recordings be those of the file `path`, instead of what any manifest had of it."""
-        imported = [ImportedEntry(new.test_id, new.blob, new.origin, new.is_union) for new in prepared]
         with self._store.directory.locked(_TIMEOUT_S):
-            for new in prepared:
-                self._store.put_encoded(new.blob, new.data)
-            self._store.directory.flush()
             self._known.look()
-            change, _ = merged(self._known.concerned((path,), imported), imported, lambda _: False)
-            execute(self._store, change, remove_unnamed=False)
+            entries = [TestEntry(test_id, entry) for test_id, entry, _ in prepared]
+            publish_file(self._store, prepared, self._known.concerned((path,), entries), path)
 
     # -- where
 

@@ -24,7 +24,7 @@ from recstore.content.canonical import identity_headers
 from recstore.content.deltas import delta_between, expand
 from recstore.content.json_text import LAYOUTS
 from recstore.errors import DamagedSource
-from recstore.importers.source import SourceRecording
+from recstore.importers import SourceRecording
 from recstore.importers.vcr import Tagged, refuse_deep, untagged
 from recstore.model import Body, Headers, Json, JsonBody, Recording, Request, Response
 from recstore.store.origins import VCR

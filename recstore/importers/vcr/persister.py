@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from recstore.errors import UsageError
-from recstore.importers.parse import read_source
-from recstore.importers.plan import ImportedEntry, execute, merged
-from recstore.importers.render import file_bytes
+from recstore.importers import TestEntry
+from recstore.importers.parse import parse_source
+from recstore.importers.render import render_source_file
+from recstore.importers.run import publish_file
 from recstore.importers.vcr.cassette import id_of_test
 from recstore.project import find_project
 from recstore.record.active import current
@@ -113,23 +114,18 @@ class _StoredCassette:
         if entries:
             if (session := current()) is not None:
                 session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
-            return file_bytes(self.store, self.name, [(test_id, entry) for entry in entries])
+            return render_source_file(self.store, self.name, [TestEntry(test_id, entry) for entry in entries])
         return self._path.read_bytes() if self._path.is_file() else b""
 
     def replace(self, data: bytes, *, is_empty: bool) -> None:
         """Make the recordings of the file those of `data`, none if it is empty. The caller holds the store's lock."""
-        prepared = read_source(data, self.name, self._upstreams)
-        if not (prepared or is_empty):
+        recordings = parse_source(data, self.name, self._upstreams)
+        if not (recordings or is_empty):
             raise UsageError(
                 self.name, "is not a cassette that recstore knows: its serializer writes neither YAML nor JSON"
             )
-        imported = [ImportedEntry(new.test_id, new.blob, new.origin, new.is_union) for new in prepared]
-        for new in prepared:
-            self.store.put_encoded(new.blob, new.data)
-        self.store.directory.flush()
         manifest = self.store.manifest(id_of_test(self.name))
-        change, _ = merged([manifest] if manifest else [], imported, self.name.__eq__)
-        execute(self.store, change, remove_unnamed=False)
+        publish_file(self.store, recordings, [manifest] if manifest else [], self.name)
 
 
 def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_Interaction]]:

@@ -9,7 +9,7 @@ import pytest
 
 from recstore.errors import RecstoreError
 from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.importers.parse import read_source
+from recstore.importers.parse import parse_source
 from recstore.model import Entry, JsonBody, Manifest, Recording, StreamBody
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.store.manifest import format_manifest
@@ -278,19 +278,21 @@ def test_a_model_list_is_one_of_several(path: str, is_union: bool) -> None:  # n
 )
 def test_an_unusual_document_is_understood_and_comes_out_exactly(document: dict[str, Any]) -> None:
     """One odd member costs a few words in the origin, not the structure of the whole recording."""
-    [prepared] = read_source(as_recorded(document), PATH, UpstreamMap())
+    [prepared] = parse_source(as_recorded(document), PATH, UpstreamMap())
 
-    assert "verbatim" != prepared.origin["form"]
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
-    assert as_recorded(document) == llama_stack_file.write_file(recording, prepared.test_id, prepared.origin)
+    assert "verbatim" != prepared.entry.origin["form"]
+    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    assert as_recorded(document) == llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin)
 
 
 def exported(data: bytes) -> bytes:
     """Return what a file is written as after its recording went through a blob and a manifest."""
-    [prepared] = read_source(data, PATH, UpstreamMap())
-    format_manifest(Manifest(prepared.test_id, (Entry(prepared.blob, 1, prepared.is_union, prepared.origin),)))
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.origin))
-    return llama_stack_file.write_file(recording, prepared.test_id, prepared.origin)
+    [prepared] = parse_source(data, PATH, UpstreamMap())
+    format_manifest(
+        Manifest(prepared.test_id, (Entry(prepared.entry.blob, 1, prepared.entry.is_union, prepared.entry.origin),))
+    )
+    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    return llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin)
 
 
 def spoiled(raw: bytes, *path: str, shape: str = "chat completion") -> bytes:

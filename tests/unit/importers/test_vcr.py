@@ -11,7 +11,7 @@ import yaml
 
 from recstore.content.bodies import body_bytes
 from recstore.errors import DamagedSource
-from recstore.importers.source import SourceRecording
+from recstore.importers import SourceRecording
 from recstore.importers.vcr.cassette import id_of_test, is_cassette, parse_cassette, read_cassette, write_cassette
 from recstore.model import JsonBody, RawBody, Recording, Request, Response, StreamBody
 from recstore.store.codec import decode_recording, encode_recording
