@@ -20,7 +20,8 @@ from recstore.git.program import decode_path
 from recstore.git.repository import Repository
 from recstore.git.trees import CommitTree, IndexTree, Tree, WorkTree
 from recstore.model import BlobName
-from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
+from recstore.secrets.redact import SecretScan
+from recstore.secrets.scan import Secret, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
 from recstore.store.manifest import parse_manifest

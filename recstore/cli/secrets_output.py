@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from recstore.secrets.scanning import SecretScan
-from recstore.secrets.store_scan import StoredSecret
+from recstore.secrets.redact import SecretScan
+from recstore.secrets.scan import StoredSecret
 from recstore.settings import Settings
 from recstore.text import escape_control
 

@@ -14,7 +14,7 @@ from recstore.cli.repository import open_project, open_repository
 from recstore.cli.secrets_output import as_json as secrets_as_json
 from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import Damage, GitError, RecstoreError, SecretFound
-from recstore.secrets.store_scan import StoreScan, scan_store
+from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
 from recstore.store.verified import Verified
 from recstore.store.verify import VerifyReport, verify_store

@@ -19,9 +19,8 @@ from recstore.importers.parse import parse_source
 from recstore.importers.render import entries_by_file, render_source_file
 from recstore.importers.run import Owner, apply_plan, owner_of, plan_between
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording, RequestKey
-from recstore.secrets.removing import redacted_recording, without_secrets
-from recstore.secrets.scanning import SecretScan
-from recstore.secrets.store_scan import StoredSecret, scan_store
+from recstore.secrets.redact import SecretScan, redacted_recording
+from recstore.secrets.scan import StoredSecret, scan_store
 from recstore.store import FOLDER, Store
 from recstore.store.codec import encode_recording
 from recstore.store.origins import is_imported
@@ -149,7 +148,7 @@ class _Redaction:
     def file(self, data: bytes, entries: list[TestEntry]) -> bytes:
         files = {entry.blob.path for _, entry in entries}
         files |= {manifest_path(test_id) for test_id, _ in entries if test_id is not None}
-        return data if files.isdisjoint(self.files) else without_secrets(data, self.scan)
+        return data if files.isdisjoint(self.files) else self.scan.clean(data)
 
     def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
         has_secret = entry.blob.path in self.files

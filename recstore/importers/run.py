@@ -21,7 +21,8 @@ from recstore.importers import EncodedRecording, Progress, TestEntry
 from recstore.importers.parse import parse_source
 from recstore.importers.scan import SourceFile, naming_folder, source_files
 from recstore.model import BlobName, Digest, Entry, Manifest
-from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
+from recstore.secrets.redact import SecretScan
+from recstore.secrets.scan import Secret, secrets_in_blob, secrets_in_text
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.manifest import sort_entries

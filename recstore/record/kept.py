@@ -12,9 +12,7 @@ from recstore.model import Body, Headers, Json, Response, StreamBody
 from recstore.record.sent import header
 from recstore.record.server_ids import Minter
 from recstore.record.wire import WireError
-from recstore.secrets.redact import REDACTED, Redaction
-from recstore.secrets.removing import redacted_stream
-from recstore.secrets.scanning import SecretScan
+from recstore.secrets.redact import REDACTED, Redaction, SecretScan, redacted_stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,1 @@
-"""Secrets in what is stored already: found, shown masked, and taken out."""
-
-from recstore.secrets.scanning import Secret, SecretScan, secrets_in_blob, secrets_in_text
-
-__all__ = ["Secret", "SecretScan", "secrets_in_blob", "secrets_in_text"]
+"""What is secret: its shapes and names, its removal before and after recording, and where a store holds some."""

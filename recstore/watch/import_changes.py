@@ -13,7 +13,7 @@ from recstore.importers.known_manifests import KnownManifests, Recorded
 from recstore.importers.run import FileResult, ImportOptions, apply_plan, ensure_blobs, plan_import, read_files
 from recstore.importers.scan import SourceFile
 from recstore.model import BlobName, Digest, RequestKey
-from recstore.secrets import Secret
+from recstore.secrets.scan import Secret
 from recstore.store import Store
 
 Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "none", "recorded", "consumed"]

@@ -21,7 +21,8 @@ from recstore.importers.parse import parse_source
 from recstore.importers.render import entries_by_file, render_source_file
 from recstore.importers.scan import SourceFile
 from recstore.model import Entry, Manifest
-from recstore.secrets import SecretScan, secrets_in_blob
+from recstore.secrets.redact import SecretScan
+from recstore.secrets.scan import secrets_in_blob
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording, decode_request

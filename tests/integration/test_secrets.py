@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 import recstore as package
-from recstore.secrets import SecretScan
-from recstore.secrets.store_scan import StoreScan, scan_store
+from recstore.secrets.redact import SecretScan
+from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import Store
 from tests.git_repository import GitRepository
 from tests.keys import KEYS

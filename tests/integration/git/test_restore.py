@@ -13,7 +13,7 @@ from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.history import find_blobs, heal
 from recstore.git.trees import CommitTree
 from recstore.model import BlobName
-from recstore.secrets import SecretScan
+from recstore.secrets.redact import SecretScan
 from recstore.store.paths import manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository, recording

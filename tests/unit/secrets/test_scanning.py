@@ -7,9 +7,8 @@ import gzip
 import pytest
 
 from recstore.model import Body, Framing, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.secrets import Secret, SecretScan, secrets_in_blob, secrets_in_text
-from recstore.secrets.removing import redacted_recording, without_secrets
-from recstore.secrets.scanning import masked
+from recstore.secrets.redact import SecretScan, redacted_recording
+from recstore.secrets.scan import Secret, masked, secrets_in_blob, secrets_in_text
 from recstore.store.codec import encode_recording
 from tests.keys import KEYS
 
@@ -92,7 +91,7 @@ def test_what_is_allowed_is_not_found_and_not_taken_out() -> None:
     allowing = SecretScan({secret.digest})
 
     assert () == found(said(JsonBody(KEY)), allowing)
-    assert KEY.encode() == without_secrets(KEY.encode(), allowing)
+    assert KEY.encode() == allowing.clean(KEY.encode())
 
 
 def test_the_projects_own_patterns_count() -> None:
@@ -114,7 +113,7 @@ def test_what_overlaps_is_one_secret() -> None:
     """A key that is a bearer token, too, is taken out once, and nothing behind it."""
     text = f"Bearer {KEY}\nnext line".encode()
 
-    assert b"Bearer REDACTED\nnext line" == without_secrets(text, SCAN)
+    assert b"Bearer REDACTED\nnext line" == SCAN.clean(text)
     assert 1 == len(secrets_in_text(text, "", SCAN))
 
 
