@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from recstore.errors import GitError
-from recstore.gc.roots import Roots, read_manifest
+from recstore.gc.roots import needed_blobs, read_manifest, roots_of
 from recstore.gc.test_presence import judge_tests, suggest_renames
 from recstore.gc.test_scan import Presence
 from recstore.git.history import committed_copies
@@ -137,9 +137,8 @@ class _Planner:
         self.store, self.repository, self.options = store, repository, options
         self.candidates = earlier.candidates if earlier is not None else None
         self.known = earlier.manifests if earlier is not None else {}
-        self.blobs = frozenset(
-            store.blobs()
-        )  # listed first: a manifest that appears meanwhile counts, its blob does not
+        # Blobs are listed before manifests: of a recording that is published meanwhile, the manifest counts.
+        self.blobs = frozenset(store.blobs())
         self.texts: dict[str, bytes] = {}
         self.manifests: dict[str, Manifest] = {}
         for path in store.manifest_paths():
@@ -150,13 +149,13 @@ class _Planner:
                     self.known[oid] = parse_manifest(data, f"{FOLDER}/{path}")
                 self.texts[path], self.manifests[path] = data, self.known[oid]
         self.index = repository.index()
-        self.staged = {
-            entry.path: entry.oid for entry in self.index if not entry.stage and entry.oid not in INTENT_TO_ADD_IDS
-        }
+        staged = (entry for entry in self.index if not entry.stage and entry.oid not in INTENT_TO_ADD_IDS)
+        self.staged = {entry.path: entry.oid for entry in staged}
         self.absent: set[str] = set()
         self.stale: dict[str, str] = {}
         self.stale_staged: dict[str, str] = {}
         self.trimmed: dict[str, Manifest] = {}
+        self.unused: dict[str, UnusedEntries] = {}
         self.renames: tuple[tuple[str, str], ...] = ()
         self.notes: list[str] = []
 
@@ -169,8 +168,8 @@ class _Planner:
         for path, manifest in self.manifests.items():
             left = rows[path].left if path in rows and rows[path].oid else manifest
             needed |= left.blobs if left is not None else set()
-        roots = Roots(self.repository, self._remaining_index(rows), self.options.tips_since_s)
-        protected = roots.needed_blobs(self.known, needed)
+        roots = roots_of(self.repository, self._remaining_index(rows), self.options.tips_since_s)
+        protected = needed_blobs(self.repository, roots, self.known, needed)
         rows |= self._blob_rows({*needed, *protected})
         copies = committed_copies(self.repository, {row.path: row.objects for row in rows.values()})
         return Plan(
@@ -180,11 +179,7 @@ class _Planner:
                 ProtectedBlob(blob.path, len(self.store.directory.read(blob.path) or b""), protected[blob])
                 for blob in sorted(self.blobs & protected.keys())
             ),
-            unused=tuple(
-                UnusedEntries(left.test_id or "", len(entries) - len(left.entries), len(entries))
-                for path, left in sorted(self.trimmed.items())
-                for entries in [self.manifests[path].entries]
-            ),
+            unused=tuple(unused for _, unused in sorted(self.unused.items())),
             renames=self.renames,
             notes=tuple(self.notes),
             blobs=len(self.blobs),
@@ -204,13 +199,13 @@ class _Planner:
         recorded = self._staged_tests(present) if self.options.is_staged else present
         judged = {path: test_id for path, test_id in recorded.items() if self._is_candidate(path)}
         verdicts = judge_tests(tree, set(judged.values()))
-        self.notes = sorted({verdict.reason for verdict in verdicts.values() if verdict.presence is Presence.UNKNOWN})
-        absent = {path: test_id for path, test_id in judged.items() if verdicts[test_id].presence is Presence.ABSENT}
+        self.notes = sorted({reason for presence, reason in verdicts.values() if presence is Presence.UNKNOWN})
+        absent = {path: test_id for path, test_id in judged.items() if verdicts[test_id][0] is Presence.ABSENT}
         self.absent = set(absent)
         self.renames = suggest_renames(tree, set(absent.values()), set(recorded.values()))
         renamed = {old for old, _ in self.renames}
         stale = {
-            path: verdicts[test_id].reason
+            path: verdicts[test_id][1]
             for path, test_id in absent.items()
             if not {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} & renamed
         }
@@ -219,11 +214,9 @@ class _Planner:
             return
         self.stale_staged = stale
         verdicts = judge_tests(work_tree, {present[path] for path in stale if path in present})
-        self.stale = {
-            path: verdicts[present[path]].reason
-            for path in stale
-            if path in present and verdicts[present[path]].presence is Presence.ABSENT
-        }
+        for path in stale:
+            if path in present and verdicts[present[path]][0] is Presence.ABSENT:
+                self.stale[path] = verdicts[present[path]][1]
 
     def _staged_tests(self, present: Mapping[str, str]) -> dict[str, str]:
         """Return path -> test of the manifests in the index, and of those that a run which was stopped took out of it.
@@ -251,6 +244,8 @@ class _Planner:
                 if unused:
                     left = tuple(entry for entry in manifest.entries if entry not in unused)
                     self.trimmed[path] = Manifest(manifest.test_id, left)
+                    count = len(manifest.entries)
+                    self.unused[path] = UnusedEntries(manifest.test_id or "", count - len(left), count)
 
     def _manifest_rows(self) -> dict[str, Removal]:
         rows = {}

@@ -50,12 +50,8 @@ class TestName:
         return "::".join((self.file, *self.names))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a test exists, and the evidence: `tests/a.py has no test_x any more`."""
-
-    presence: Presence
-    reason: str = ""
+Verdict: TypeAlias = tuple[Presence, str]
+"""Whether a test exists, and the evidence: `tests/a.py has no test_x any more`."""
 
 
 def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> Mapping[str, Verdict]:
@@ -63,30 +59,35 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> Mapping[str, Verdi
 
     Raises: GitError: the index or an object cannot be read.
     """
-    named = {test_id: TestName.of(test_id) for test_id in test_ids}
-    files = {name.file for name in named.values() if name is not None}
-    missing = {file for file in files if not tree.has_source(file)}
-    known = _known_to_git(tree.repository, missing) if missing else set()
-    definitions = {file: _definitions(tree, file) for file in files - missing}
-
-    def verdict(name: TestName | None) -> Verdict:
+    verdicts: dict[str, Verdict] = {}
+    by_file: dict[str, dict[str, TestName]] = {}
+    for test_id in test_ids:
+        name = TestName.of(test_id)
         if name is None:
-            return Verdict(Presence.UNKNOWN, "its id is not that of a test in a Python file of this project")
-        if name.file in missing:
-            if name.file in known:
-                return Verdict(Presence.ABSENT, f"{name.file} is gone")
-            return Verdict(Presence.UNKNOWN, f"Git has no file {name.file} that could be gone")
-        defined = definitions[name.file]
-        if defined is None:
-            return Verdict(Presence.UNKNOWN, f"{name.file} cannot be parsed")
-        presence, test = defined.find(name.names), "::".join(name.names)
-        if presence is Presence.ABSENT:
-            return Verdict(presence, f"{name.file} has no {test} any more")
-        if presence is Presence.UNKNOWN:
-            return Verdict(presence, f"{name.file} may make {test} in a way that only running it would tell")
-        return Verdict(presence)
+            verdicts[test_id] = Presence.UNKNOWN, "its id is not that of a test in a Python file of this project"
+        else:
+            by_file.setdefault(name.file, {})[test_id] = name
+    missing = {file for file in by_file if not tree.has_source(file)}
+    known = _known_to_git(tree.repository, missing) if missing else set()
+    for file, names in by_file.items():
+        if file in known:
+            verdicts |= dict.fromkeys(names, (Presence.ABSENT, f"{file} is gone"))
+        elif file in missing:
+            verdicts |= dict.fromkeys(names, (Presence.UNKNOWN, f"Git has no file {file} that could be gone"))
+        elif (definitions := _definitions(tree, file)) is None:
+            verdicts |= dict.fromkeys(names, (Presence.UNKNOWN, f"{file} cannot be parsed"))
+        else:
+            for test_id, name in names.items():
+                presence = definitions.find(name.names)
+                verdicts[test_id] = presence, f"{file} {_EVIDENCE[presence].format('::'.join(name.names))}"
+    return verdicts
 
-    return {test_id: verdict(name) for test_id, name in named.items()}
+
+_EVIDENCE: Final = {
+    Presence.PRESENT: "has {}",
+    Presence.ABSENT: "has no {} any more",
+    Presence.UNKNOWN: "may make {} in a way that only running it would tell",
+}
 
 
 def _definitions(tree: SourceTree, path: str) -> Definitions | None:
@@ -145,18 +146,16 @@ class _RenameSearch:
     def new_name_of(self, name: TestName) -> str | None:
         """Return the test that does what `name` did, if that one is new and has no recordings."""
         for commit, old in self._versions_of(name.file):
-            function = old.function(name.names)
-            if function is None:
-                continue
-            wanted = fingerprint(function)
-            if wanted is None:
-                return None
-            alike = [test for test in self._new_tests(commit, name.file, wanted) if str(test) not in self.taken]
-            if not alike:
-                return None
-            new = str(min(alike, key=lambda test: (test.names != name.names, test.file != name.file, str(test))))
-            self.taken.add(new)
-            return new
+            function = dict(old.functions()).get(name.names)
+            if function is not None:
+                wanted = fingerprint(function)
+                tests = self._new_tests(commit, name.file, wanted) if wanted is not None else []
+                tests = [test for test in tests if str(test) not in self.taken]
+                if not tests:
+                    return None
+                new = str(min(tests, key=lambda test: (test.names != name.names, test.file != name.file, str(test))))
+                self.taken.add(new)
+                return new
         return None
 
     def _versions_of(self, path: str) -> list[tuple[str, Definitions]]:

@@ -80,10 +80,6 @@ class Definitions:
         is_unknown = Presence.UNKNOWN in answers or (not answers and self._may_have(scope, names[0]))
         return Presence.UNKNOWN if is_unknown else Presence.ABSENT
 
-    def function(self, names: tuple[str, ...]) -> Function | None:
-        """Return the function that `names` lead to, where it stands in the file."""
-        return dict(self.functions()).get(names)
-
     def functions(self) -> Iterator[tuple[tuple[str, ...], Function]]:
         """Yield every function of the module and of its classes, with the names that lead to it."""
         for owners, function in _functions(self.module, ()):

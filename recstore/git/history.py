@@ -9,7 +9,7 @@
 
 The `git` program walks history limited to paths, many times faster than a walk over all trees. The objects that it
 names need not be in this repository (shallow and partial clones): only `committed_copies` and `find_blobs` have
-looked at the bytes.
+looked at the bytes. Everything here raises GitError where Git cannot answer or a revision is not a commit.
 """
 
 from __future__ import annotations
@@ -77,10 +77,9 @@ def heal(store: Store, repository: Repository, blobs: Iterable[BlobName]) -> tup
 def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str = "") -> tuple[RecoveredFile, ...]:
     """Return the bytes of those of `blobs` that Git has anywhere, or, with `revision`, that this commit has.
 
-    The nearest copy whose bytes fit the blob's name is taken. What a partial clone has left with its remote is fetched if
+    The nearest copy whose bytes fit the blob's name is taken; one that cannot be read just now is an error, for that does not
+    mean "nowhere". What a partial clone has left with its remote is fetched if
     there is no other copy. Failing all else, stores in other folders of history are searched: the project may have moved.
-
-    Raises: GitError: Git cannot answer, or the only copy of a blob cannot be read just now: that does not mean "nowhere".
     """
     wanted = {blob.path: blob for blob in blobs}
     recovered: dict[str, RecoveredFile] = {}
@@ -123,8 +122,6 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
     """Yield every copy of `paths` (files or folders below the store's folder) that Git has, nearest first.
 
     Each source is read only when the caller asks for more. With `revision`, only that commit is read.
-
-    Raises: GitError: Git cannot answer, or `revision` is not a commit.
     """
     limits = frozenset(path.rstrip("/") for path in paths)
 
@@ -160,8 +157,6 @@ def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]
 
     `wanted` is path below the store's folder -> object ids. Counted are commits that a ref or a stash reaches, but not
     the trash and the reflogs, and only objects that are in this repository and undamaged.
-
-    Raises: GitError: history cannot be read.
     """
     copies: dict[tuple[str, str], str] = {}
     remaining = {(path, oid) for path, oids in wanted.items() for oid in oids}
@@ -185,8 +180,6 @@ def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[s
     """Yield every version that `paths` (files or folders below the store's folder) have had, newest commit first.
 
     `revisions` are arguments of `git log`.
-
-    Raises: GitError: history cannot be read.
     """
     limits = list(paths)
     if len(limits) > _MAX_PATHS:
@@ -196,27 +189,12 @@ def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[s
         yield replace(version, path=version.path.removeprefix(prefix))
 
 
-def path_versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
-    """Yield every version that `paths` of the repository have had, newest commit first.
-
-    Raises: GitError: history cannot be read.
-    """
-    return _log(repository.top, paths, revisions)
-
-
-def _versions_in_moved_stores(repository: Repository, paths: Iterable[str]) -> Iterator[FileVersion]:
-    """Yield the versions of blobs below the store's folder, in any store of all history. Only names of blobs are unique."""
-    limits = list(paths)
-    if len(limits) > _MAX_PATHS:
-        limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
-    git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
-    for version in _log(git, [f"**/{FOLDER}/{limit}" for limit in limits], _ALL_REFS_AND_REFLOGS):
-        yield replace(version, path=version.path.rpartition(f"{FOLDER}/")[2])
-
-
-def _log(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
+def path_versions(
+    repository: Repository, paths: Iterable[str], revisions: Iterable[str], git: Git | None = None
+) -> Iterator[FileVersion]:
+    """Yield every version that `paths` of the repository have had, newest commit first."""
     data = b"".join(encode_path(f"{line}\n") for line in ("--", *paths))
-    fields = iter(git.fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
+    fields = iter((git or repository.top).fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
     commit = ""
     for field in fields:
         text = field.lstrip("\n")
@@ -227,6 +205,16 @@ def _log(git: Git, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[F
             path = next(fields)
             if mode.startswith("100"):
                 yield FileVersion(path, oid, _commit_location(commit), commit)
+
+
+def _versions_in_moved_stores(repository: Repository, paths: Iterable[str]) -> Iterator[FileVersion]:
+    """Yield the versions of blobs below the store's folder, in any store of all history. Only names of blobs are unique."""
+    limits = list(paths)
+    if len(limits) > _MAX_PATHS:
+        limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
+    git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
+    for version in path_versions(repository, [f"**/{FOLDER}/{limit}" for limit in limits], _ALL_REFS_AND_REFLOGS, git):
+        yield replace(version, path=version.path.rpartition(f"{FOLDER}/")[2])
 
 
 def _commit_location(commit: str) -> str:

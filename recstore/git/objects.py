@@ -44,7 +44,10 @@ def _object_id(number: int, data: bytes, length: int) -> str:
 
 
 class Objects:
-    """The objects in the folder `directory`, and in those that it borrows from."""
+    """The objects in the folder `directory`, and in those that it borrows from.
+
+    Every method raises GitError where an object is missing, damaged or of another type, and where a file cannot be read.
+    """
 
     def __init__(self, directory: Path, format_name: str = "sha1") -> None:
         from dulwich.object_format import get_object_format
@@ -64,10 +67,7 @@ class Objects:
         self._store.close()
 
     def has(self, oid: str) -> bool:
-        """Return whether the object is in the repository and not damaged beyond recognition.
-
-        Raises: GitError: a file cannot be read.
-        """
+        """Return whether the object is in the repository and not damaged beyond recognition."""
         import zlib
 
         from dulwich.errors import FileFormatException
@@ -88,31 +88,19 @@ class Objects:
         return True
 
     def read(self, oid: str) -> bytes:
-        """Return a blob's bytes.
-
-        Raises: GitError: it is missing, damaged, or not a blob.
-        """
+        """Return a blob's bytes."""
         return self._raw(oid, _BLOB)
 
     def tree_of(self, oid: str) -> str:
-        """Return the id of the tree of a commit.
-
-        Raises: GitError: the commit is missing, damaged, or not a commit.
-        """
+        """Return the id of the tree of a commit."""
         return next(_header(self._raw(oid, _COMMIT), "tree"))
 
     def parents_of(self, oid: str) -> tuple[str, ...]:
-        """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here.
-
-        Raises: GitError: as `tree_of`.
-        """
+        """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here."""
         return tuple(_header(self._raw(oid, _COMMIT), "parent"))
 
     def tree(self, oid: str) -> TreeLevel:
-        """Return one level of a tree. It is cached: do not change it.
-
-        Raises: GitError: it is missing, damaged, or not a tree.
-        """
+        """Return one level of a tree. It is cached: do not change it."""
         if oid not in self._trees:
             data = self._raw(oid, _TREE)
             try:
@@ -123,10 +111,7 @@ class Objects:
         return self._trees[oid]
 
     def lookup(self, commit: str, path: str) -> tuple[int, str] | None:
-        """Return the mode and id of what a commit has at `path`, None if nothing.
-
-        Raises: GitError: a commit or a tree on the way is not here or damaged.
-        """
+        """Return the mode and id of what a commit has at `path`, None if nothing."""
         entry = (stat.S_IFDIR, self.tree_of(commit))
         for name in filter(None, path.split("/")):
             below = self.tree(entry[1]).get(name) if stat.S_ISDIR(entry[0]) else None
@@ -140,8 +125,6 @@ class Objects:
 
         With no `before` those are all files. Links and submodules are left out. Trees that are equal are not entered: the cost
         is that of the difference.
-
-        Raises: GitError: as `lookup`.
         """
         befores = list(before)
         files: dict[str, str] = {}

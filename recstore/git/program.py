@@ -70,7 +70,8 @@ class Git:
     """Runs `git` in one folder.
 
     `environment` is the caller's; of its `GIT_` variables only those that say how to reach things are handed on.
-    `variables` are set on top: a repository, a work tree or an index that is not the one Git would find itself.
+    `variables` are set on top: a repository, a work tree or an index that is not the one Git would find itself. Every call
+    raises GitError where there is no `git`, or where it fails.
     """
 
     def __init__(
@@ -96,33 +97,21 @@ class Git:
         return self._finish(arguments, data, accept).stdout
 
     def configured(self, name: str) -> tuple[str, ...]:
-        """Return the values that Git's configuration gives `name`; the last one counts.
-
-        Raises: GitError: as `run`.
-        """
+        """Return the values that Git's configuration gives `name`; the last one counts."""
         done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=_SAFE)  # not what `_OPTIONS` says
         return tuple(decode_path(done.stdout).split("\0")[:-1])
 
     def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
-        """Return what is printed, as text without white space at its ends.
-
-        Raises: GitError: as `run`.
-        """
+        """Return what is printed, as text without white space at its ends."""
         return decode_path(self.run(*arguments, accept=accept)).strip()
 
     def lines(self, *arguments: str, data: bytes = b"") -> list[str]:
-        """Return the lines that are printed, which end in line feeds and nothing else.
-
-        Raises: GitError: as `run`.
-        """
+        """Return the lines that are printed, which end in line feeds and nothing else."""
         printed = self.run(*arguments, data=data)
         return decode_path(printed.removesuffix(b"\n")).split("\n") if printed else []
 
     def fields(self, *arguments: str, data: bytes = b"") -> list[str]:
-        """Return what a command prints that ends (or parts) its fields with NUL, mostly for an option `-z`.
-
-        Raises: GitError: as `run`.
-        """
+        """Return what a command prints that ends (or parts) its fields with NUL, mostly for an option `-z`."""
         printed = self.run(*arguments, data=data)
         return decode_path(printed.removesuffix(b"\0")).split("\0") if printed else []
 

@@ -1,12 +1,15 @@
-"""The repository around a store: its layout, index and refs; other work trees, stashes and operations in progress."""
+"""The repository around a store: its layout, index and refs; other work trees, stashes and operations in progress.
+
+Everything here raises GitError where Git cannot answer, and where an object is missing, damaged or out of reach.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -61,15 +64,12 @@ class Layout:
 class Repository:
     """The repository that `folder`, a store's folder, is in.
 
-    Use it in a `with` block, or close it: it keeps pack files open, a set for each thread that reads objects.
+    Use it in one thread and in a `with` block: it keeps pack files open.
     """
 
     def __init__(self, git: Git, layout: Layout) -> None:
         self.git = git
         self.layout = layout
-        self._of_thread = threading.local()
-        self._opened: list[Objects] = []
-        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path, environment: Mapping[str, str]) -> Repository:
@@ -96,26 +96,14 @@ class Repository:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
-        self.close()
+        """Close every pack file."""
+        if "objects" in self.__dict__:
+            self.objects.close()
 
-    def close(self) -> None:
-        """Close every pack file that any thread has opened."""
-        with self._lock:
-            while self._opened:
-                self._opened.pop().close()
-            self._of_thread = threading.local()
-
-    @property
+    @cached_property
     def objects(self) -> Objects:
-        """This thread's reader of objects."""
-        objects: Objects | None = getattr(self._of_thread, "objects", None)
-        if objects is None:
-            objects = Objects(self.layout.common_dir / "objects", self.layout.object_format)
-            self._of_thread.objects = objects
-            with self._lock:
-                self._opened.append(objects)
-        return objects
+        """The reader of its objects."""
+        return Objects(self.layout.common_dir / "objects", self.layout.object_format)
 
     @property
     def prefix(self) -> str:
@@ -138,10 +126,7 @@ class Repository:
         return self.resolve(["HEAD"]).get("HEAD")
 
     def resolve(self, names: Iterable[str]) -> dict[str, str]:
-        """Return name -> commit id of those names (revisions, refs, `MERGE_HEAD`) that lead to a commit in the repository.
-
-        Raises: GitError: Git cannot answer.
-        """
+        """Return name -> commit id of those names (revisions, refs, `MERGE_HEAD`) that lead to a commit in the repository."""
         asked = [name for name in names if name and "\n" not in name]
         if not asked:
             return {}
@@ -154,67 +139,43 @@ class Repository:
         }
 
     def commit(self, revision: str) -> str:
-        """Return the id of the commit that `revision` leads to.
-
-        Raises: GitError: it does not lead to a commit in this repository.
-        """
+        """Return the id of the commit that `revision` leads to."""
         commit = self.resolve([revision]).get(revision)
         if commit is None:
             raise GitError(revision, "is not a commit in this repository", "`git log --all --oneline` lists them.")
         return commit
 
     def read_object(self, oid: str) -> bytes:
-        """Return the bytes of a Git blob; one that a partial clone has left with its remote is fetched.
-
-        Raises: GitError: it cannot be fetched, or is damaged.
-        """
+        """Return the bytes of a Git blob; one that a partial clone has left with its remote is fetched."""
         self.fetch([oid])
         return self.objects.read(oid)
 
     def store_files(self, commit: str, *folders: str) -> dict[str, str]:
-        """Return path below the store's folder -> blob id, of a commit's files below `folders` of the store.
-
-        Raises: GitError: the commit cannot be read.
-        """
+        """Return path below the store's folder -> blob id, of a commit's files below `folders` of the store."""
         return self.changed_store_files((), commit, *folders)
 
     def changed_store_files(self, before: Iterable[str], after: str, *folders: str) -> dict[str, str]:
-        """Return the same of the files alone that one of the commits `before` lacks or has differently.
-
-        Raises: GitError: as `store_files`.
-        """
+        """Return the same of the files alone that one of the commits `before` lacks or has differently."""
         files = self.objects.changed_files(before, after, [self.prefix + folder for folder in folders])
         return {path.removeprefix(self.prefix): oid for path, oid in files.items()}
 
     def index(self) -> tuple[IndexEntry, ...]:
-        """Return every entry of the index below the store's folder, with paths below it.
-
-        Raises: GitError: the index cannot be read.
-        """
+        """Return every entry of the index below the store's folder, with paths below it."""
         return index_entries(self.git)
 
     def refs(self, *patterns: str, options: tuple[str, ...] = ()) -> tuple[Ref, ...]:
-        """Return the refs below `patterns` (`refs/heads`); `options` are those of `git for-each-ref`.
-
-        Raises: GitError: Git cannot answer.
-        """
+        """Return the refs below `patterns` (`refs/heads`); `options` are those of `git for-each-ref`."""
         fields = "%(refname)%00%(objectname)%00%(*objectname)%00%(creatordate:unix)"
         lines = self.git.lines("for-each-ref", f"--format={fields}", *options, *patterns)
         parts = (line.split("\0") for line in lines)
         return tuple(Ref(name, peeled or oid, int(time_s or 0)) for name, oid, peeled, time_s in parts)
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
-        """Return the best common ancestors of two commits; none where their histories do not meet.
-
-        Raises: GitError: Git cannot answer.
-        """
+        """Return the best common ancestors of two commits; none where their histories do not meet."""
         return tuple(self.git.text("merge-base", "--all", one, other, accept=(0, 1)).split())
 
     def fetch(self, oids: Iterable[str]) -> None:
-        """Fetch the objects that a partial clone has left with its remote; does nothing in any other repository.
-
-        Raises: GitError: the remote cannot be reached, or does not have them.
-        """
+        """Fetch the objects that a partial clone has left with its remote; does nothing in any other repository."""
         absent = []
         if self.layout.is_partial:
             absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
@@ -228,10 +189,7 @@ class Repository:
 
 
 def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
-    """Return the entries of an index that are in Git's folder, or at or below `paths`, which are relative to it.
-
-    Raises: GitError: the index cannot be read.
-    """
+    """Return the entries of an index that are in Git's folder, or at or below `paths`, which are relative to it."""
     entries = []
     for field in git.fields("ls-files", "--stage", "-t", "-z", "--", *paths):
         facts, _, path = field.partition("\t")
@@ -325,10 +283,7 @@ def checkouts(repository: Repository) -> tuple[Checkout, ...]:
 
 
 def index_of(repository: Repository, checkout: Checkout) -> tuple[IndexEntry, ...]:
-    """Return the entries that the index of another work tree has below the store's folder, with paths below it.
-
-    Raises: GitError: it cannot be read.
-    """
+    """Return the entries that the index of another work tree has below the store's folder, with paths below it."""
     index_file, prefix = checkout.git_dir / "index", repository.prefix
     if not index_file.exists():
         return ()
@@ -338,10 +293,7 @@ def index_of(repository: Repository, checkout: Checkout) -> tuple[IndexEntry, ..
 
 
 def stashes(repository: Repository) -> dict[str, str]:
-    """Return commit -> name, of every stash and of its parts: up to three commits for work tree, index, untracked files.
-
-    Raises: GitError: the list, or a stash, cannot be read.
-    """
+    """Return commit -> name, of every stash and of its parts: up to three commits for work tree, index, untracked files."""
     [*ref] = repository.refs("refs/stash")
     if not ref:
         return {}
@@ -351,10 +303,7 @@ def stashes(repository: Repository) -> dict[str, str]:
 
 
 def operation_in_progress(repository: Repository) -> str | None:
-    """Return what is in progress in this work tree (`a merge`), None if nothing is.
-
-    Raises: GitError: Git cannot answer.
-    """
+    """Return what is in progress in this work tree (`a merge`), None if nothing is."""
     for name, files in _OPERATION_FILES.items():
         if any((repository.layout.git_dir / file).exists() for file in files):
             return name
@@ -365,8 +314,6 @@ def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str
     """Return commit -> name, of those that a merge, cherry-pick, revert, rebase or bisection is about.
 
     A revert brings back what its commit removed: the commit's parents count too.
-
-    Raises: GitError: Git cannot answer.
     """
     refs = repository.resolve(f"{checkout.ref_prefix}{name}" for name in _PENDING_REFS)
     commits = {oid: name for name, oid in refs.items()}
@@ -382,8 +329,6 @@ def rebase_commits(repository: Repository, checkout: Checkout) -> dict[str, str]
     """Return commit -> name, of those that the files of a rebase or a sequence of picks name.
 
     Where it began, what it goes onto, its autostash with its parts, and what is picked or still to pick.
-
-    Raises: GitError: Git cannot answer, or a commit that is still to pick is not in the repository.
     """
     files = [f"{folder}/{name}" for folder in ("rebase-merge", "rebase-apply", "sequencer") for name in _SEQUENCE_FILES]
     commits = [commit for file in files for commit in _commits_in(repository, checkout, file)]

@@ -12,16 +12,18 @@
     tree.manifests_unlike(commit_tree)           paths of the manifests that differ
 
 A commit is read without a checkout. A file that a sparse checkout leaves out is not deleted: it is read from the index.
+Everything here raises GitError if Git cannot answer or an object is missing or damaged, and RecstoreError if a file of
+the store cannot be read.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from recstore.errors import GitError, RecstoreError
 from recstore.git.objects import INTENT_TO_ADD_IDS
@@ -43,123 +45,128 @@ class StoreFiles(Protocol):
         """The name that messages use."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file, None if it does not exist.
-
-        Raises: GitError, RecstoreError: it exists and cannot be read.
-        """
+        """Return the bytes of a file, None if it does not exist."""
 
     def prepare(self, paths: Iterable[str]) -> None:
         """Fetch what a partial clone has left with its remote. What cannot be fetched is an error when it is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitTree:
-    """A commit, and the name that its user gave it, if any."""
+class Tree(ABC):
+    """One state of a project. What follows here reads Git objects; `WorkTree` reads files first."""
 
-    repository: Repository
-    commit: str | None
-    name: str = ""
+    def __init__(self, repository: Repository, title: str) -> None:
+        self.repository = repository
+        self.title = title
 
-    @property
-    def title(self) -> str:
-        """The name that messages use."""
-        if self.name:
-            return f"{self.name} ({self.commit[:12]})" if self.commit else f"{self.name} (no commit yet)"
-        return f"commit {(self.commit or 'none')[:12]}"
+    @abstractmethod
+    def _oid(self, path: str) -> str | None:
+        """Return the id of the Git object that has a file of the store, None if none has."""
+
+    @abstractmethod
+    def _manifests(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest below `folders`."""
+
+    @abstractmethod
+    def python_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project that Git does not ignore."""
+
+    @abstractmethod
+    def source(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the project, None if it does not exist, is in conflict or cannot be read."""
+
+    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest, or of those below `folders` alone."""
+        return self._manifests(*(folders or MANIFEST_FOLDERS))
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
-        """Yield the path of every manifest, or of those below `folders` alone; a partial clone fetches all of them."""
-        files = self._store_files(*(folders or MANIFEST_FOLDERS))
-        self.repository.fetch(files.values())
-        yield from files
+        """Yield the path of every manifest, or of those below `folders` alone. A partial clone fetches all of them."""
+        objects = self.manifest_objects(*folders)
+        self.repository.fetch(objects.values())
+        yield from objects
+
+    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
+        """Return the paths of the manifests that may differ from those of a commit, or that only one of them has."""
+        differing = self.manifest_objects().items() ^ commit.manifest_objects().items()
+        return _without_temporary(path for path, _ in differing)
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file of the store, None if it does not exist."""
-        return self._read(self.repository.prefix + path)
-
-    def prepare(self, paths: Iterable[str]) -> None:
-        """Fetch what a partial clone has left with its remote."""
-        oids = (self._object_at(self.repository.prefix + path) for path in paths)
-        with suppress(GitError):
-            self.repository.fetch(oid for oid in oids if oid is not None)
+        oid = self._oid(path)
+        return None if oid is None else self.repository.read_object(oid)
 
     def has(self, blob: BlobName) -> bool:
         """Return whether the blob exists."""
-        return self._object_at(self.repository.prefix + blob.path) is not None
+        return self._oid(blob.path) is not None
+
+    def prepare(self, paths: Iterable[str]) -> None:
+        """Fetch what a partial clone has left with its remote. What cannot be fetched is an error when it is read."""
+        if self.repository.layout.is_partial:
+            with suppress(GitError):
+                self.repository.fetch(oid for path in paths if (oid := self._oid(path)) is not None)
+
+
+class CommitTree(Tree):
+    """A commit, or a history without any; `name` is what its user called it."""
+
+    def __init__(self, repository: Repository, commit: str | None, name: str = "") -> None:
+        short = commit[:12] if commit is not None else "no commit yet"
+        super().__init__(repository, f"{name} ({short})" if name else f"commit {short}")
+        self.commit = commit
+
+    def _oid(self, path: str) -> str | None:
+        return self._project_oid(self.repository.prefix + path)
+
+    def _manifests(self, *folders: str) -> Mapping[str, str]:
+        return self.repository.store_files(self.commit, *folders) if self.commit else {}
+
+    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
+        """Return the paths of the manifests that differ; trees that are equal are not entered."""
+        if self.commit is None or commit.commit is None:
+            return super().manifests_unlike(commit)
+        changed = self.repository.changed_store_files
+        new = changed([commit.commit], self.commit, *MANIFEST_FOLDERS)
+        old = changed([self.commit], commit.commit, *MANIFEST_FOLDERS)
+        return _without_temporary([*new, *old])
 
     def python_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
         if self.commit is not None:
             prefix = self.repository.layout.project_prefix
             names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
-            yield from _python_files(name[len(prefix) :] for name in names if name.startswith(prefix))
+            yield from _python_files(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist."""
-        return self._read(self.repository.layout.project_prefix + path)
-
-    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
-        """Return the paths of the manifests that differ from those of a commit, or that only one of them has.
-
-        Trees that are equal are not entered.
-
-        Raises: GitError: a commit cannot be read.
-        """
-        if self.commit is None or commit.commit is None:
-            differing = {*self._store_files(*MANIFEST_FOLDERS), *commit._store_files(*MANIFEST_FOLDERS)}
-        else:
-            changed = self.repository.changed_store_files
-            differing = {
-                *changed([commit.commit], self.commit, *MANIFEST_FOLDERS),
-                *changed([self.commit], commit.commit, *MANIFEST_FOLDERS),
-            }
-        return _without_temporary(differing)
-
-    def manifest_objects(self) -> dict[str, str]:
-        """Return path -> object id of every manifest."""
-        return self._store_files(*MANIFEST_FOLDERS)
-
-    def _store_files(self, *folders: str) -> dict[str, str]:
-        return self.repository.store_files(self.commit, *folders) if self.commit is not None else {}
-
-    def _object_at(self, path: str) -> str | None:
-        found = self.repository.objects.lookup(self.commit, path) if self.commit is not None else None
-        return found[1] if found is not None and stat.S_ISREG(found[0]) else None
-
-    def _read(self, path: str) -> bytes | None:
-        oid = self._object_at(path)
+        oid = self._project_oid(self.repository.layout.project_prefix + path)
         return None if oid is None else self.repository.read_object(oid)
 
+    def _project_oid(self, path: str) -> str | None:
+        entry = self.repository.objects.lookup(self.commit, path) if self.commit is not None else None
+        return entry[1] if entry is not None and stat.S_ISREG(entry[0]) else None
 
-class IndexTree:
+
+class IndexTree(Tree):
     """What the next commit would have. The index is read once; of a path in conflict our side counts."""
 
-    title: Final = STAGED
-
     def __init__(self, repository: Repository) -> None:
-        self.repository = repository
-        entries = (
-            entry for entry in repository.index() if entry.stage in (0, 2) and entry.oid not in INTENT_TO_ADD_IDS
-        )
-        self._oids = {entry.path: entry.oid for entry in entries}
+        super().__init__(repository, STAGED)
+        entries = (entry for entry in repository.index() if entry.stage in (0, 2))
+        self.entries = {entry.path: entry for entry in entries if entry.oid not in INTENT_TO_ADD_IDS}
 
-    def manifest_paths(self, *folders: str) -> Iterator[str]:
-        """Yield the path of every manifest, or of those below `folders` alone."""
-        starts = tuple(f"{folder}/" for folder in folders or MANIFEST_FOLDERS)
-        yield from (path for path in self._oids if path.startswith(starts))
+    @cached_property
+    def project_files(self) -> dict[str, list[IndexEntry]]:
+        """Path below the folder that holds the store -> the entries of the index, several in a conflict."""
+        entries: dict[str, list[IndexEntry]] = {}
+        for entry in index_entries(self.repository.project):
+            entries.setdefault(entry.path, []).append(entry)
+        return entries
 
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the store, None if it does not exist."""
-        return self.repository.read_object(self._oids[path]) if path in self._oids else None
+    def _oid(self, path: str) -> str | None:
+        return self.entries[path].oid if path in self.entries else None
 
-    def prepare(self, paths: Iterable[str]) -> None:
-        """Fetch what a partial clone has left with its remote."""
-        with suppress(GitError):
-            self.repository.fetch(self._oids[path] for path in paths if path in self._oids)
-
-    def has(self, blob: BlobName) -> bool:
-        """Return whether the blob exists."""
-        return blob.path in self._oids
+    def _manifests(self, *folders: str) -> Mapping[str, str]:
+        starts = tuple(f"{folder}/" for folder in folders)
+        return {path: entry.oid for path, entry in self.entries.items() if path.startswith(starts)}
 
     def python_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
@@ -175,89 +182,13 @@ class IndexTree:
         is_file = len(entries) == 1 and stat.S_ISREG(entries[0].mode)
         return self.repository.read_object(entries[0].oid) if is_file else None
 
-    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
-        """Return the paths of the manifests that differ from those of a commit, or that only one of them has.
 
-        Raises: GitError: the commit cannot be read.
-        """
-        staged = {path: self._oids[path] for path in self.manifest_paths()}
-        return _without_temporary(path for path, _ in commit.manifest_objects().items() ^ staged.items())
-
-    @cached_property
-    def project_files(self) -> dict[str, list[IndexEntry]]:
-        """Path below the folder that holds the store -> the entries of the index, several in a conflict."""
-        entries: dict[str, list[IndexEntry]] = {}
-        for entry in index_entries(self.repository.project):
-            entries.setdefault(entry.path, []).append(entry)
-        return entries
-
-
-class WorkTree:
+class WorkTree(Tree):
     """The files as they are. The store is listed, and the index read, once and only if that is needed."""
 
-    title: Final = WORK_TREE
-
     def __init__(self, store: Store, repository: Repository) -> None:
+        super().__init__(repository, WORK_TREE)
         self.store = store
-        self.repository = repository
-
-    def manifest_paths(self, *folders: str) -> Iterator[str]:
-        """Yield the path of every manifest, or of those below `folders` alone."""
-        starts = folders or MANIFEST_FOLDERS
-        directory = self.store.directory
-        present = dict.fromkeys(directory.name_of(file) for start in starts for file in directory.walk(start))
-        yield from present
-        below = tuple(f"{start}/" for start in starts)
-        yield from (path for path in self._left_out if path.startswith(below) and path not in present)
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the store, None if it does not exist."""
-        data = self.store.directory.read(path)
-        if data is None and path in self._left_out:
-            return self.repository.read_object(self._left_out[path])
-        return data
-
-    def prepare(self, paths: Iterable[str]) -> None:
-        """Fetch what is not checked out and what a partial clone has left with its remote."""
-        if self.repository.layout.is_partial:
-            with suppress(GitError):
-                self.repository.fetch(self._left_out[path] for path in paths if path in self._left_out)
-
-    def has(self, blob: BlobName) -> bool:
-        """Return whether the blob exists."""
-        return blob in self._blobs or blob.path in self._left_out
-
-    def python_files(self) -> Iterator[str]:
-        """Yield the path of every Python file of the project that Git does not ignore."""
-        options = ("--cached", "--others", "--exclude-standard", "-z")
-        yield from _python_files(self.repository.project.fields("ls-files", *options))
-
-    def has_source(self, path: str) -> bool:
-        """Return whether the project has such a file, in whatever state."""
-        is_file = (self.repository.project.folder / path).is_file()
-        return is_file or any(entry.is_skipped for entry in self._index.project_files.get(path, ()))
-
-    def source(self, path: str) -> bytes | None:
-        """Return the bytes of a file of the project, None if it does not exist or cannot be read."""
-        try:
-            data = Directory(self.repository.project.folder).read(path)
-        except RecstoreError:
-            return None
-        entries = self._index.project_files.get(path, []) if data is None else []
-        return self._index.source(path) if any(entry.is_skipped for entry in entries) else data
-
-    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
-        """Return the paths of the manifests that may differ from those of a commit, or that only one of them has.
-
-        Raises: GitError: the commit or the index cannot be read.
-        """
-        if commit.commit is None:
-            return _without_temporary(self.store.manifest_paths())
-        git = self.repository.git
-        options = ("--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z")
-        changed = git.fields("diff", *options, commit.commit, "--", *MANIFEST_FOLDERS)
-        untracked = git.fields("ls-files", "--others", "-z", "--", *MANIFEST_FOLDERS)
-        return _without_temporary([*changed, *untracked])
 
     @cached_property
     def _blobs(self) -> frozenset[BlobName]:
@@ -267,14 +198,60 @@ class WorkTree:
     def _index(self) -> IndexTree:
         return IndexTree(self.repository)
 
-    @cached_property
-    def _left_out(self) -> dict[str, str]:
-        """Path -> object id of what a sparse checkout leaves out."""
-        entries = self.repository.index()
-        return {entry.path: entry.oid for entry in entries if entry.is_skipped and entry.oid not in INTENT_TO_ADD_IDS}
+    def _oid(self, path: str) -> str | None:
+        entry = self._index.entries.get(path)
+        return entry.oid if entry is not None and entry.is_skipped else None
 
+    def _manifests(self, *folders: str) -> Mapping[str, str]:
+        objects = self._index.manifest_objects(*folders)
+        return {path: oid for path, oid in objects.items() if self._index.entries[path].is_skipped}
 
-Tree: TypeAlias = CommitTree | IndexTree | WorkTree
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
+        """Yield the path of every manifest, or of those below `folders` alone."""
+        directory = self.store.directory
+        files = (file for folder in folders or MANIFEST_FOLDERS for file in directory.walk(folder))
+        present = dict.fromkeys(directory.name_of(file) for file in files)
+        yield from present
+        yield from (path for path in self.manifest_objects(*folders) if path not in present)
+
+    def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
+        """Return the paths of the manifests that may differ from those of a commit, or that only one of them has."""
+        if commit.commit is None:
+            return _without_temporary(self.store.manifest_paths())
+        git = self.repository.git
+        options = ("--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z")
+        changed = git.fields("diff", *options, commit.commit, "--", *MANIFEST_FOLDERS)
+        untracked = git.fields("ls-files", "--others", "-z", "--", *MANIFEST_FOLDERS)
+        return _without_temporary([*changed, *untracked])
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the store, None if it does not exist."""
+        data = self.store.directory.read(path)
+        return super().read(path) if data is None else data
+
+    def has(self, blob: BlobName) -> bool:
+        """Return whether the blob exists."""
+        return blob in self._blobs or super().has(blob)
+
+    def python_files(self) -> Iterator[str]:
+        """Yield the path of every Python file of the project that Git does not ignore."""
+        options = ("--cached", "--others", "--exclude-standard", "-z")
+        yield from _python_files(self.repository.project.fields("ls-files", *options))
+
+    def has_source(self, path: str) -> bool:
+        """Return whether the project has such a file, in whatever state."""
+        return (self.repository.project.folder / path).is_file() or self._is_left_out(path)
+
+    def source(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the project, None if it does not exist or cannot be read."""
+        try:
+            data = Directory(self.repository.project.folder).read(path)
+        except RecstoreError:
+            return None
+        return self._index.source(path) if data is None and self._is_left_out(path) else data
+
+    def _is_left_out(self, path: str) -> bool:
+        return any(entry.is_skipped for entry in self._index.project_files.get(path, ()))
 
 
 def _python_files(paths: Iterable[str]) -> dict[str, None]:

@@ -289,6 +289,35 @@ def test_a_row_that_no_longer_holds_is_left(project: GitRepository) -> None:
     assert project.has_manifest(A)
 
 
+def test_a_blob_that_another_test_names_meanwhile_is_left(project: GitRepository) -> None:
+    """Between plan and run a test was recorded with the same answer: its blob stays, the stale manifest goes."""
+    project.test_file("tests/test_a.py", "test_b")
+    with project.opened() as repository:
+        plan = plan_gc(project.store, repository)
+        project.record(B, "shared", "of b", "of a")
+
+        outcome = execute_plan(project.store, repository, plan, Expiry(NOW_S))
+
+    assert [manifest_path(A)] == [row.path for row in outcome.removals]
+    assert 1 == len(outcome.left)
+    assert () == verify_store(project.store).problems
+
+
+def test_the_check_under_the_lock_judges_renames_as_the_plan_did(project: GitRepository) -> None:
+    """Two tests did the same and one new test does: one was renamed, the other goes, in the plan and in the run."""
+    bodies = "".join(f"def {name}():\n    assert ask()\n\n\n" for name in ("test_a", "test_b"))
+    project.write("tests/test_a.py", bodies)
+    project.commit()
+    project.write("tests/test_a.py", "def test_c():\n    assert ask()\n")
+
+    plan = project.plan()
+    outcome = project.gc()
+
+    assert ((A, "tests/test_a.py::test_c"),) == plan.renames
+    assert manifest_path(B) in {row.path for row in plan.removals}
+    assert (plan.removals, ()) == (outcome.removals, outcome.left)
+
+
 def test_damage_is_no_garbage(project: GitRepository) -> None:
     """A blob that nothing names and whose bytes do not fit its name stays, and is named."""
     blob = project.record("tests/test_a.py::test_c", "damaged")
