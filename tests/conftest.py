@@ -15,9 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("short", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("whole", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Hypothesis try more where slow tests are selected; `HYPOTHESIS_PROFILE=long` for more still."""
+    is_slow = "not slow" not in config.getoption("markexpr")
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("whole" if is_slow else "short"))
 
 
 class NetworkGuardError(RuntimeError):

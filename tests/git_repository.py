@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 from recstore.gc.execute import Expiry, GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
@@ -40,6 +44,19 @@ def recording(answer: str, question: str = "") -> Recording:
     )
 
 
+@cache
+def _template(project: str) -> Path:
+    """Return a repository that `GitRepository.create` copies: it is made once in each process."""
+    folder = Path(mkdtemp(prefix="recstore-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = GitRepository(folder / "repository", project)
+    made.home.mkdir(parents=True)
+    made.git("init", "--quiet")
+    Store.create(made.home)
+    made.commit("An empty store")
+    return made.folder
+
+
 @dataclass(frozen=True)
 class GitRepository:
     """A work tree in `folder`, with the project (and its store) in `folder / project`."""
@@ -50,11 +67,9 @@ class GitRepository:
     @classmethod
     def create(cls, folder: Path, project: str = ".") -> GitRepository:
         """Make a repository with an empty store and one commit."""
-        (folder / project).mkdir(parents=True)
+        shutil.copytree(_template(project), folder, symlinks=True)
         made = cls(folder, project)
-        made.git("init", "--quiet")
-        Store.create(made.home)
-        made.commit("An empty store")
+        made.git("update-index", "-q", "--refresh")  # the copies are other files than those that the index describes
         return made
 
     @property

@@ -12,6 +12,7 @@ import pytest
 
 from recstore.git.hooks.location import is_configurable
 from recstore.model import BlobName
+from tests import commands
 from tests.git_repository import GitRepository
 
 __all__ = [
@@ -41,7 +42,13 @@ older_git = pytest.mark.skipif(
 
 
 def recstore(project: GitRepository, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of recstore in the project's folder."""
+    """Run a command of recstore in the project's folder, in this process."""
+    environment = {**project.environment(), "PYTHONPATH": str(ROOT), **variables}
+    return commands.recstore(project.home, *arguments, environment=environment)
+
+
+def started(project: GitRepository, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of recstore in the project's folder, in a process of its own."""
     command = [sys.executable, "-P", "-m", "recstore", *arguments]
     environment = {**project.environment(), "PYTHONPATH": str(ROOT), **variables}
     return subprocess.run(command, cwd=project.home, env=environment, capture_output=True, text=True, check=False)

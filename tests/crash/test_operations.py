@@ -19,6 +19,7 @@ from recstore.watch import watcher
 from tests.crash.operations import OPERATIONS, READING, Done, Operation
 from tests.crash.state import State, refuse_loss, refuse_unsound, settled, state_of
 from tests.crash.system import Audit, StoppedError, System, audited
+from tests.effort import short_or_whole, some
 
 ERRORS: Final = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EMFILE)
 IS_FULL: Final = os.environ.get("CRASH_ERRORS") == "all"
@@ -26,6 +27,9 @@ IS_FULL: Final = os.environ.get("CRASH_ERRORS") == "all"
 
 _UNSEEN: Final = frozenset({"fsync", "sync", "utime"})
 """Calls after which everything looks as it did before them."""
+
+at_most = short_or_whole("at_most", 2, None)
+"""How many steps of each operation are tried."""
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
@@ -184,9 +188,10 @@ def test_a_wrong_order_would_be_seen(calls: list[tuple[str, str]]) -> None:
 
 
 @every_operation
-def test_an_operation_that_is_stopped_can_be_done_again(case: Case, tmp_path: Path) -> None:
+@at_most
+def test_an_operation_that_is_stopped_can_be_done_again(case: Case, tmp_path: Path, at_most: int | None) -> None:
     """After each step: a sound store, nothing lost, no lock that blocks; and the same again completes it."""
-    for step in case.steps():
+    for step in some(case.steps(), at_most):
         system = System(step)
         folder = tmp_path / str(step)
         project, _ = case.spoiled(system, folder)
@@ -200,9 +205,12 @@ def test_an_operation_that_is_stopped_can_be_done_again(case: Case, tmp_path: Pa
 
 
 @every_operation
-def test_a_write_of_an_operation_that_is_torn_is_read_by_nobody(case: Case, tmp_path: Path) -> None:
+@at_most
+def test_a_write_of_an_operation_that_is_torn_is_read_by_nobody(
+    case: Case, tmp_path: Path, at_most: int | None
+) -> None:
     """Half of the bytes are on disk when the process ends."""
-    for step in case.steps("write"):
+    for step in some(case.steps("write"), at_most):
         system = System(step, torn=True)
         folder = tmp_path / str(step)
         project, _ = case.spoiled(system, folder)
@@ -216,9 +224,10 @@ def test_a_write_of_an_operation_that_is_torn_is_read_by_nobody(case: Case, tmp_
 
 
 @every_operation
-def test_a_write_of_an_operation_that_comes_short_goes_on(case: Case, tmp_path: Path) -> None:
+@at_most
+def test_a_write_of_an_operation_that_comes_short_goes_on(case: Case, tmp_path: Path, at_most: int | None) -> None:
     """The system may take fewer bytes than it was given: the rest is given again."""
-    for step in case.steps("write"):
+    for step in some(case.steps("write"), at_most):
         project, done = case.spoiled(System(step, short=True), tmp_path / str(step))
 
         assert done is not None
@@ -227,9 +236,12 @@ def test_a_write_of_an_operation_that_comes_short_goes_on(case: Case, tmp_path: 
 
 
 @every_operation
-def test_an_operation_of_which_a_call_fails_says_so_and_can_be_done_again(case: Case, tmp_path: Path) -> None:
+@at_most
+def test_an_operation_of_which_a_call_fails_says_so_and_can_be_done_again(
+    case: Case, tmp_path: Path, at_most: int | None
+) -> None:
     """An error of the table, no traceback, a sound store, nothing lost; and the same again completes it."""
-    for step, error in _failures(case):
+    for step, error in some(_failures(case), at_most):
         system = System(step, error)
         folder = tmp_path / f"{step}-{error}"
         project, done = case.spoiled(system, folder)

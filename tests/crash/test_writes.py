@@ -18,6 +18,7 @@ from recstore.store import Store, directory
 from recstore.store.directory import TEMPORARY_PREFIX
 from recstore.store.verify import quarantine, verify_store
 from tests.crash.system import StoppedError, System
+from tests.effort import short_or_whole, some
 
 OLD, NEW, KEPT = "tests/a.py::test_old", "tests/a.py::test_new", "tests/b.py::test_kept"
 
@@ -83,6 +84,9 @@ def create_again(store: Store) -> None:
     Store.create(store.directory.root.parent)
 
 
+at_most = short_or_whole("at_most", 4, None)
+"""How many steps of each scenario are tried."""
+
 SCENARIOS: list[Callable[[Store], None]] = [put_again, put_new, put_many, put_shared, withdraw, create_again]
 ERRORS = [errno.ENOSPC, errno.EIO, errno.EACCES]
 
@@ -130,13 +134,27 @@ def sound_before(folder: Path) -> dict[str, bytes]:
     return published(folder)
 
 
+def step_count(scenario: Callable[[Store], None], folder: Path) -> int:
+    """Return how many steps the scenario has."""
+    store, system = prepared(folder), System()
+    with pytest.MonkeyPatch.context() as patch:
+        system.watch(patch)
+        scenario(store)
+    return len(system.log)
+
+
 def steps(
-    scenario: Callable[[Store], None], tmp_path: Path, error: int | None = None, *, torn: bool = False
+    scenario: Callable[[Store], None],
+    tmp_path: Path,
+    at_most: int | None,
+    error: int | None = None,
+    *,
+    torn: bool = False,
 ) -> list[tuple[str, Path]]:
     """Run the scenario once for each of its steps, that step going wrong; return what and where each was."""
     done: list[tuple[str, Path]] = []
     prepared(tmp_path / "template")
-    for step in count():
+    for step in some(range(step_count(scenario, tmp_path / "counted")), at_most):
         folder = tmp_path / str(step)
         shutil.copytree(tmp_path / "template", folder)
         store = Store.open(folder)
@@ -149,19 +167,25 @@ def steps(
                 assert error is None
             except RecstoreError:
                 assert error is not None
-        if not system.was_reached:
-            return done
-        done.append((f"step {step}, {' '.join(system.log[step])}", folder))
-    raise AssertionError
+        if system.was_reached:
+            done.append((f"step {step}, {' '.join(system.log[step])}", folder))
+    assert done
+    return done
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("torn", [False, True], ids=["after the call", "before or within the call"])
-def test_a_writer_that_is_stopped_leaves_a_store(tmp_path: Path, scenario: Callable[[Store], None], torn: bool) -> None:  # noqa: FBT001 - pytest's
+@at_most
+def test_a_writer_that_is_stopped_leaves_a_store(
+    tmp_path: Path,
+    scenario: Callable[[Store], None],
+    at_most: int | None,
+    torn: bool,  # noqa: FBT001 - pytest's
+) -> None:
     """After every step: no half file is read, no manifest names what is not there, and running it again completes it."""
     before, finished = sound_before(tmp_path / "before"), finished_by(scenario, tmp_path / "finished")
 
-    for where, folder in steps(scenario, tmp_path, torn=torn):
+    for where, folder in steps(scenario, tmp_path, at_most, torn=torn):
         check(folder, before, finished, where)
         scenario(Store.open(folder))
         assert finished == {name: published(folder).get(name) for name in finished}, where
@@ -169,25 +193,29 @@ def test_a_writer_that_is_stopped_leaves_a_store(tmp_path: Path, scenario: Calla
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
-def test_a_call_that_fails_leaves_a_store(tmp_path: Path, scenario: Callable[[Store], None], error: int) -> None:
+@at_most
+def test_a_call_that_fails_leaves_a_store(
+    tmp_path: Path, scenario: Callable[[Store], None], at_most: int | None, error: int
+) -> None:
     """Whichever it is: an error of the store or none, nothing half done, and running it again completes it."""
     before, finished = sound_before(tmp_path / "before"), finished_by(scenario, tmp_path / "finished")
 
-    for where, folder in steps(scenario, tmp_path, error):
+    for where, folder in steps(scenario, tmp_path, at_most, error):
         check(folder, before, finished, where)
         scenario(Store.open(folder))
         assert finished == {name: published(folder).get(name) for name in finished}, where
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
+@at_most
 def test_a_call_that_fails_once_does_not_spoil_the_store_in_memory(
-    tmp_path: Path, scenario: Callable[[Store], None]
+    tmp_path: Path, scenario: Callable[[Store], None], at_most: int | None
 ) -> None:
     """The same `Store` can be used again when the disk has space again."""
     finished = finished_by(scenario, tmp_path / "finished")
     prepared(tmp_path / "template")
 
-    for step in count():
+    for step in some(range(step_count(scenario, tmp_path / "counted")), at_most):
         folder = tmp_path / str(step)
         shutil.copytree(tmp_path / "template", folder)
         store = Store.open(folder)
@@ -195,8 +223,6 @@ def test_a_call_that_fails_once_does_not_spoil_the_store_in_memory(
         with pytest.MonkeyPatch.context() as patch:
             system.watch(patch)
             with_error(scenario, store)
-        if not system.was_reached:
-            return
         scenario(store)
         assert finished == {name: published(folder).get(name) for name in finished}, system.log[step]
 

@@ -37,7 +37,7 @@ from tests.formats.sample import FORMATS
 from tests.fuzz.mutations import hostile_bytes
 from tests.fuzz.packed import PACKED
 
-EXECUTIONS: Final = int(os.environ.get("FUZZ_EXECUTIONS", "200"))
+EXECUTIONS: Final = int(os.environ.get("FUZZ_EXECUTIONS", "0")) or settings().max_examples
 SAMPLE: Final = FORMATS / "1"
 UPSTREAMS: Final = UpstreamMap((("openai", "https://api.openai.com/v1"),))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.git_repository import GitRepository
-from tests.hooked import git, recstore, two_tests
+from tests.hooked import git, started, two_tests
 
 THROUGH_GIT = (
     *(
@@ -89,7 +89,7 @@ def test_commands_run_nothing_that_a_folder_names(project: GitRepository, words:
     """In the folder itself: recstore refuses to be led into it, and names what is wrong."""
     mark = trap(project, "sub")
     project.git("-c", f"core.hooksPath={project.folder.parent}", "checkout", "-q", "stranger")
-    done = recstore(GitRepository(project.folder, "sub"), *words)
+    done = started(GitRepository(project.folder, "sub"), *words)
 
     assert not mark.exists(), mark.read_text()
     assert "Traceback" not in done.stderr
@@ -103,7 +103,7 @@ def test_the_folder_of_a_store_is_no_repository(project: GitRepository) -> None:
     project.git("-c", f"core.hooksPath={project.folder.parent}", "checkout", "-q", "stranger")
     for name in ("HEAD", "config", "objects", "refs"):
         (project.folder / "sub" / name).rename(project.folder / ".recstore" / name)
-    done = recstore(project, "check")
+    done = started(project, "check")
 
     assert not mark.exists(), mark.read_text()
     assert 40 == done.returncode

@@ -17,14 +17,13 @@ from recstore.cli.main import COMMANDS
 from recstore.demo.upstream import serving
 from recstore.model import Digest, JsonBody, Recording, Request, Response
 from recstore.store import Store
+from tests import commands
 from tests.generator import write_recordings
 
 
 def recstore(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a recstore command in `folder`."""
-    command = [sys.executable, "-m", "recstore", *arguments]
-    variables = {**os.environ, **environment}
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    return commands.recstore(folder, *arguments, environment={**os.environ, **environment})
 
 
 def answer(folder: Path, *arguments: str) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from recstore.errors import DamagedSource
 from recstore.store import Store
+from tests.commands import recstore
 
 ENVIRONMENT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,13 +35,6 @@ def document(text: str = "Hello!", test_id: str | None = "tests/test_a.py::test_
 def as_recorded(value: dict[str, Any]) -> bytes:
     """Return the bytes that the recorder writes for `value`."""
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def recstore(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a recstore command in `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "recstore", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture

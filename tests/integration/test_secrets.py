@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -15,6 +12,7 @@ import recstore as package
 from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import Store
+from tests.commands import recstore
 from tests.git_repository import GitRepository
 from tests.keys import KEYS
 from tests.loopback import serving
@@ -23,13 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
 KEY, TOKEN = KEYS["OpenAI"], KEYS["GitHub"]
 TEST = "tests/test_a.py::test_a"
-
-
-def recstore(folder: Path, *arguments: str, data: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command of recstore."""
-    command = [sys.executable, "-P", "-m", "recstore", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environment, input=data, capture_output=True, text=True, check=False)
 
 
 def cassette(project: Path) -> Path:

@@ -16,6 +16,7 @@ from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
 from recstore.store.paths import manifest_path
 from recstore.transcript import Answer, Message, page_text, transcript_of
+from tests import commands
 from tests.generator import as_recorded
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
@@ -84,19 +85,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in recorded().items():
         (recordings / f"{FILES[name]}.json").write_bytes(as_recorded(content))
     for command in (["init"], ["import", "tests"]):
-        subprocess.run([sys.executable, "-m", "recstore", *command], cwd=folder, check=True, capture_output=True)
+        assert 0 == commands.recstore(folder, *command).returncode
     return folder
 
 
 def show(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run `recstore show` in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "recstore", "show", *arguments],
-        cwd=project,
-        check=False,
-        capture_output=True,
-        env={**os.environ, **environment},
-    )
+    return commands.recstore_bytes(project, "show", *arguments, environment={**os.environ, **environment})
 
 
 def shown(project: Path, *arguments: str) -> str:

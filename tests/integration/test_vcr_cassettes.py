@@ -17,6 +17,8 @@ import vcr
 from vcr.serialize import deserialize
 from vcr.serializers import jsonserializer, yamlserializer
 
+from tests import commands
+
 requests = pytest.importorskip("requests", reason="requests is not installed")
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
 urllib3 = pytest.importorskip("urllib3", reason="urllib3 is not installed")
@@ -118,7 +120,7 @@ def record(path: Path, session: Session, url: str, mode: str) -> list[Answer]:
 
 def recstore(folder: Path, *arguments: str) -> None:
     """Run the program in `folder`."""
-    subprocess.run([sys.executable, "-m", "recstore", *arguments], cwd=folder, check=True, capture_output=True)
+    assert 0 == commands.recstore(folder, *arguments).returncode
 
 
 def as_loaded(path: Path) -> Any:

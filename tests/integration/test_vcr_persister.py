@@ -17,6 +17,7 @@ from recstore.errors import DamagedBlob, NotInStore, UsageError
 from recstore.importers.vcr.persister import Persister
 from recstore.store import Store
 from recstore.store.verify import verify_store
+from tests.commands import recstore
 from tests.loopback import serving
 
 vcr = pytest.importorskip("vcr")
@@ -82,13 +83,6 @@ def passed(project: Path, base: str, *options: str, **variables: str) -> None:
 def cassettes(folder: Path) -> list[Path]:
     """Return the cassette files."""
     return sorted(folder.rglob("*.yaml"))
-
-
-def recstore(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of recstore."""
-    command = [sys.executable, "-P", "-m", "recstore", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_suite_records_into_the_store_and_replays_from_it(project: Path) -> None:

@@ -19,6 +19,7 @@ import recstore
 from recstore.errors import Damage, NewerVersion, ReplayMiss
 from recstore.store import Store
 from recstore.store.verify import verify_store
+from tests.effort import short_or_whole
 from tests.generator import generated, write_recordings
 from tests.git_repository import GitRepository
 from tests.git_repository import recording as made_recording
@@ -26,7 +27,7 @@ from tests.integration.watch.watching import ROOT, environment, stored
 from tests.integration.watch.watching import recstore as run
 from tests.loopback import serving
 
-KILLS, IMPORTED = 8, 300
+IMPORTED = 300
 SECRET = "sk-proj-9Qw8Er7Ty6Ui5Op4As3Df2Gh1"  # noqa: S105 - one that nobody has
 CASSETTE = """\
 interactions:
@@ -95,10 +96,11 @@ def test_damage_is_named(project: GitRepository) -> None:
     assert path.name in found.stderr
 
 
-def test_a_crash_leaves_the_last_published_state(tmp_path: Path) -> None:
+@short_or_whole("kills", 3, 20)
+def test_a_crash_leaves_the_last_published_state(tmp_path: Path, kills: int) -> None:
     """A crash leaves the last published state."""
     chance, killed = random.Random(5), 0  # noqa: S311 - not for secrets
-    for number in range(KILLS):
+    for number in range(kills):
         folder = tmp_path / str(number)
         store = Store.create(folder)
         store.put("tests/a.py::test_a", [made_recording("an answer")])
@@ -108,7 +110,7 @@ def test_a_crash_leaves_the_last_published_state(tmp_path: Path) -> None:
 
         assert () == verify_store(store).problems
         assert before.items() <= stored(folder).items()
-    assert killed >= KILLS - 2
+    assert killed >= kills - 2
 
 
 def kill_import(store: Store, after_blobs: int) -> bool:

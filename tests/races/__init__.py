@@ -1,7 +1,7 @@
 """Several processes at one store: chosen interleavings, one by one, and all sorts of work at once.
 
-The environment says how much is done:
+By default eight processes work for five seconds; under the mark `slow`, for twenty. The environment asks for more:
 
-    RACE_SECONDS=600     so long eight processes work at once; otherwise 10
-    RACE_SEED=7          what is drawn, as a failure names it; otherwise another one each time
+    RACE_SECONDS=600     seconds, instead of twenty
+    RACE_SEED=7          the seed, as a failure names it
 """

@@ -12,8 +12,11 @@ from typing import Final
 
 import pytest
 
+from tests.effort import short_or_whole
+
 ROOT: Final = Path(__file__).resolve().parents[2]
-SECONDS: Final = float(os.environ.get("RACE_SECONDS", "10"))
+SECONDS: Final = float(os.environ.get("RACE_SECONDS", "20"))
+"""How long they work where slow tests are selected."""
 SEED: Final = int(os.environ.get("RACE_SEED", random.randrange(1_000_000)))  # noqa: S311 - any will do; a failure names it
 
 DONE: Final = {
@@ -31,10 +34,11 @@ DONE: Final = {
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes are forked from one that has everything imported")
 @pytest.mark.timeout(300 + SECONDS)
-def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
+@short_or_whole("seconds", 5.0, SECONDS)
+def test_eight_processes_lose_nothing(tmp_path: Path, seconds: float) -> None:
     """Two record, one imports, one consumes, one collects, one verifies, one heals, one changes branches; none stands still."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.races.racing", str(SECONDS), str(SEED), str(tmp_path)],
+        [sys.executable, "-m", "tests.races.racing", str(seconds), str(SEED), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

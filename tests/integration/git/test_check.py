@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from recstore.model import BlobName
 from recstore.store import Store
 from recstore.store.paths import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
+from tests import commands
 from tests.git_repository import GitRepository
 from tests.hooked import recstore
 
@@ -36,15 +35,8 @@ def project(tmp_path: Path) -> GitRepository:
 
 def check(project: GitRepository, *arguments: str, data: str = "", **variables: str) -> tuple[int, list[str], str]:
     """Run `recstore check` in the project's folder; return its exit code, lines of output, and talk."""
-    done = subprocess.run(
-        [sys.executable, "-m", "recstore", "check", *arguments],
-        cwd=project.home,
-        env={**project.environment(), "PYTHONPATH": str(Path(__file__).parents[3]), **variables},
-        input=data,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**project.environment(), **variables}
+    done = commands.recstore(project.home, "check", *arguments, environment=environment, data=data)
     assert "defect of recstore" not in done.stderr, done.stderr
     return done.returncode, done.stdout.splitlines(), done.stderr
 

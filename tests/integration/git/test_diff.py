@@ -18,6 +18,7 @@ from recstore.model import BlobName, JsonBody, Recording, Request, Response, Str
 from recstore.store import Store
 from recstore.store.paths import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
+from tests import commands
 from tests.git_repository import GitRepository
 
 HOME = Path(__file__).resolve().parents[3]
@@ -67,14 +68,7 @@ def project(tmp_path: Path) -> GitRepository:
 
 def run(project: GitRepository, *arguments: str, ok: int = 0, **variables: str) -> tuple[str, str]:
     """Run `recstore diff` in the project's folder; return its output and its talk."""
-    done = subprocess.run(
-        [sys.executable, "-m", "recstore", "diff", *arguments],
-        cwd=project.home,
-        env={**project.environment(), "PYTHONPATH": str(HOME), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = commands.recstore(project.home, "diff", *arguments, environment={**project.environment(), **variables})
     assert ok == done.returncode, done.stdout + done.stderr
     assert "defect of recstore" not in done.stderr
     return done.stdout, done.stderr

@@ -19,6 +19,7 @@ from recstore.store import Store
 from recstore.store.paths import manifest_path
 from recstore.store.usage import FileUsage, TestUsage, write_usage
 from recstore.store.verify import verify_store
+from tests import commands
 from tests.git_repository import NOW_S, GitRepository
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
@@ -39,14 +40,7 @@ def project(tmp_path: Path) -> GitRepository:
 
 def recstore(project: GitRepository, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of recstore in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "recstore", *arguments],
-        cwd=project.home,
-        env={**project.environment(), "PYTHONPATH": str(Path(__file__).parents[3])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return commands.recstore(project.home, *arguments, environment=project.environment())
 
 
 def removed(project: GitRepository, options: GcOptions | None = None) -> set[str]:

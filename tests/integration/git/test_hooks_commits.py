@@ -32,8 +32,18 @@ COMMITS: dict[str, list[tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("folder", [".", "a sub [x]/ü\"'"], ids=["top", "below"])
-@pytest.mark.parametrize("form", COMMITS)
+COMMON: set[tuple[str, str]] = {("commit", "top"), ("commit -a", "below"), ("commit PATH", "top")}
+"""The forms that are tried by default: each asks for five processes of Git and of Python."""
+
+FOLDERS = {"top": ".", "below": "a sub [x]/ü\"'"}
+FORMS = [
+    pytest.param(form, folder, id=f"{form}-{place}", marks=[] if (form, place) in COMMON else pytest.mark.slow)
+    for form in COMMITS
+    for place, folder in FOLDERS.items()
+]
+
+
+@pytest.mark.parametrize(("form", "folder"), FORMS)
 def test_a_commit_takes_the_recordings_of_a_removed_test_along(tmp_path: Path, form: str, folder: str) -> None:
     """However the commit is made, it has the manifest and the blob removed, and nothing is left to do."""
     project = two_tests(tmp_path / "the projéct", folder)

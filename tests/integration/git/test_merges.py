@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from recstore.model import BlobName, Json, JsonBody, Recording, Request, Respons
 from recstore.store.manifest import parse_manifest
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
+from tests import commands
 from tests.git_repository import GitRepository, recording
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,14 +23,8 @@ A, B, C, D = (f"tests/test_a.py::test_{name}" for name in "abcd")
 
 def recstore(project: GitRepository, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of recstore in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "recstore", *arguments],
-        cwd=project.home,
-        env={**project.environment(), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**project.environment(), "PYTHONPATH": str(ROOT)}
+    return commands.recstore(project.home, *arguments, environment=environment)
 
 
 def stream(text: str) -> Recording:

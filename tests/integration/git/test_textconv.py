@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
+from tests import commands
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_chat.py::test_answer"
@@ -59,12 +60,7 @@ def git(project: GitRepository, *arguments: str) -> str:
 
 def textconv(path: Path | str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run `recstore textconv` on a file."""
-    return subprocess.run(
-        [sys.executable, "-m", "recstore", "textconv", str(path)],
-        env={**os.environ, "PYTHONPATH": HOME, **environment},
-        capture_output=True,
-        check=False,
-    )
+    return commands.recstore_bytes(Path(), "textconv", str(path), environment={**os.environ, **environment})
 
 
 def changed(diff: str) -> list[str]:
