@@ -72,6 +72,14 @@ class GitRepository:
         made.git("update-index", "-q", "--refresh")  # the copies are other files than those that the index describes
         return made
 
+    @classmethod
+    def empty(cls, folder: Path) -> GitRepository:
+        """Make a repository with neither a store nor a commit."""
+        folder.mkdir(parents=True)
+        made = cls(folder)
+        made.git("init", "--quiet")
+        return made
+
     @property
     def home(self) -> Path:
         """The folder that the store's folder is in."""

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "redact": "Take out secrets that are stored already.",
     "rekey": "Rename blobs after the upstream map has changed.",
     "demo": "See the whole thing work in a scratch repository.",
+    "help": "Print a guide, or list them.",
 }
 """Command -> what it does, in the order of a day's work."""
 

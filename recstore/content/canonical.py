@@ -1,6 +1,6 @@
 """What is the same request: the canonical form of a request, and the key made of it.
 
-FORMAT.md states the rule. It has a version, because a key is a file name: changing what follows
+`recstore help format` states the rule. It has a version, because a key is a file name: changing what follows
 without a new `RULE_VERSION` would orphan every store there is.
 """
 

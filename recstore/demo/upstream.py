@@ -1,6 +1,7 @@
 """The demo upstream: a server on this machine that streams one chat answer, as an OpenAI-compatible service does.
 
-It stands for a service that costs money in `recstore demo`, and counts what it is asked.
+It stands for a service that costs money in `recstore demo`, and counts its requests. `python -m recstore.demo.upstream`
+runs it at http://127.0.0.1:8177/v1 until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -26,9 +27,9 @@ class Upstream:
 
 
 @contextmanager
-def serving() -> Iterator[Upstream]:
-    """Run the demo upstream on a free port of this machine until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def serving(port: int = 0) -> Iterator[Upstream]:
+    """Run the demo upstream on this machine, on that port or a free one, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}/v1")
     server.upstream = upstream  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -71,3 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
         self.wfile.flush()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt), serving(8177) as running:
+        print(f"The demo upstream listens at {running.base_url}. Ctrl-C ends it.")  # noqa: T201 - for whoever starts it
+        threading.Event().wait()

@@ -1,6 +1,6 @@
 """A recording as a blob's bytes, and back: one deterministic writer and its exact inverse.
 
-FORMAT.md describes the bytes. The writer puts the request first, and each member of a body, each
+`recstore help format` describes the bytes. The writer puts the request first, and each member of a body, each
 message and each stream event on a line of its own, so that a person can read a diff of two blobs.
 """
 

@@ -4,7 +4,7 @@
     test "tests/test_chat.py::test_answer[gpt-4o]"
     1 <request key> <content digest> {"format":"llama-stack","path":"tests/recordings/3f....json"} 5ab0c2e4
 
-Lines are sorted by request key, then n, and each ends in a check of itself. FORMAT.md describes every field.
+Lines are sorted by request key, then n, and each ends in a check of itself. `recstore help format` describes every field.
 """
 
 from __future__ import annotations

@@ -287,7 +287,7 @@ def save_cassette(project: Path) -> None:
     persister.save_cassette(project / CASSETTE, pairs, vcr.serializers.yamlserializer)
 
 
-READING: Final = frozenset({"demo", "diff", "show", "stats", "status"})
+READING: Final = frozenset({"demo", "diff", "help", "show", "stats", "status"})
 """Commands that write nothing into a project; `demo` works in a scratch folder of its own."""
 
 OPERATIONS: Final = (

@@ -273,7 +273,7 @@ def blobs_named_too_early(log: list[tuple[str, str]], root: Path) -> list[str]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_blobs_are_durable_before_a_manifest_names_them(tmp_path: Path, scenario: Callable[[Store], None]) -> None:
-    """The order of the calls is that of FORMAT.md, section 6: blobs, sync, manifests, sync."""
+    """The order of the calls is that of format.md, section 6: blobs, sync, manifests, sync."""
     store = prepared(tmp_path)
     system = System()
 

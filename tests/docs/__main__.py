@@ -1,8 +1,8 @@
-"""`python -m tests.docs`: bring the generated part of the README up to date."""
+"""`python -m tests.docs`: bring the generated tables of the guides up to date."""
 
 from __future__ import annotations
 
-from tests.docs.tables import README, with_generated
+from tests.docs.tables import update
 
 if __name__ == "__main__":
-    README.write_text(with_generated(README.read_text()))
+    update()

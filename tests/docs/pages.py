@@ -6,7 +6,7 @@ of a block's fence says:
     console     commands after `$ `, each with what it prints; `...` stands for anything; `# exit code 1` after a command
     python      code that is run; with a file name behind the word, a file of the project
     toml        a file of the project, by default `recstore.toml`, that must be a valid configuration
-    yaml, ini   a file of the project
+    yaml        a file of the project
     text        not code: trees, excerpts, sketches
 
 `http://127.0.0.1:8177` is the demo upstream, at whatever port it really has. A block that is not run has a comment
@@ -15,16 +15,19 @@ before it that says why: `<!-- not run: REASON -->`.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from recstore.demo.upstream import serving
 from recstore.settings import parse_settings
 from tests import commands
 
@@ -65,7 +68,13 @@ class Command:
 def blocks(text: str) -> list[Block]:
     """Return the code blocks of a page."""
     return [
-        Block(text.count("\n", 0, match.start("kind")) + 1, match["kind"], match["name"], match["text"], match["reason"] or "")
+        Block(
+            text.count("\n", 0, match.start("kind")) + 1,
+            match["kind"],
+            match["name"],
+            match["text"],
+            match["reason"] or "",
+        )
         for match in _BLOCK.finditer(text)
     ]
 
@@ -79,38 +88,46 @@ def console_commands(text: str) -> Iterator[Command]:
 
 
 class Story:
-    """A page that is run in `folder`; `base_url` is the demo upstream's."""
+    """A page that is run in `folder`; what it starts ends with `stack`."""
 
-    def __init__(self, folder: Path, base_url: str, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self.base_url = base_url
-        self.environment = environment
+    def __init__(self, folder: Path, environment: Mapping[str, str], stack: ExitStack) -> None:
+        paths = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        self._folder, self._environment = folder, {**environment, "PATH": paths}
+        self._upstream = stack.enter_context(ExitStack())
+        with serving() as upstream:  # its port is free, and nobody listens there until the page says so
+            self._address = upstream.base_url.removesuffix("/v1")
 
     def run(self, block: Block) -> list[tuple[Command, int, str]]:
         """Run a block; return each command with its exit code and output."""
-        text = block.text.replace(ADDRESS, self.base_url)
+        text = block.text.replace(ADDRESS, self._address)
         if block.kind == "console":
             return [(command, *self._run_command(command.words)) for command in console_commands(text)]
         if block.kind == "toml":
             table = tomllib.loads(text)
             parse_settings(table["tool"]["recstore"] if "tool" in table else table, block.name)
         if block.name or block.kind == "toml":
-            file = self.folder / (block.name or "recstore.toml")
+            file = self._folder / (block.name or "recstore.toml")
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
             return []
-        code, output = self._run_command(f"python -c {shlex.quote(text)}")
-        return [(Command("python", "...", 0), code, output)]
+        return [(Command("python", "...", 0), *self._run_command(f"python -c {shlex.quote(text)}"))]
 
     def _run_command(self, words: str) -> tuple[int, str]:
+        if words == "python -m recstore.demo.upstream &":
+            self._upstream.enter_context(serving(int(self._address.rpartition(":")[2])))
+            return 0, ""
+        if words == "kill %1":
+            self._upstream.close()
+            return 0, ""
         split = shlex.split(words, comments=True)
-        if split[:1] == ["recstore"] and not _SHELL.search(words.partition("#")[0]) and split[1] not in ("watch", "demo"):
-            done = commands.recstore(self.folder, *split[1:], environment=self.environment)
+        is_plain = split[0] == "recstore" and not _SHELL.search(words.partition("#")[0])
+        if is_plain and split[1] not in ("watch", "demo"):
+            done = commands.recstore(self._folder, *split[1:], environment=self._environment)
             return done.returncode, done.stdout + done.stderr
         shell = subprocess.run(
             ["bash", "-c", words],
-            cwd=self.folder,
-            env=self.environment,
+            cwd=self._folder,
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -126,8 +143,3 @@ def fits(expected: str, output: str) -> bool:
         return True
     parts = [re.escape(part) for part in expected.strip().split("...")]
     return re.fullmatch(".*?".join(parts), output.strip(), re.DOTALL) is not None
-
-
-def program_folder() -> Path:
-    """Return the folder that holds `python`, `recstore` and `pytest`."""
-    return Path(sys.executable).parent

@@ -56,7 +56,7 @@ def test_what_was_imported_comes_out_byte_for_byte(version: str, tmp_path: Path)
 
 
 def test_the_present_format_is_written_as_it_was(tmp_path: Path) -> None:
-    """A byte that differs is another format: it needs a version, a line in FORMAT.md, and a folder here."""
+    """A byte that differs is another format: it needs a version, a line in recstore/docs/format.md, and a folder here."""
     write_sample(tmp_path)
 
     assert files_of(FORMATS / str(MANIFEST_VERSION) / "store") == files_of(tmp_path / "store")

@@ -1,4 +1,4 @@
-"""The canonical form of a request, byte by byte as FORMAT.md states it."""
+"""The canonical form of a request, byte by byte as format.md states it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_body_counts_as_json_or_as_bytes(body: Body | None, tail: bytes) -> No
 
 
 def test_nesting_beyond_the_limit_counts_by_its_bytes() -> None:
-    """FORMAT.md: a body that nests at most 128 levels is JSON, one of 129 is bytes."""
+    """format.md: a body that nests at most 128 levels is JSON, one of 129 is bytes."""
     assert b'"json"' in form(body=RawBody(b"[" * 128 + b"]" * 128))
     assert b'"bytes"' in form(body=RawBody(b"[" * 129 + b"1" + b"]" * 129))
     assert b'"bytes"' in form(body=RawBody(b"[" * 1000 + b"]" * 1000))

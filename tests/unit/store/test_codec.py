@@ -1,4 +1,4 @@
-"""The blob writer and reader: the layout of FORMAT.md, and everything that is not in it refused."""
+"""The blob writer and reader: the layout of format.md, and everything that is not in it refused."""
 
 from __future__ import annotations
 
