@@ -26,6 +26,19 @@ def echo(text: str = "", *, is_bold: bool = False) -> None:
     click.echo(click.style(escape_control(text), bold=True) if is_bold else escape_control(text))
 
 
+def echo_encodable(text: str, *, ends_line: bool = True) -> None:
+    """Print text that is harmless already, colours included; characters that the output's encoding lacks are escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=ends_line)
+
+
+def echo_ascii_json(value: Any) -> None:
+    """Print `value` as one line of JSON in ASCII, which every encoding has and no terminal acts on."""
+    import json
+
+    click.echo(json.dumps(value).replace("\x7f", "\\u007f"))
+
+
 def echo_err(text: str = "") -> None:
     """Print a line of talk on standard error."""
     click.echo(escape_control(text), err=True)

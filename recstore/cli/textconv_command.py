@@ -1,14 +1,11 @@
-"""`recstore textconv`: what `git diff`, `git log -p` and `git show` print of a blob.
+"""`recstore textconv`: the text that `git diff`, `git log -p` and `git show` print of a blob.
 
 Git calls it for each side of each blob, so it imports the codec and the transcript and nothing else. `git config
 diff.recstore.textconv 'recstore textconv'` turns it on, together with `diff=recstore` in `.recstore/.gitattributes`.
 
-A recording that was made again is another file, since a blob is named by the hash of its bytes: Git pairs the two by
-their bytes, without asking this command. Where at least half of the bytes are the same, `git diff` shows a rename and
-the lines that differ; a short answer that is wholly other is shown as a file gone and a file added, unless
-`--find-renames=20%` says that less is enough. Either way a new file is unknown to `git diff` until it is added, and Git
-may pair blobs of two requests: of 51 recordings that a real team made again it paired 26 rightly. `recstore diff` pairs
-them by their requests.
+A blob is named by the hash of its bytes, so a recording that was made again is another file. Git pairs the two by their
+bytes, without this command: at half of the bytes or more (`--find-renames=20%` asks for less) it shows a rename, else a
+file removed and a file added. It may pair blobs of two requests; `recstore diff` pairs them by their requests.
 """
 
 from __future__ import annotations
@@ -28,7 +25,7 @@ from recstore.transcript import review_text
 def command(file: str) -> None:
     """Print the recording in FILE as text to compare: the request, its messages, and the joined answer.
 
-    Whatever else FILE is, it is printed as it is, below a line that says why: a diff must not die of it.
+    Any other FILE is printed as it is, below a line that says why: a diff must not die of it.
     """
     try:
         with open(file, "rb") as opened:

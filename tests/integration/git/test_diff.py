@@ -411,10 +411,10 @@ def test_two_recordings_are_compared_however_unlike(project: GitRepository) -> N
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["no_such_thing"], 10, "is no revision, and no test"),
-        (["no_such_thing", A], 10, "is no revision, and no test"),
-        (["--", "test_no_such_thing"], 10, "is no revision, and no test"),
-        (["no_such_revision", "--"], 2, "is no revision that is here"),
+        (["no_such_thing"], 10, "is not a revision, and no test"),
+        (["no_such_thing", A], 10, "is not a revision, and no test"),
+        (["--", "test_no_such_thing"], 10, "is not a revision, and no test"),
+        (["no_such_revision", "--"], 2, "is not a revision that is here"),
         (["HEAD", "HEAD", "HEAD", "--"], 2, "is a third revision"),
         (["HEAD", "HEAD..HEAD"], 2, "is a range behind a revision"),
         ([A, B, A], 2, "is a third test"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recstore.check.pairing import pair_requests
+from recstore.check.diff import pair_requests
 from recstore.model import JsonBody, RawBody, Request
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recstore.check.diff import diff_entries
-from recstore.check.entry_pairs import compare_entries
+from recstore.check.diff import compare_entries, diff_entries
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, NotInStore
 from recstore.model import BlobName, Digest, Entry, JsonBody, Recording, Request, Response
