@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from recstore.git.hooks.location import is_configurable
+from recstore.git.hooks import is_configurable
 from recstore.model import BlobName
 from tests import commands
 from tests.git_repository import GitRepository
@@ -35,6 +39,8 @@ A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
 
 IS_CONFIGURABLE = is_configurable(subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout)
 """Whether the Git here takes hooks from its configuration."""
+
+_TEMPLATES = tempfile.TemporaryDirectory(prefix="recstore-tests-")
 
 older_git = pytest.mark.skipif(
     IS_CONFIGURABLE, reason="this Git takes hooks from its configuration, not from the folder"
@@ -70,7 +76,16 @@ def git(project: GitRepository, *arguments: str, data: str = "", **variables: st
 
 def two_tests(folder: Path, project: str = ".") -> GitRepository:
     """Return a repository with the hooks installed, and two tests with a recording each, committed."""
-    made = GitRepository.create(folder, project)
+    shutil.copytree(_template(project).folder, folder, symlinks=True)
+    made = GitRepository(folder, project)
+    made.git("update-index", "-q", "--refresh")
+    return made
+
+
+@cache
+def _template(project: str) -> GitRepository:
+    """Return a repository to copy: making one takes a dozen processes."""
+    made = GitRepository.create(Path(_TEMPLATES.name, str(uuid4()), "template"), project)
     made.test_file("tests/test_a.py", "test_a", "test_b")
     made.record(A, "of a")
     made.record(B, "of b")

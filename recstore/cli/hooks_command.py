@@ -9,7 +9,7 @@ import click
 
 from recstore.cli.output import echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
-from recstore.git.hooks.install import HookState, install, states, uninstall
+from recstore.git.hooks import HookState, hook_states, install_hooks, uninstall_hooks
 from recstore.text import escape_control
 
 
@@ -28,7 +28,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
     """
     store = open_project().store
     with open_repository(store) as repository:
-        found = install(repository, sys.executable, is_forced=force)
+        found = install_hooks(repository, sys.executable, is_forced=force)
     _show(found, as_json=as_json)
     if not as_json:
         echo_err("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
@@ -40,7 +40,7 @@ def uninstall_command(*, as_json: bool) -> None:
     """Take the hooks away, and put back what was there before."""
     store = open_project().store
     with open_repository(store) as repository:
-        _show(uninstall(repository), as_json=as_json)
+        _show(uninstall_hooks(repository), as_json=as_json)
 
 
 @command.command("status")
@@ -49,7 +49,7 @@ def status_command(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
     store = open_project().store
     with open_repository(store) as repository:
-        _show(states(repository), as_json=as_json)
+        _show(hook_states(repository), as_json=as_json)
 
 
 def _show(found: tuple[HookState, ...], *, as_json: bool) -> None:

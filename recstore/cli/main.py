@@ -37,7 +37,7 @@ COMMANDS: Final = {
 }
 """Command -> what it does, in the order of a day's work."""
 
-HIDDEN: Final = frozenset({"merge-driver", "textconv"})
+HIDDEN: Final = frozenset({"hook", "merge-driver", "textconv"})
 """Commands that Git calls and people do not."""
 
 EXIT_CODES: Final = """\

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from recstore.git.hooks.texts import hook_text
+from recstore.git.hooks import hook_text
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.index_sync import RACY_WINDOW_NS

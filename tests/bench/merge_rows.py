@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recstore.git.hooks.install import driver_settings
+from recstore.git.hooks import driver_settings
 from tests.bench.histories import LAYOUTS, Accepted, History, Layout, State, generated_history, merged_state
 from tests.bench.processes import environment, git, spent
 from tests.bench.rows import Bench, Row

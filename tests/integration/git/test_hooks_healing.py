@@ -126,20 +126,19 @@ def test_a_checkout_of_files_is_none_of_the_hooks_business(project: GitRepositor
     assert project.has(blob)
 
 
-def test_nothing_is_put_in_the_way_of_a_rebase(project: GitRepository) -> None:
-    """The checkout that a rebase begins with, and amending in the middle of it, are not the time to heal."""
-    log = spy(project)
+def test_nothing_is_put_in_the_way_of_a_rebase(project: GitRepository, blob: BlobName) -> None:
+    """The checkout that a rebase begins with, and amending in the middle of it, are not the time to heal; its end is."""
     project.git("checkout", "-q", "side")
-    calls(log)
     stopped = git(project, "rebase", "-q", "-i", "main", GIT_SEQUENCE_EDITOR="sed -i s/^pick/edit/")
-    git(project, "commit", "--amend", "--no-verify", "-m", "In the middle")
-    during = calls(log)
+    amended = git(project, "commit", "--amend", "--no-verify", "-m", "In the middle")
+    during = project.has(blob), is_staged(project, blob)
     done = git(project, "rebase", "--continue")
 
     assert 0 == stopped.returncode, stopped.stderr
-    assert [] == during
+    assert (False, False) == during
     assert 0 == done.returncode, done.stderr
-    assert ["check --staged --fix --quiet"] == calls(log)
+    assert (True, True) == (project.has(blob), is_staged(project, blob))
+    assert ["put back" in each.stderr for each in (stopped, amended, done)] == [False, False, True]
 
 
 def test_a_bisection_goes_on_unhindered(project: GitRepository) -> None:
@@ -149,14 +148,12 @@ def test_a_bisection_goes_on_unhindered(project: GitRepository) -> None:
     for number in range(5):
         project.write("notes.txt", str(number))
         project.commit()
-    log = spy(project)
     git(project, "bisect", "start", "HEAD", "side")
-    steps = [git(project, "bisect", "bad").stdout for _ in range(4)]
-    during = calls(log)
+    steps = [git(project, "bisect", "bad") for _ in range(4)]
     git(project, "bisect", "reset")
 
-    assert "is the first bad commit" in "".join(steps)
-    assert [] == during
+    assert "is the first bad commit" in "".join(step.stdout for step in steps)
+    assert "put back" not in "".join(step.stderr for step in steps)
     assert "" == project.git("status", "--porcelain")
 
 
@@ -184,10 +181,11 @@ def test_python_is_started_only_where_stores_differ(project: GitRepository) -> N
 def test_where_nothing_is_missing_nothing_is_said(project: GitRepository) -> None:
     """A checkout between two sound branches is looked at silently."""
     log = spy(project)
+    tips = project.git("rev-parse", "main", "side").split()
     done = git(project, "checkout", "-q", "side")
 
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
-    assert ["check --staged --fix --quiet"] == calls(log)
+    assert ["hook post-checkout " + " ".join(tips) + " 1"] == calls(log)
 
 
 def test_what_is_nowhere_fails_no_checkout(project: GitRepository, blob: BlobName) -> None:

@@ -114,7 +114,7 @@ def test_python_is_started_only_where_recordings_are_concerned(project: GitRepos
     git(project, "push", "origin", "main")
 
     assert [] == unconcerned
-    assert [f"check --pre-push --quiet -- origin {project.folder.parent / 'remote.git'}"] == calls(log)
+    assert [f"hook pre-push origin {project.folder.parent / 'remote.git'}"] == calls(log)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_without_recstore_a_push_is_refused(project: GitRepository, bare: dict[s
     refused = git(project, "push", "origin", "main", **bare)
 
     assert 0 != refused.returncode
-    assert "error: recstore is not installed for ./" in refused.stderr
+    assert "error: recstore is not installed" in refused.stderr
     assert "pip install recstore" in refused.stderr
     assert "RECSTORE_SKIP_PUSH=1 git push" in refused.stderr
 

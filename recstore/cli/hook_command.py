@@ -1,0 +1,139 @@
+"""`recstore hook EVENT`, which the installed hooks call once Git has said that recordings are concerned."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+
+from recstore.cli.output import echo_err, echo_error
+from recstore.errors import RecstoreError
+from recstore.files import FOLDER
+from recstore.git.hooks import HOOKS
+from recstore.git.program import Git
+from recstore.git.repository import Repository, operation_in_progress
+
+_REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+
+
+@click.command("hook", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("event", type=click.Choice(HOOKS))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(event: str, arguments: tuple[str, ...]) -> None:
+    """Do what a commit, a push, a merge, a checkout or a rebase asks of recstore, in every project of the repository.
+
+    Runs in the top folder of the work tree, with the variables, arguments and input of Git's hook EVENT.
+    """
+    try:
+        code = _run_event(event, arguments)
+    except RecstoreError as error:
+        echo_error(error)
+        code = error.exit_code
+    if event.startswith("pre-"):  # nothing that has happened already can be stopped
+        raise click.exceptions.Exit(code)
+
+
+def _run_event(event: str, arguments: tuple[str, ...]) -> int:
+    stated = {name: os.environ[name] for name in _REPOSITORY_VARIABLES if name in os.environ}
+    git = Git(Path.cwd(), os.environ, stated)
+    # This repository, wherever a project lies in it: a folder that looks like another one may have been committed.
+    repository = {"GIT_DIR": git.text("rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(Path.cwd())}
+    os.environ.update(repository)
+    git = git.with_variables(**repository, GIT_LITERAL_PATHSPECS="0")
+    marks = git.fields("ls-files", "-z", "--deduplicate", "--", f":(glob)**/{FOLDER}/.gitattributes")
+    stores = [Path(mark).parent.absolute() for mark in marks]
+    projects = [store.parent for store in stores if store.is_dir()]  # not all need be checked out
+    if event == "pre-commit":
+        return _before_commit(git, projects)
+    if event == "pre-push":
+        return _before_push(projects, arguments, sys.stdin.read())
+    is_finished = event == "post-merge" or (event, arguments[:1]) == ("post-rewrite", ("rebase",))
+    if is_finished or not _is_under_way(projects):  # a rebase calls at its end, with its files still there
+        _heal(projects)
+    return 0
+
+
+def _before_commit(git: Git, projects: list[Path]) -> int:
+    """Collect, or only look, as `recstore.preCommit` says; return the exit code."""
+    mode = "".join(git.configured("recstore.preCommit")[-1:]) or "gc"
+    if mode == "off":
+        return 0
+    if mode not in ("gc", "check"):
+        echo_err(
+            f"warning: recstore.preCommit is {mode!r}, and not gc, check or off: recordings are looked at, none is removed."
+        )
+    paths = (":(glob)**/*.py", f":(glob){FOLDER}/**")
+    concerned = [
+        project for project in projects if git.in_folder(project).run("diff", "--cached", "--name-only", "--", *paths)
+    ]
+    if _is_under_way(projects):  # nothing is removed now; what a merge has dropped is put back
+        code = _in_each(concerned, lambda: _run("check", "--staged", "--fix", "--quiet"))
+        if code:
+            echo_err("warning: the commit goes on all the same; `recstore check` says more.")
+        return 0
+    collects = ("gc", "--staged", "--quiet") if mode == "gc" else ("check", "--staged", "--quiet")
+    return _in_each(concerned, lambda: _run(*collects))
+
+
+def _before_push(projects: list[Path], arguments: tuple[str, ...], lines: str) -> int:
+    """Look at what a push would send, which the hook's input says; return the exit code."""
+
+    def look() -> int:
+        sys.stdin = io.StringIO(lines)
+        return _run("check", "--pre-push", "--quiet", "--", *arguments)
+
+    return _in_each(projects, look)
+
+
+def _heal(projects: list[Path]) -> None:
+    """Put back what Git dropped and a manifest still names.
+
+    It is staged as well: a file that Git does not know would be in the way of the next checkout. What is not found is
+    for `check` to say: nothing can be stopped any more.
+    """
+
+    def put_back() -> int:
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            _run("check", "--staged", "--fix", "--json")
+        for line in printed.getvalue().splitlines():
+            for path in json.loads(line)["healed"]:
+                echo_err(f"recstore put back, and staged: {path}")
+        return 0
+
+    _in_each(projects, put_back)
+
+
+def _is_under_way(projects: list[Path]) -> bool:
+    """Return whether a merge, a rebase or the like waits to be finished."""
+    for project in projects[:1]:  # one repository holds them all
+        with Repository.open(project / FOLDER, os.environ) as repository:
+            return operation_in_progress(repository) is not None
+    return False
+
+
+def _in_each(projects: list[Path], work: Callable[[], int]) -> int:
+    """Do some work in each project's folder; return the last exit code that is not 0."""
+    code = 0
+    for project in projects:
+        os.chdir(project)
+        try:
+            code = work() or code
+        except RecstoreError as error:
+            echo_error(error)
+            code = error.exit_code
+    return code
+
+
+def _run(name: str, *arguments: str) -> int:
+    from recstore.cli import check_command, gc_command
+
+    program = {"check": check_command, "gc": gc_command}[name].command
+    done = program.main(list(arguments), prog_name=f"recstore {name}", standalone_mode=False)
+    return done if isinstance(done, int) else 0

@@ -1,1 +1,0 @@
-"""The Git hooks: where they lie, what they say, putting them in and taking them out."""
