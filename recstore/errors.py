@@ -84,7 +84,9 @@ class Damage(RecstoreError):
 class DamagedBlob(Damage):
     """A blob's bytes do not fit its name, or are not in the format."""
 
-    default_remedy = "`recstore verify --repair` puts back the one that Git has, if it has one, and keeps this one in .recstore/local."
+    default_remedy = (
+        "`recstore verify --repair` puts back the one that Git has, if it has one, and moves this one to quarantine."
+    )
 
 
 class DamagedManifest(Damage):

@@ -152,7 +152,7 @@ def apply(store: Store, repository: Repository, resolutions: Iterable[Resolution
     """
     done = [resolution for resolution in resolutions if not resolution.is_open]
     old_paths = {resolution.path for resolution in done}
-    with store.directory.locked():
+    with store.locked():
         texts: dict[str, bytes] = {}
         for resolution in done:
             for manifest in resolution.manifests:  # at its own path: Git moves new files along with a renamed folder

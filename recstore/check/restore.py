@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from os.path import lexists
+from pathlib import Path
 from typing import Final
 
 from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, RecstoreError, UsageError
@@ -18,7 +19,7 @@ from recstore.store import FOLDER, Store
 from recstore.store.manifest import parse_manifest
 from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
 from recstore.store.selectors import is_named
-from recstore.store.verify import keep_aside, problem_of_blob, quarantine
+from recstore.store.verify import back_up, problem_of_blob, quarantine
 
 EVERYTHING: Final = "*"
 """A selector for all that is in the trash, or, with a revision, in that commit."""
@@ -55,7 +56,7 @@ class TrashedRun:
 class Repaired:
     """The new names of damaged files, below the store's folder, and the files that took their places."""
 
-    quarantined: tuple[str, ...] = ()
+    quarantined: tuple[Path, ...] = ()
     files: tuple[RecoveredFile, ...] = ()
 
 
@@ -121,7 +122,7 @@ def execute_restore(store: Store, plan: RestorePlan) -> None:
     if not plan.files:
         return
     manifests: list[Manifest] = []
-    with store.directory.locked():
+    with store.locked():
         for file in plan.files:
             blob = BlobName.from_path(file.path)
             if blob is not None:
@@ -166,9 +167,9 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
         older = list(_sound_manifests(repository, {name for name in names if not name.startswith("blobs/")}))
     quarantined = quarantine(store, (name for name in names if _must_go(store, name)))  # decided under its lock
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
-    with store.directory.locked():
+    with store.locked():
         older = [file for file in older if not _is_readable(store, file.path)]
-        quarantined += keep_aside(store, [file.path for file in older])
+        quarantined += back_up(store, [file.path for file in older])
         for file in older:
             store.directory.write(file.path, file.data)
         store.directory.flush()

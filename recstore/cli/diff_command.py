@@ -20,6 +20,7 @@ from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import CommitTree, IndexTree, WorkTree
 from recstore.store import Store
+from recstore.store.index import Index
 from recstore.store.paths import manifest_path
 from recstore.text import escape_control
 
@@ -153,7 +154,7 @@ def _revisions(repository: Repository, word: str) -> list[CommitTree]:
 def _refuse_ambiguous(store: Store, word: str) -> None:
     """Raise UsageError if a revision is also the name of a test or a recording, as Git does for files."""
     is_test = store.directory.path(manifest_path(word)).exists()
-    recordings = [] if is_test else store.index.resolve(word)
+    recordings = [] if is_test else Index(store).resolve(word)
     if is_test or recordings:
         other = "a test" if is_test else f"the recording {recordings[0].key[:12]}-{recordings[0].digest[:12]}"
         remedy = f"`recstore diff {word} --` takes it for the revision, `recstore diff -- TEST` for a test; or give more digits."
@@ -182,7 +183,7 @@ def _chosen_tests(store: Store, limits: Sequence[str], changed: Collection[str])
     chosen: set[str] = set()
     for limit in limits:
         named = {test_id for test_id in changed if _is_called(test_id, limit)}
-        is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in store.index.listing())
+        is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in Index(store).listing())
         if not named and not is_here:
             named = {test_id for test_id in changed if limit in test_id}
         if not named:

@@ -8,7 +8,7 @@ import click
 
 from recstore.cli.output import echo_err, json_option, show_json
 from recstore.store import FOLDER, Store
-from recstore.store.scaffold import FURNITURE
+from recstore.store.scaffold import STORE_FILES
 
 
 @click.command("init")
@@ -16,7 +16,7 @@ from recstore.store.scaffold import FURNITURE
 @json_option
 def command(folder: Path, *, as_json: bool) -> None:
     """Make FOLDER (here, unless named) a store: write .recstore and what explains it. Harmless to repeat."""
-    missing = [name for name in FURNITURE if not (folder / FOLDER / name).is_file()]
+    missing = [name for name in STORE_FILES if not (folder / FOLDER / name).is_file()]
     Store.create(folder)
     in_git = any((parent / ".git").exists() for parent in (folder.resolve(), *folder.resolve().parents))
     if as_json:

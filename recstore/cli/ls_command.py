@@ -6,7 +6,7 @@ import click
 
 from recstore.cli.output import echo_error, json_option, show_json
 from recstore.cli.repository import open_project
-from recstore.store.index_rows import Filter, Row
+from recstore.store.index import EntryFilter, EntryRow, Index
 from recstore.store.origins import origin_path
 from recstore.text import escape_control, human_size, plural
 
@@ -25,9 +25,9 @@ def command(*, as_json: bool, missing: bool, **wanted: str | int | None) -> None
     A `*` in TEST or an option stands for any characters.
     """
     store = open_project().store
-    with store.index.fresh() as index:
+    with Index(store).fresh() as index:
         problems = index.problems()
-        rows = [row for row in index.listing(Filter(**wanted)) if not missing or row.state != "present"]  # type: ignore[arg-type]
+        rows = [row for row in index.listing(EntryFilter(**wanted)) if not missing or row.state != "present"]  # type: ignore[arg-type]
     for problem in problems:
         echo_error(problem)
     if as_json:
@@ -39,7 +39,7 @@ def command(*, as_json: bool, missing: bool, **wanted: str | int | None) -> None
         raise click.exceptions.Exit(problems[0].exit_code)
 
 
-def _show(rows: list[Row]) -> None:
+def _show(rows: list[EntryRow]) -> None:
     owner: str | None = ""
     for row in rows:
         if row.test_id != owner:
@@ -54,7 +54,7 @@ def _show(rows: list[Row]) -> None:
     )
 
 
-def _line(row: Row) -> str:
+def _line(row: EntryRow) -> str:
     if row.state == "missing":
         return f"  {row.entry.blob.key[:12]}  missing"
     again = f" (time {row.entry.n})" if row.entry.n > 1 else ""
@@ -70,7 +70,7 @@ def _line(row: Row) -> str:
     return "  " + "  ".join(part for part in parts if part) + again
 
 
-def _as_json(row: Row) -> dict[str, object]:
+def _as_json(row: EntryRow) -> dict[str, object]:
     return {
         "test": row.test_id,
         "n": row.entry.n,

@@ -12,8 +12,7 @@ from typing import Final
 from recstore.errors import NotInStore, UsageError
 from recstore.model import BlobName, Entry
 from recstore.store import FOLDER, Store
-from recstore.store.index import PREFIX_DIGITS, Index
-from recstore.store.index_rows import Row
+from recstore.store.index import PREFIX_DIGITS, EntryRow, Index
 from recstore.store.origins import origin_path
 
 _DIGITS: Final = re.compile(rf"[0-9a-f]{{{PREFIX_DIGITS},}}")
@@ -47,7 +46,7 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     manifest = store.manifest(what)
     if manifest is not None:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
-    with store.index.fresh() as index:
+    with Index(store).fresh() as index:
         rows = list(index.listing())
         found = (
             _of_store_file(store, index, what)
@@ -86,24 +85,24 @@ def _name_in_store(store: Store, what: str) -> str:
     return what.removeprefix(f"{FOLDER}/")
 
 
-def _of_file(rows: list[Row], what: str) -> tuple[Selected, ...]:
+def _of_file(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
     wanted = "/" + what.replace(os.sep, "/").removeprefix("./")
     return _from_one_file(what, [row for row in rows if f"/{origin_path(row.entry.origin)}".endswith(wanted)])
 
 
-def _of_file_stem(rows: list[Row], what: str) -> tuple[Selected, ...]:
+def _of_file_stem(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
     found = [row for row in rows if _stem(row) == what]
     if not found and _DIGITS.fullmatch(what):
         found = [row for row in rows if _stem(row).startswith(what)]
     return _from_one_file(what, found)
 
 
-def _from_one_file(what: str, rows: list[Row]) -> tuple[Selected, ...]:
+def _from_one_file(what: str, rows: list[EntryRow]) -> tuple[Selected, ...]:
     _refuse_several(what, sorted({origin_path(row.entry.origin) for row in rows}))
     return tuple(Selected(row.entry, (row.test_id,)) for row in rows)
 
 
-def _stem(row: Row) -> str:
+def _stem(row: EntryRow) -> str:
     return origin_path(row.entry.origin).rpartition("/")[2].partition(".")[0]
 
 
@@ -129,7 +128,7 @@ def _used(index: Index, blob: BlobName) -> Selected:
 # -- tests
 
 
-def _of_test_name(rows: list[Row], what: str) -> tuple[Selected, ...]:
+def _of_test_name(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
     ids = sorted({row.test_id for row in rows if row.test_id is not None})
     chosen = {test_id for test_id in ids if _function(test_id) == what} or _variants_of(ids, what)
     if not chosen:
@@ -165,7 +164,7 @@ def _refuse_several(what: str, candidates: list[str]) -> None:
     raise UsageError(what, f"may mean any of {len(candidates):,}", "\n    ".join(["Name one of", *shown]))
 
 
-def _nearest(rows: list[Row], what: str) -> str:
+def _nearest(rows: list[EntryRow], what: str) -> str:
     """Return a remedy that names what is spelled most like `what`; "" if nothing is."""
     names = {name: test_id for row in rows if row.test_id for test_id in [row.test_id] for name in _names_of(test_id)}
     near = difflib.get_close_matches(what, names, n=_NEAREST)

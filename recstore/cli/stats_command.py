@@ -12,7 +12,7 @@ from recstore.cli.repository import open_project
 from recstore.errors import RecstoreError
 from recstore.importers.render import recorded_bytes
 from recstore.store import Store
-from recstore.store.index_rows import BlobRow, Row
+from recstore.store.index import BlobRow, EntryRow, Index
 from recstore.text import escape_control, human_size, plural
 
 _LARGEST = 5
@@ -25,7 +25,7 @@ class _Stats:
     tests: int
     recordings: int
     recorded_bytes: int
-    rows: list[Row]
+    rows: list[EntryRow]
     blobs: list[BlobRow]
     manifest_bytes: int
     problems: tuple[RecstoreError, ...]
@@ -65,7 +65,7 @@ def command(*, as_json: bool) -> None:
 
 
 def _gather(store: Store) -> _Stats:
-    with store.index.fresh() as index:
+    with Index(store).fresh() as index:
         rows, blobs, problems = list(index.listing()), list(index.blob_rows()), index.problems()
     manifests = []
     manifest_bytes = 0

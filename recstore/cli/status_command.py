@@ -17,7 +17,7 @@ _MISSING = 10
 def command(*, as_json: bool) -> None:
     """Say in a few lines what state the store is in, from names and manifests alone: `verify` reads the bytes."""
     store = open_project().store
-    with store.index.fresh() as index:
+    with Index(store).fresh() as index:
         problems = index.problems()
         counts = _counts(index)
         missing = sorted({row.test_id or "(outside any test)" for row in index.missing()})

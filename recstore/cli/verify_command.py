@@ -16,7 +16,6 @@ from recstore.cli.secrets_output import scan_of, show_secrets
 from recstore.errors import Damage, GitError, RecstoreError, SecretFound
 from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
-from recstore.store.verified import Verified
 from recstore.store.verify import VerifyReport, verify_store
 from recstore.text import human_size, plural
 
@@ -57,9 +56,8 @@ def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
 
 
 def _verified(store: Store, *, is_fast: bool) -> VerifyReport:
-    known = Verified.load(store.directory) if is_fast else None
     with progress("Verifying") as step:
-        return verify_store(store, os.cpu_count() or 1, step, known)
+        return verify_store(store, os.cpu_count() or 1, step, is_fast=is_fast)
 
 
 def _repaired(store: Store, report: VerifyReport) -> Repaired:
@@ -91,8 +89,8 @@ def _show(report: VerifyReport, repaired: Repaired | None) -> None:
     for file in repaired.files if repaired else ():
         lack = "" if file.path.startswith("blobs/") else ", which may lack what was recorded since"
         echo_err(f"put back from {file.location}{lack}: {FOLDER}/{file.path}")
-    for name in repaired.quarantined if repaired else ():
-        echo_err(f"what was damaged is in {FOLDER}/{name}")
+    for path in repaired.quarantined if repaired else ():
+        echo_err(f"what was damaged is in {os.path.relpath(path)}")
     for problem in report.problems:
         echo_error(problem)
     checked = f"{plural(report.blobs, 'blob')} ({human_size(report.bytes)}), {plural(report.manifests, 'manifest')}"
@@ -104,12 +102,14 @@ def _show(report: VerifyReport, repaired: Repaired | None) -> None:
             f"{plural(report.trusted, 'blob was', 'blobs were')} not read: sound on {when} or later, and not written since. "
             "A disk that loses bits is found without --fast."
         )
-    for name in report.edited:
+    for name in report.modified_scaffold:
         click.echo(f"{FOLDER}/{name} is not as this recstore writes it: removed, `recstore init` makes it anew.")
-    if report.unnamed:
-        click.echo(f"{plural(len(report.unnamed), 'blob')} sound, but named by no manifest here.")
-    if report.leftovers:
-        click.echo(f"{plural(len(report.leftovers), 'temporary file')} left by a process that was stopped; harmless.")
+    if report.unreferenced:
+        click.echo(f"{plural(len(report.unreferenced), 'blob')} sound, but named by no manifest here.")
+    if report.temporary_files:
+        click.echo(
+            f"{plural(len(report.temporary_files), 'temporary file')} left by a process that was stopped; harmless."
+        )
 
 
 def _as_json(report: VerifyReport, repaired: Repaired | None) -> dict[str, object]:
@@ -122,12 +122,12 @@ def _as_json(report: VerifyReport, repaired: Repaired | None) -> dict[str, objec
             {"file": error.subject, "reason": error.reason, "remedy": error.remedy, "exit_code": error.exit_code}
             for error in report.problems
         ],
-        "quarantined": repaired.quarantined if repaired else (),
+        "quarantined": [str(path) for path in repaired.quarantined] if repaired else [],
         "repaired": [
             {"file": f"{FOLDER}/{file.path}", "from": file.location} for file in (repaired.files if repaired else ())
         ],
         "not_read": report.trusted,
-        "edited": report.edited,
-        "unnamed": [str(blob) for blob in report.unnamed],
-        "leftovers": report.leftovers,
+        "edited": report.modified_scaffold,
+        "unnamed": [str(blob) for blob in report.unreferenced],
+        "leftovers": report.temporary_files,
     }

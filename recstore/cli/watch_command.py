@@ -24,6 +24,7 @@ from recstore.errors import RecstoreError, UsageError
 from recstore.importers.run import ImportOptions
 from recstore.settings import Settings
 from recstore.store import Store
+from recstore.store.index import Index
 from recstore.watch.import_changes import Followed, Follower
 from recstore.watch.loop import watch
 from recstore.watch.sources import Sources
@@ -72,7 +73,7 @@ def command(sources: tuple[str, ...], *, once: bool, after: str | None, as_json:
             watcher.settle_down()
             watcher.look_at_store()
         with suppress(RecstoreError):  # who asks next brings it up to date, or hears why not
-            store.index.refresh()
+            Index(store).refresh()
         heard.run(watcher)
     except RecstoreError as problem:
         if not code:

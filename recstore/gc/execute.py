@@ -61,7 +61,7 @@ def execute_plan(store: Store, repository: Repository, plan: Plan, expiry: Expir
     Raises: Locked: another process is writing to the store. GitError, ManifestConflict and the like: as `plan_gc`,
     or the trash or the index cannot be written; then nothing was removed.
     """
-    with store.directory.locked():
+    with store.locked():
         valid: dict[str, Removal] = {}
         if plan.removals:
             present = {row.path: row for row in plan_gc(store, repository, plan.options, plan).removals}

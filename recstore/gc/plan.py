@@ -236,7 +236,7 @@ class _Planner:
     def _judge_entries(self) -> None:
         """Find the entries that no complete run used, and what their manifests are without them."""
         files = {manifest.test_id.partition("::")[0] for manifest in self.manifests.values() if manifest.test_id}
-        usages = {file: usage for file in files if (usage := read_usage(self.store.directory, file)) is not None}
+        usages = {file: usage for file in files if (usage := read_usage(self.store.local, file)) is not None}
         for path, manifest in self.manifests.items() if usages else ():
             usage = usages.get((manifest.test_id or "").partition("::")[0])
             if usage is not None and path not in self.stale and self._is_candidate(path):

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-import orjson
-
 from recstore.errors import NotInStore
 from recstore.importers import TestEntry
 from recstore.importers.render import entries_by_file
-from recstore.model import BlobName, Digest, Manifest
+from recstore.model import BlobName, Manifest
 from recstore.store import Store
-from recstore.store.dir_cache import YOUNG_NS, Listing, Stamp
-from recstore.store.paths import manifest_path, shared_path
+from recstore.store.fingerprints import FileCache, Fingerprint
+from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
 
 _AT_HAND: Final = 64
 """So many manifests are kept as they were read: one batch of files is about a few tests."""
@@ -40,7 +38,7 @@ class Recorded:
 
 
 class _Facts(NamedTuple):
-    stamp: Stamp
+    stamp: Fingerprint
     files: tuple[str, ...]
     blobs: tuple[_Short, ...]
 
@@ -50,7 +48,7 @@ class _Read(NamedTuple):
     files: dict[str, list[TestEntry]]
 
 
-_NOTHING: Final = _Facts((0, 0, 0), (), ())
+_NOTHING: Final = _Facts(Fingerprint(0, 0, 0), (), ())
 
 
 class KnownManifests:
@@ -61,7 +59,7 @@ class KnownManifests:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._listings = tuple(Listing(store.directory.root, top) for top in ("tests", "shared"))
+        self._cache = FileCache(store.directory, MANIFEST_FOLDERS)
         self._since_ns = time.time_ns()
         self._known: dict[str, _Facts] = {}
         self._files: dict[str, tuple[str, ...]] = {}
@@ -76,14 +74,11 @@ class KnownManifests:
 
     def state(self) -> str:
         """Return what is another once the manifests are others, without reading any; "" if it cannot be told for sure now."""
-        folders = sorted(folder for listing in self._listings for folder in listing.state())
-        if any(time.time_ns() - modified_ns < YOUNG_NS for _, _, modified_ns in folders):
-            return ""
-        return Digest.of(orjson.dumps(folders))
+        return self._cache.digest()
 
     def look(self, *, thorough: bool = False) -> None:
-        """Bring what is known up to date; `thorough`: see `Listing.stamps`. All that follows is as of the last look."""
-        stamps = {name: stamp for listing in self._listings for name, stamp in listing.stamps(thorough=thorough)}
+        """Bring what is known up to date; `thorough`: see `FileCache.look`. All that follows is as of the last look."""
+        stamps = self._cache.look(thorough=thorough)
         for name in [name for name in self._known if name not in stamps]:
             self._forget(name)
         for name, stamp in stamps.items():
@@ -93,7 +88,7 @@ class KnownManifests:
                 self._forget(name)
                 if read is not None:
                     self._learn(name, stamp, read)
-                    if before is not _NOTHING or stamp[1] >= self._since_ns:
+                    if before is not _NOTHING or stamp.modified_ns >= self._since_ns:
                         self._note(read.manifest, before)
 
     def recorded(self) -> list[Recorded]:
@@ -126,7 +121,7 @@ class KnownManifests:
         """Return those of the blobs that some manifest names."""
         return {blob for blob in blobs if self._named[_short(blob)] > 0}
 
-    def _learn(self, name: str, stamp: Stamp, read: _Read) -> None:
+    def _learn(self, name: str, stamp: Fingerprint, read: _Read) -> None:
         blobs = tuple(_short(entry.blob) for entry in read.manifest.entries)
         self._known[name] = _Facts(stamp, tuple(read.files), blobs)
         self._named.update(blobs)
@@ -151,7 +146,7 @@ class KnownManifests:
         if new:
             self._recorded.append(Recorded(manifest.test_id, new, any(_short(blob)[0] in asked for blob in new)))
 
-    def _read_now(self, name: str, _stamp: Stamp) -> _Read | None:
+    def _read_now(self, name: str, _stamp: Fingerprint) -> _Read | None:
         with suppress(NotInStore):
             manifest = self._store.read_manifest(name)
             return _Read(manifest, dict(entries_by_file([manifest])))

@@ -103,7 +103,7 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
     report = _rewrite_store(store, _Redaction(upstreams, scan, files), dry_run=dry_run)
     left = () if dry_run else scan_store(store, scan).found
     if left:
-        with store.directory.locked():
+        with store.locked():
             named = {entry.blob.path for manifest in store.manifests() for entry in manifest.entries}
             paths = {secret.file.removeprefix(f"{FOLDER}/") for secret in left}
             unnamed = {path for path in paths if path.startswith("blobs/")} - named
@@ -156,7 +156,7 @@ class _Redaction:
 
 
 def _rewrite_store(store: Store, transform: _Transform, *, dry_run: bool) -> RewriteReport:
-    with store.directory.locked():
+    with store.locked():
         manifests = list(store.manifests())
         entries = (*_imported(store, manifests, transform), *_native(store, manifests, transform))
         after: dict[Owner, list[Entry]] = defaultdict(list)

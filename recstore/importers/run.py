@@ -27,7 +27,7 @@ from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.manifest import sort_entries
 from recstore.store.origins import is_imported, origin_path
-from recstore.store.parallel import in_batches
+from recstore.store.parallel import map_in_processes
 from recstore.upstreams import UpstreamMap
 
 Owner: TypeAlias = tuple[str | None, BlobName | None]
@@ -114,9 +114,9 @@ def import_paths(
             progress(len(results), len(files))
     incoming = [entry for result in results for entry in result.entries]
     if not options.dry_run:
-        store.directory.flush_too(entry.blob.path for _, entry in incoming)  # workers wrote them, unflushed
+        store.directory.also_flush(entry.blob.path for _, entry in incoming)  # workers wrote them, unflushed
         store.directory.flush()
-    with store.directory.locked():
+    with store.locked():
         if not options.dry_run:
             ensure_blobs(store, files, results, options)
         present = list(store.manifests())
@@ -155,7 +155,7 @@ def _names_below(paths: tuple[Path, ...], project: Path, present: list[Manifest]
 def read_files(store: Store, files: list[SourceFile], options: ImportOptions) -> Iterator[FileResult]:
     """Yield the result of each file, in order. Blobs are written, and no manifest names them yet."""
     work = partial(_read_batch, store.directory.root, options)
-    return in_batches(work, files, [file.size_bytes for file in files], options.workers)
+    return map_in_processes(work, files, [file.size_bytes for file in files], options.workers)
 
 
 def _read_batch(root: Path, options: ImportOptions, files: list[SourceFile]) -> list[FileResult]:
@@ -199,7 +199,7 @@ def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileRe
     for blob, name in lost.items():
         if blob not in again:
             raise NotInStore(name, "was written again while it was imported", "Import it again.")
-    store.directory.flush_too(blob.path for blob in lost)
+    store.directory.also_flush(blob.path for blob in lost)
     store.directory.flush()
 
 

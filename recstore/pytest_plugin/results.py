@@ -101,7 +101,7 @@ class Tally:
             if mine and collected <= self.ran:
                 tests = dict.fromkeys(collected, _UNKNOWN) | mine
                 write_usage(
-                    store.directory, FileUsage(file, is_complete=True, tests=tests | _gone(store, file, tests, mine))
+                    store.local, FileUsage(file, is_complete=True, tests=tests | _gone(store, file, tests, mine))
                 )
 
 

@@ -18,8 +18,8 @@ from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.origins import is_imported
 from recstore.store.paths import manifest_path, shared_path
 
-FAILED: Final = "local/failed"
-"""Where the recordings of tests that failed are, a folder each."""
+FAILED: Final = "failed"
+"""Where the recordings of tests that failed are, a folder each, below the local folder of the repository."""
 
 _TIMEOUT_S: Final = 300.0
 """Others publish a test's recordings in milliseconds; one that imports or collects may take its time."""
@@ -39,7 +39,7 @@ def publish(store: Store, scope_id: str | None, recordings: list[NewRecording], 
     Raises: Locked: others have held the store for long. DamagedManifest: another test's manifest has that path, or,
     where nothing is replaced, its own cannot be read. RecstoreError: disk trouble.
     """
-    with store.directory.locked(_TIMEOUT_S):
+    with store.locked(_TIMEOUT_S):
         _forget_failed(store, scope_id)
         for recording in recordings:
             if recording.data is not None:
@@ -61,16 +61,16 @@ def keep_failed(store: Store, scope_id: str | None, recordings: list[NewRecordin
     Raises: Locked: others have held the store for long. RecstoreError: disk trouble.
     """
     folder = _failed_folder(scope_id)
-    with store.directory.locked(_TIMEOUT_S):
+    with store.locked(_TIMEOUT_S):
         _forget_failed(store, scope_id)
         for number, recording in enumerate(recordings, start=1):
             if recording.data is not None:
-                store.directory.write(f"{folder}/{number:04}-{recording.entry.blob.key[:12]}.json", recording.data)
+                store.common.write(f"{folder}/{number:04}-{recording.entry.blob.key[:12]}.json", recording.data)
 
 
 def _forget_failed(store: Store, scope_id: str | None) -> None:
-    for name in _files_of(store.directory, _failed_folder(scope_id)):
-        store.directory.remove(name)
+    for name in _files_of(store.common, _failed_folder(scope_id)):
+        store.common.remove(name)
 
 
 def _files_of(directory: Directory, folder: str) -> list[str]:

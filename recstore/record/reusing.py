@@ -10,6 +10,7 @@ from recstore.record.lookup import Recordings, Time
 from recstore.record.sent import Sent
 from recstore.record.timing import DELAYS
 from recstore.store import Store
+from recstore.store.index import Index
 from recstore.store.origins import minted_id
 
 
@@ -20,7 +21,7 @@ def reusable(store: Store, recordings: Recordings, sent: Sent, n: int, *, share:
     n-th will do. What bears the id of the file that it was imported from is that file's alone. A blob that is missing or
     damaged is no answer, and none of this test's: it is called for.
     """
-    uses = [(owner, entry) for owner, entry in store.index.uses_of(sent.key) if not minted_id(entry.origin)]
+    uses = [(owner, entry) for owner, entry in Index(store).uses_of(sent.key) if not minted_id(entry.origin)]
     owner = next((owner for owner, entry in uses if entry.n == n), None)
     found = [entry for other, entry in uses if other == owner and entry.n == n]
     if not found or (len({entry.blob for _, entry in uses}) > 1 and not share):

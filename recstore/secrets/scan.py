@@ -21,7 +21,7 @@ from recstore.secrets.redact import ALLOWED_DIGITS, SecretScan, map_texts
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording
 from recstore.store.directory import Directory
-from recstore.store.parallel import in_batches
+from recstore.store.parallel import map_in_processes
 
 _PACKED: Final = (b'"base64":"', b'"events":[', b'"content-encoding"', b'"Content-Encoding"')
 _SHOWN: Final = 4
@@ -109,7 +109,7 @@ def scan_store(
     secrets: dict[str, tuple[Secret, ...]] = {}
     unread = []
     for done, (file, result) in enumerate(
-        in_batches(partial(_scan_files, directory.root, scan), files, sizes_bytes, workers), start=1
+        map_in_processes(partial(_scan_files, directory.root, scan), files, sizes_bytes, workers), start=1
     ):
         if isinstance(result, RecstoreError):
             unread.append(result)

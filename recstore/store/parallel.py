@@ -15,7 +15,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def in_batches(
+def map_in_processes(
     work: Callable[[list[_Item]], list[_Result]], items: list[_Item], sizes_bytes: list[int], workers: int
 ) -> Iterator[_Result]:
     """Yield what `work` returns for `items`, in their order, computed in batches of about equal bytes.

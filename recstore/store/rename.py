@@ -54,7 +54,7 @@ def execute_moves(store: Store, moves: tuple[Move, ...]) -> None:
     Raises: Locked: another process is writing to the store. RecstoreError: the folder cannot be written.
     """
     leaving, arriving = ({move.old_id for move in moves}, {move.new_id for move in moves})
-    with store.directory.locked():
+    with store.locked():
         for move in moves:
             present = store.manifest(move.old_id)
             is_same = present is not None and format_manifest(present) == format_manifest(move.manifest)

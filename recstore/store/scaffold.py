@@ -14,7 +14,8 @@ The tests replay them instead of calling the real services. Commit this folder.
   hash of its bytes.
 - `tests/` holds one small text file per test, which says which blobs the test uses.
 - `shared/` says the same of recordings made outside any test.
-- `local/` is not committed: an index, locks and scratch files, all made again when needed.
+- An index, a lock and scratch files are in Git's own folder (in `local/` where there is no Git), all made again when
+  needed.
 
 `recstore ls` lists the recordings, `recstore show TEST` shows them, `recstore verify` checks them.
 """
@@ -33,7 +34,7 @@ local/
 .tmp-*
 """
 
-FURNITURE: Final = {
+STORE_FILES: Final = {
     "README.md": _README.encode(),
     ".gitattributes": _GITATTRIBUTES.encode(),
     ".gitignore": _GITIGNORE.encode(),

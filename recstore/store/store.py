@@ -6,23 +6,22 @@ Nothing here knows Git, HTTP or other recorders. Replaying a test touches its ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
 from recstore.files import FOLDER, is_store
 from recstore.model import BlobName, Digest, Entry, Manifest, Recording, Request
+from recstore.rules import RuleSet, close_enough
 from recstore.store.codec import decode_recording, decode_request, encode_checked
 from recstore.store.directory import Directory
+from recstore.store.local import hold_lock, local_folders
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.origins import minted_id
 from recstore.store.paths import manifest_path, shared_path
-from recstore.store.scaffold import FURNITURE
-
-if TYPE_CHECKING:
-    from recstore.rules import RuleSet
-    from recstore.store.index import Index
+from recstore.store.scaffold import STORE_FILES
 
 
 class Store:
@@ -36,7 +35,6 @@ class Store:
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
         self.recover: Callable[[], object] | None = None  # called once, before a blob is said to be missing
-        self._index: Index | None = None
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -55,13 +53,36 @@ class Store:
 
         Raises: RecstoreError: the folder cannot be written.
         """
-        Directory(path).refuse_link(FOLDER)
+        Directory(path).check_no_symlink(FOLDER)
         store = cls(Directory(path / FOLDER))
-        for name, data in FURNITURE.items():
+        for name, data in STORE_FILES.items():
             if store.directory.read(name) is None:
                 store.directory.write(name, data)
         store.directory.flush()
         return store
+
+    # -- local state
+
+    @cached_property
+    def local(self) -> Directory:
+        """The folder for the local state of this work tree: index, lock, usage. Made when it is first written."""
+        return Directory(self._local_folders[0])
+
+    @cached_property
+    def common(self) -> Directory:
+        """The folder for the local state that outlives a work tree: quarantine, failed recordings."""
+        return Directory(self._local_folders[1])
+
+    @cached_property
+    def _local_folders(self) -> tuple[Path, Path]:
+        return local_folders(self.directory.root)
+
+    def locked(self, timeout_s: float = 10.0) -> AbstractContextManager[None]:
+        """Hold the write lock: for what reads a file, decides and writes. Not to be nested.
+
+        Raises: Locked: another thread or process held it for `timeout_s`. RecstoreError: it cannot be made, or the store is gone.
+        """
+        return hold_lock(self.directory.root, self.local, timeout_s)
 
     # -- writing
 
@@ -76,7 +97,7 @@ class Store:
         Raises: DamagedBlob: one of that name has other bytes. Locked: others are writing. RecstoreError: disk trouble.
         """
         times: dict[str, int] = {}
-        with self.directory.locked():  # `gc` must not take a blob that was found here before the manifest names it
+        with self.locked():  # `gc` must not take a blob that was found here before the manifest names it
             entries = []
             for recording in recordings:
                 blob = self.put_blob(recording)
@@ -115,7 +136,7 @@ class Store:
         elif present is not None and present != data:
             raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
         elif present is not None:
-            self.directory.flush_too([path])  # its writer may not have come to that yet
+            self.directory.also_flush([path])  # its writer may not have come to that yet
         return present is None
 
     def publish(self, manifests: Iterable[Manifest]) -> None:
@@ -185,10 +206,10 @@ class Store:
         data = self.directory.read(path)
         if data is None:
             raise NotInStore(path, "there is no such manifest")
-        manifest = parse_manifest(data, self._subject(path))
+        manifest = parse_manifest(data, self.subject(path))
         if self._path_of(manifest, path) != path:
             raise DamagedManifest(
-                self._subject(path),
+                self.subject(path),
                 "its name is not the one of the test or recording that it names",
                 f"Rename it to {FOLDER}/{self._path_of(manifest)}, or remove it.",
             )
@@ -213,24 +234,20 @@ class Store:
             if name is not None and path == name.path:
                 yield name
 
-    def find(self, request: Request, test_id: str | None = None, rules: RuleSet | None = None) -> tuple[Entry, ...]:
-        """Return what the test has recorded for `request`, first time first; without a test, what any has.
+    def find(self, request: Request, test_id: str, rules: RuleSet | None = None) -> tuple[Entry, ...]:
+        """Return the test's recordings of `request`, first occurrence first.
 
-        Where it has nothing for that very request, what is close enough under `rules`: the requests that the
-        test's blobs hold are read for it. Without a test, rules are not asked.
+        Where it has none of that very request, those that are close enough under `rules`: the requests that the
+        test's blobs hold are read for it. `Index.entries_of` finds the recordings of all tests.
 
         Raises: as `manifest`; with `rules` also as `read_blob`.
         """
         key = request_key(request)
-        if test_id is None:
-            return self.index.entries_of(key)
         manifest = self.manifest(test_id)
         entries = manifest.entries if manifest else ()
         found = tuple(entry for entry in entries if entry.blob.key == key)
         if found or rules is None or not rules.rules:
             return found
-        from recstore.rules import close_enough
-
         return close_enough(rules, request, ((entry, self._request_of(entry.blob)) for entry in entries))
 
     def get(self, entry: Entry) -> Recording:
@@ -240,7 +257,7 @@ class Store:
         NewerVersion: a later recstore wrote it.
         """
         data = self.read_blob(entry.blob)
-        return decode_recording(data, self._subject(entry.blob.path), minted_id(entry.origin))
+        return decode_recording(data, self.subject(entry.blob.path), minted_id(entry.origin))
 
     def read_blob(self, blob: BlobName) -> bytes:
         """Return the blob's bytes, which are what its name says.
@@ -255,42 +272,34 @@ class Store:
             data = self.directory.read(path)
         if data is None:
             raise NotInStore(
-                self._subject(path),
+                self.subject(path),
                 "the blob is missing",
                 "`recstore restore` brings back what Git has anywhere; or record the test again.",
             )
         if not blob.fits(data):
-            raise DamagedBlob(self._subject(path), "its bytes do not fit its name")
+            raise DamagedBlob(self.subject(path), "its bytes do not fit its name")
         return data
 
     def _request_of(self, blob: BlobName) -> Request:
-        return decode_request(self.read_blob(blob), self._subject(blob.path))
-
-    @property
-    def index(self) -> Index:
-        """The look-up over all manifests and blobs, brought up to date by each question."""
-        if self._index is None:
-            from recstore.store.index import Index
-
-            self._index = Index(self)
-        return self._index
+        return decode_request(self.read_blob(blob), self.subject(blob.path))
 
     def _path_of(self, manifest: Manifest, path: str = "shared") -> str:
         if manifest.test_id is not None:
             return manifest_path(manifest.test_id)
         if len({entry.blob for entry in manifest.entries}) != 1:
             raise DamagedManifest(
-                self._subject(path), "a manifest of `shared/` names one blob, neither none nor several"
+                self.subject(path), "a manifest of `shared/` names one blob, neither none nor several"
             )
         return shared_path(manifest.entries[0].blob)
 
     def _parse(self, data: bytes, path: str, test_id: str | None) -> Manifest:
-        manifest = parse_manifest(data, self._subject(path))
+        manifest = parse_manifest(data, self.subject(path))
         if manifest.test_id != test_id:
             raise DamagedManifest(
-                self._subject(path), f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
+                self.subject(path), f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
             )
         return manifest
 
-    def _subject(self, path: str) -> str:
+    def subject(self, path: str) -> str:
+        """Return how errors name the file `path`."""
         return f"{FOLDER}/{path}"

@@ -1,16 +1,16 @@
-"""Which entries the last complete passing run of each test really used, and what follows from that.
+"""Which entries the last complete passing run of each test really used, and which are unused.
 
-    local/usage/<16 digits of the BLAKE3 of the test file's path>.json
+    usage/<16 digits of the BLAKE3 of the test file's path>.json, in the local folder of the work tree
 
-    {"recstore":1,"file":"tests/test_chat.py","complete":true,"tests":{
+    {"recstore":1,"file":"tests/test_chat.py","tests":{
     "tests/test_chat.py::test_answer[a]":{"manifest":"<BLAKE3 of the manifest's text>","collected":true,
       "passed":true,"used":[["<request key>",1],["<request key>",2]]},
     "tests/test_chat.py::test_answer[b]":{"manifest":"...","collected":false,"passed":false,"used":[]}}}
 
 Whoever runs the tests writes one file per test file, only after a run that collected and ran all of it; it names
-each test of that file that was collected, and each that has a manifest. A `complete` other than true, a test
-that is not named, was collected and did not pass, or whose manifest has changed since: nothing is concluded.
-Nor is it from a file of another version, or one that cannot be read: it is a note, no data.
+each test of that file that was collected, and each that has a manifest. Nothing is concluded about a test that is not
+named, was collected and did not pass, or whose manifest has changed since; nor from a file of another version, or one
+that cannot be read.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import blake3
 import orjson
 
 from recstore.model import Digest, Entry, Manifest
 from recstore.store.directory import Directory
 
-USAGE: Final = "local/usage"
+USAGE: Final = "usage"
 _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TestUsage:
-    """What became of one test: with which manifest, and the (key, n) that it was answered from.
+    """What one test used: with which manifest, and the (key, n) of the entries that answered it.
 
     `manifest` is the digest of its text when the run ended, "" where the test had none.
     """
 
-    __test__ = False  # pytest: no test class
+    __test__ = False  # pytest: not a test class
 
     manifest: str
     was_collected: bool
@@ -46,7 +45,7 @@ class TestUsage:
 
 @dataclass(frozen=True, slots=True)
 class FileUsage:
-    """What a run of a test file did, by test id; only a complete one says anything."""
+    """What a run of a test file used, by test id; only a complete one says anything."""
 
     file: str
     is_complete: bool
@@ -54,42 +53,49 @@ class FileUsage:
 
 
 def usage_path(file: str) -> str:
-    """Return the path of a test file's record, below the store's folder."""
-    return f"{USAGE}/{blake3.blake3(file.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
+    """Return where the usage of a test file is, below the local folder of the work tree."""
+    return f"{USAGE}/{Digest.of(file.encode('utf-8', 'surrogatepass'))[:16]}.json"
 
 
-def write_usage(directory: Directory, run: FileUsage) -> None:
-    """Keep `run` as the last one of its file; an incomplete run changes nothing.
+def write_usage(local: Directory, usage: FileUsage) -> None:
+    """Write `usage` as that of the last run of its file; an incomplete run changes nothing.
 
     Raises: RecstoreError: the folder cannot be written.
     """
-    if run.is_complete:
-        tests = {test_id: _as_json(test) for test_id, test in run.tests.items()}
-        value = {"recstore": _VERSION, "file": run.file, "complete": True, "tests": tests}
-        directory.write(usage_path(run.file), orjson.dumps(value))
+    if usage.is_complete:
+        tests = {
+            test_id: {
+                "manifest": test.manifest,
+                "collected": test.was_collected,
+                "passed": test.has_passed,
+                "used": sorted(test.used),
+            }
+            for test_id, test in usage.tests.items()
+        }
+        local.write(usage_path(usage.file), orjson.dumps({"recstore": _VERSION, "file": usage.file, "tests": tests}))
 
 
-def read_usage(directory: Directory, file: str) -> FileUsage | None:
-    """Return the last complete run of a test file, None if there is none that can be relied on.
+def read_usage(local: Directory, file: str) -> FileUsage | None:
+    """Return the usage of the last complete run of a test file, None if there is none that can be relied on.
 
-    Raises: RecstoreError: its record is there and the system refuses to read it.
+    Raises: RecstoreError: its file is there and the system refuses to read it.
     """
-    data = directory.read(usage_path(file))
-    if data is None:
-        return None
     try:
-        run = _parse(orjson.loads(data))
+        value = orjson.loads(local.read(usage_path(file)) or b"")
+        if value["recstore"] != _VERSION or value["file"] != file:
+            return None
+        tests = {test_id: _read_test(test) for test_id, test in value["tests"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return run if run is not None and run.file == file and run.is_complete else None
+    return FileUsage(file, is_complete=True, tests=tests)
 
 
-def unused_entries(manifest: Manifest, text: bytes, run: FileUsage | None) -> tuple[Entry, ...]:
-    """Return the entries of a test's manifest that the last complete passing run of its file had no use for.
+def unused_entries(manifest: Manifest, text: bytes, usage: FileUsage | None) -> tuple[Entry, ...]:
+    """Return the entries of a test's manifest that the last complete passing run of its file did not use.
 
     All of them where that run did not find the test: its parameter is gone. `text` is the manifest's.
     """
-    test = None if run is None or manifest.test_id is None else run.tests.get(manifest.test_id)
+    test = None if usage is None or manifest.test_id is None else usage.tests.get(manifest.test_id)
     if test is None or test.manifest != Digest.of(text):
         return ()
     if not test.was_collected:
@@ -97,22 +103,6 @@ def unused_entries(manifest: Manifest, text: bytes, run: FileUsage | None) -> tu
     return tuple(entry for entry in manifest.entries if test.has_passed and (entry.blob.key, entry.n) not in test.used)
 
 
-def _as_json(test: TestUsage) -> dict[str, Any]:
-    return {
-        "manifest": test.manifest,
-        "collected": test.was_collected,
-        "passed": test.has_passed,
-        "used": sorted(test.used),
-    }
-
-
-def _parse(value: Any) -> FileUsage | None:
-    if value["recstore"] != _VERSION:
-        return None
-    tests = {test_id: _parse_test(test) for test_id, test in value["tests"].items()}
-    return FileUsage(value["file"], value["complete"] is True, tests)
-
-
-def _parse_test(test: Any) -> TestUsage:
+def _read_test(test: Any) -> TestUsage:
     used = frozenset((key, n) for key, n in test["used"])
     return TestUsage(test["manifest"], test["collected"] is not False, test["passed"] is True, used)

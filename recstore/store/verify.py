@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -17,19 +19,21 @@ from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording
-from recstore.store.dir_cache import Stamp, stamp_of
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
-from recstore.store.parallel import in_batches
-from recstore.store.scaffold import FURNITURE
-from recstore.store.verified import Verified
+from recstore.store.fingerprints import Fingerprint, Snapshot, compare
+from recstore.store.parallel import map_in_processes
+from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.scaffold import STORE_FILES
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was checked and what is wrong; `unnamed` blobs are sound, but no manifest names them.
+    """What was checked and what is wrong; `unreferenced` blobs are sound, but no manifest names them.
 
-    `trusted` of the blobs were not read: they were sound at `since` (s since 1970) or later, and nobody has written them.
-    `edited` files explain the store, and are not as this recstore writes them.
+    `trusted` blobs were not read: they were sound at `since` or later, and nobody has written them.
+    `modified_scaffold` are the files that explain the store and are not as this recstore writes them.
+
+    Units: `bytes` of all blob files; `since` seconds since 1970.
     """
 
     blobs: int
@@ -39,91 +43,100 @@ class VerifyReport:
     problems: tuple[RecstoreError, ...]
     damaged_files: tuple[str, ...]
     missing_files: tuple[str, ...]
-    unnamed: tuple[BlobName, ...]
-    leftovers: tuple[str, ...]
+    unreferenced: tuple[BlobName, ...]
+    temporary_files: tuple[str, ...]
     trusted: int = 0
     since: int = 0
-    edited: tuple[str, ...] = ()
+    modified_scaffold: tuple[str, ...] = ()
 
+
+QUARANTINE: Final = "quarantine"
+"""The folder of damaged files below the local folder of the repository."""
+
+_SNAPSHOT: Final = "verified.json"
+_SNAPSHOT_VERSION: Final = 2
 
 Progress = Callable[[int, int], None]
 """Called with the number of blobs done, and of all blobs."""
 
 
 def verify_store(
-    store: Store, workers: int = 1, progress: Progress | None = None, known: Verified | None = None
+    store: Store, workers: int = 1, progress: Progress | None = None, *, is_fast: bool = False
 ) -> VerifyReport:
-    """Read and check every blob and every manifest, and return what was found; no blob that is `known` is read again.
+    """Read and check every blob and every manifest, and return what is wrong.
 
-    After: what was found to be sound is noted in the local folder. Nothing else is changed.
+    `is_fast`: a blob that was sound when it was last read, and that nobody has written since, is not read again.
+
+    After: the local folder has the fingerprints of the sound blobs. Nothing else is changed.
     """
-    started_s, known = int(time.time()), known or Verified()
-    stamps, leftovers, odd = _files(store)
-    names = [name for name, stamp in stamps.items() if not known.trusts(name, stamp)]
-    problems: list[RecstoreError] = [_odd(name) for name in odd]
-    damaged = list(odd)
+    started_s = int(time.time())
+    known = Snapshot.load(store.local, _SNAPSHOT, _SNAPSHOT_VERSION) if is_fast else Snapshot()
+    blobs, temporary_files, special_files = _files(store)
+    unread = [*compare(known.files, blobs)[0]]
+    problems: list[RecstoreError] = [_not_a_file(name) for name in special_files]
+    damaged = list(special_files)
     job = _BlobCheck(store.directory.root)
-    sizes_bytes = [stamps[name][2] for name in names]
-    for done, (name, problem) in enumerate(in_batches(job.check_batch, names, sizes_bytes, workers), start=1):
+    sizes_bytes = [blobs[name].size_bytes for name in unread]
+    for done, (name, problem) in enumerate(map_in_processes(job.check_batch, unread, sizes_bytes, workers), start=1):
         if problem is not None:
             problems.append(problem)
             if isinstance(problem, Damage):
                 damaged.append(name)
         if progress is not None:
-            progress(done, len(names))
+            progress(done, len(unread))
     manifests = _readable_manifests(store, problems, damaged)
-    present = {blob for name in stamps if (blob := BlobName.from_path(name)) is not None and blob.path == name}
+    present = {blob for name in blobs if (blob := BlobName.from_path(name)) is not None and blob.path == name}
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
-    absent = [blob for blob in named - present if not os.path.lexists(store.directory.path(blob.path))]  # or just come
-    problems += [_missing(blob, manifests) for blob in sorted(absent)]
-    trusted = len(stamps) - len(names)
-    since = known.since if trusted else started_s
-    _note(store, Verified({name: stamps[name] for name in stamps.keys() - set(damaged)}, since))
+    missing = [blob for blob in sorted(named - present) if not os.path.lexists(store.directory.path(blob.path))]
+    problems += [_missing(blob, manifests) for blob in missing]
+    trusted = len(blobs) - len(unread)
+    since = known.note.get("since") if trusted else started_s
+    sound = {name: blobs[name] for name in blobs.keys() - set(damaged) if blobs[name].is_settled(time.time_ns())}
+    with suppress(RecstoreError):  # a store that can only be read is verified all the same
+        Snapshot(sound, {"since": since}).save(store.local, _SNAPSHOT, _SNAPSHOT_VERSION)
     return VerifyReport(
-        blobs=len(stamps),
-        bytes=sum(size_bytes for _, _, size_bytes in stamps.values()),
+        blobs=len(blobs),
+        bytes=sum(blob.size_bytes for blob in blobs.values()),
         manifests=len(manifests),
         entries=sum(len(manifest.entries) for manifest in manifests),
         problems=tuple(problems),
         damaged_files=tuple(damaged),
-        missing_files=tuple(blob.path for blob in sorted(absent)),
-        unnamed=tuple(sorted(present - named)),
-        leftovers=tuple(leftovers),
+        missing_files=tuple(blob.path for blob in missing),
+        unreferenced=tuple(sorted(present - named)),
+        temporary_files=tuple(temporary_files),
         trusted=trusted,
-        since=since,
-        edited=tuple(name for name, data in FURNITURE.items() if store.directory.read(name) != data),
+        since=since if isinstance(since, int) else 0,
+        modified_scaffold=tuple(name for name, data in STORE_FILES.items() if store.directory.read(name) != data),
     )
 
 
-def _note(store: Store, verified: Verified) -> None:
-    with suppress(RecstoreError):  # a store that can only be read is verified all the same
-        verified.save(store.directory)
+def quarantine(store: Store, names: Iterable[str]) -> tuple[Path, ...]:
+    """Move the files `names` out of the store, into quarantine, and return where they are now.
 
+    After: nothing is overwritten. If a name is taken, a numeric suffix is added.
 
-def quarantine(store: Store, names: Iterable[str]) -> tuple[str, ...]:
-    """Move the files `names` out of the way, into `local/quarantine`, and return where they are now.
-
-    After: nothing is overwritten; a file of that name that is there already gets company with a number.
+    Raises: Locked: another process is writing to the store. RecstoreError: a file cannot be moved.
     """
     moved = []
-    with store.directory.locked():
+    with store.locked():
         for name in names:
-            target = _free_name(store.directory, f"local/quarantine/{Path(name).name}")
-            store.directory.move(name, target)
-            moved.append(target)
+            target = _free_name(store.common, name)
+            store.directory.move(name, store.common, target)
+            moved.append(store.common.path(target))
     return tuple(moved)
 
 
-def keep_aside(store: Store, names: Iterable[str]) -> tuple[str, ...]:
-    """Put copies of the files `names` into `local/quarantine`, for something else to take their places; return where."""
-    kept = []
+def back_up(store: Store, names: Iterable[str]) -> tuple[Path, ...]:
+    """Put copies of the files `names` into quarantine, for others to take their places; return where."""
+    copies = []
     for name in names:
         data = store.directory.read(name)
         if data is not None:
-            kept.append(_free_name(store.directory, f"local/quarantine/{Path(name).name}"))
-            store.directory.write(kept[-1], data)
-    store.directory.flush()
-    return tuple(kept)
+            target = _free_name(store.common, name)
+            store.common.write(target, data)
+            copies.append(store.common.path(target))
+    store.common.flush()
+    return tuple(copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +155,18 @@ def problem_of_blob(directory: Directory, name: str) -> RecstoreError | None:
     subject = f"{FOLDER}/{name}"
     blob = BlobName.from_path(name)
     if blob is None or blob.path != name:
-        return DamagedBlob(subject, "has no blob's name, or is in the wrong folder")
+        return DamagedBlob(subject, "does not have a blob's name, or is in the wrong folder")
     try:
         data = directory.read(name)
-        complaint = _complaint(data, blob, subject) if data is not None else ""  # gone meanwhile is not damaged
+        defect = _defect(data, blob, subject) if data is not None else ""  # gone meanwhile is not damaged
     except RecstoreError as error:
         return error
     except (ValueError, TypeError) as error:
-        complaint = f"holds what no body can: {error}"
-    return DamagedBlob(subject, complaint) if complaint else None
+        defect = f"holds what no body can: {error}"
+    return DamagedBlob(subject, defect) if defect else None
 
 
-def _complaint(data: bytes, blob: BlobName, subject: str) -> str:
+def _defect(data: bytes, blob: BlobName, subject: str) -> str:
     if not blob.fits(data):
         return "its bytes do not fit its name"
     recording = decode_recording(data, subject)
@@ -164,25 +177,25 @@ def _complaint(data: bytes, blob: BlobName, subject: str) -> str:
     return ""
 
 
-def _files(store: Store) -> tuple[dict[str, Stamp], list[str], list[str]]:
-    """Return the names of what should be blobs, with their stamps, those of temporary files, and those of no files."""
-    stamps: dict[str, Stamp] = {}
-    leftovers = []
-    odd = []
-    for folder in ("blobs", "tests", "shared"):
-        for file in store.directory.walk(folder, everything=True):
+def _files(store: Store) -> tuple[dict[str, Fingerprint], list[str], list[str]]:
+    """Return the files that should be blobs, the names of temporary files, and those of links, devices and the like."""
+    blobs: dict[str, Fingerprint] = {}
+    temporary_files = []
+    special_files = []
+    for folder in ("blobs", *MANIFEST_FOLDERS):
+        for file in store.directory.walk(folder, include_special=True):
             name = store.directory.name_of(file)
             if not file.is_file(follow_symlinks=False):
-                odd.append(name)
+                special_files.append(name)
             elif file.name.startswith(TEMPORARY_PREFIX):
-                leftovers.append(name)
+                temporary_files.append(name)
             elif folder == "blobs":
-                with suppress(FileNotFoundError):  # gone since it was listed
-                    stamps[name] = stamp_of(file.stat(follow_symlinks=False))
-    return stamps, leftovers, odd
+                with suppress(FileNotFoundError):  # removed since the folder was listed
+                    blobs[name] = Fingerprint.of(file.stat(follow_symlinks=False))
+    return blobs, temporary_files, special_files
 
 
-def _odd(name: str) -> Damage:
+def _not_a_file(name: str) -> Damage:
     reason = "is a link, a device or the like, which recstore does not follow"
     return Damage(f"{FOLDER}/{name}", reason, "Look who made it, and why; `recstore verify --repair` moves it away.")
 
@@ -213,9 +226,7 @@ def _missing(blob: BlobName, manifests: list[Manifest]) -> NotInStore:
     )
 
 
-def _free_name(directory: Directory, name: str) -> str:
-    number, free = 1, name
-    while directory.path(free).exists():
-        number += 1
-        free = f"{name}.{number}"
-    return free
+def _free_name(common: Directory, name: str) -> str:
+    first = f"{QUARANTINE}/{Path(name).name}"
+    names = chain([first], (f"{first}.{number}" for number in count(2)))
+    return next(free for free in names if not os.path.lexists(common.path(free)))

@@ -13,7 +13,7 @@ from recstore.importers.scan import SourceFile
 from recstore.model import Digest
 from recstore.store.directory import Directory
 
-_NAME: Final = "local/watch.json"
+_NAME: Final = "watch.json"
 _VERSION: Final = 3
 
 

@@ -76,10 +76,10 @@ class Follower:
         sound = [result for result in results if result.problem is None]
         imported = [entry for result in sound for entry in result.entries]
         directory = self.store.directory
-        directory.flush_too(entry.blob.path for _, entry in imported)
+        directory.also_flush(entry.blob.path for _, entry in imported)
         directory.flush()
         names = {result.name for result in sound} | set(gone)
-        with directory.locked():
+        with self.store.locked():
             ensure_blobs(self.store, files, sound, self._options)
             self._known.look()
             self._by_others += self._known.recorded()

@@ -10,6 +10,7 @@ from typing import Final
 
 from recstore.errors import RecstoreError
 from recstore.store import Store
+from recstore.store.index import Index
 from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
 
@@ -89,7 +90,7 @@ def _roots(sources: Sources, own: str) -> dict[str, int]:
 def _refresh(store: Store) -> bool:
     """Bring the index up to date; return whether it has to be tried again."""
     try:
-        store.index.refresh()
+        Index(store).refresh()
     except RecstoreError:
         return True
     return False

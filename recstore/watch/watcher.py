@@ -74,7 +74,7 @@ class Watcher:
         self._is_mirror = is_mirror
         self._tell = tell
         self._wait = wait
-        self._memory = Memory(follower.store.directory, (*sources.stated, follower.reading))
+        self._memory = Memory(follower.store.local, (*sources.stated, follower.reading))
         self.spent = SpentFiles(follower.store)
         self._seen: dict[str, SourceFile] | None = None
         self._doubts: dict[str, _Doubt] = {}

@@ -14,7 +14,7 @@ from typing import Final
 from recstore.git.hooks import hook_text
 from recstore.model import JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.index_sync import RACY_WINDOW_NS
+from recstore.store.fingerprints import RACY_WINDOW_NS
 from tests.bench.processes import commit_all, git, python, spent
 from tests.bench.rows import Bench, Row, in_turn
 from tests.bench.scale import make_index_project, make_project, test_id_of, write_loose
@@ -46,7 +46,7 @@ from pathlib import Path
 from recstore.store import Store
 store = Store.open(Path("."))
 started_s = time.perf_counter()
-assert store.index.entries_of(sys.argv[1])
+assert Index(store).entries_of(sys.argv[1])
 print(time.perf_counter() - started_s)
 """
 _ASK_TEST: Final = """

@@ -13,7 +13,7 @@ from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recordin
 from recstore.store.codec import decode_recording, encode_recording
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.paths import manifest_path
-from recstore.store.scaffold import FURNITURE
+from recstore.store.scaffold import STORE_FILES
 
 __all__ = ["LAYOUTS", "History", "Layout", "State", "generated_history", "merged_state"]
 
@@ -186,7 +186,7 @@ def _read_cassettes(files: Mapping[str, bytes], _healed: Mapping[str, bytes]) ->
 
 
 def _write_recstore(state: State) -> Files:
-    files = {f"{_FOLDER}/{name}": data for name, data in FURNITURE.items()}
+    files = {f"{_FOLDER}/{name}": data for name, data in STORE_FILES.items()}
     for test, answers in state.items():
         entries = []
         for question, answer in answers.items():

@@ -155,7 +155,7 @@ def unused(project: Path) -> None:
     assert text is not None
     served = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:1])
     run = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=served)
-    write_usage(store.directory, FileUsage("tests/test_a.py", is_complete=True, tests={A: run}))
+    write_usage(store.local, FileUsage("tests/test_a.py", is_complete=True, tests={A: run}))
 
 
 def collected(project: Path) -> None:
@@ -276,7 +276,7 @@ def put(project: Path) -> None:
 
 def note_run(project: Path) -> None:
     """Note a run of tests."""
-    write_usage(Store.open(project).directory, FileUsage("tests/test_a.py", is_complete=True, tests={}))
+    write_usage(Store.open(project).local, FileUsage("tests/test_a.py", is_complete=True, tests={}))
 
 
 def save_cassette(project: Path) -> None:

@@ -93,5 +93,5 @@ def refuse_loss(project: Path, states: tuple[State, State], scratch: Path, where
 
 def settled(project: Path, finished: State) -> State:
     """Return the state without blobs that no manifest names and that are not there at the end: `gc` takes those away."""
-    unnamed = {f"{FOLDER}/{blob.path}" for blob in verify_store(Store.open(project)).unnamed}
+    unnamed = {f"{FOLDER}/{blob.path}" for blob in verify_store(Store.open(project)).unreferenced}
     return {path: data for path, data in state_of(project).items() if path in finished or path not in unnamed}

@@ -112,7 +112,7 @@ def check(folder: Path, before: dict[str, bytes], finished: dict[str, bytes], wh
     store = Store.open(folder)
     report = verify_store(store)
     assert () == report.problems, where
-    assert all(Path(name).name.startswith(TEMPORARY_PREFIX) for name in report.leftovers), where
+    assert all(Path(name).name.startswith(TEMPORARY_PREFIX) for name in report.temporary_files), where
     assert sorted(map(repr, BEFORE[KEPT])) == recordings_of(store, KEPT), where
     shared = [
         store.get(entry) for manifest in store.manifests() if manifest.test_id is None for entry in manifest.entries

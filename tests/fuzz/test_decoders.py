@@ -27,9 +27,10 @@ from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.codec import decode_recording, decode_request
 from recstore.store.directory import Directory
+from recstore.store.fingerprints import Fingerprint, Snapshot
+from recstore.store.index import Index
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.usage import read_usage, usage_path
-from recstore.store.verified import Verified
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
 from recstore.watch.checkpoint import Memory
@@ -184,37 +185,37 @@ def test_packed_bodies(data: st.DataObject, encoding: str) -> None:
 @pytest.fixture(scope="module")
 def index_bytes(sample: Store) -> bytes:
     """Return a sound index."""
-    sample.index.refresh()
-    return sample.directory.path("local/index.sqlite").read_bytes()
+    Index(sample).refresh()
+    return sample.local.path("index.sqlite").read_bytes()
 
 
 @fuzzed
 @given(data=st.data())
 def test_indexes(sample: Store, index_bytes: bytes, data: st.DataObject) -> None:
     """An index that is none is made anew; what it gives is of the kinds that it promises."""
-    sample.directory.path("local/index.sqlite").write_bytes(data.draw(hostile_bytes(index_bytes)))
+    sample.local.path("index.sqlite").write_bytes(data.draw(hostile_bytes(index_bytes)))
     store = Store(sample.directory)
 
-    assert all(isinstance(row.entry.n, int) for row in store.index.listing())
-    assert all(row.entry_count >= 0 for row in store.index.blob_rows())
+    assert all(isinstance(row.entry.n, int) for row in Index(store).listing())
+    assert all(row.entry_count >= 0 for row in Index(store).blob_rows())
 
 
 @pytest.fixture(scope="module")
 def notes(sample: Store) -> dict[str, bytes]:
     """Return what sound notes of the local folder hold."""
-    memory = Memory(sample.directory, ("recordings",))
+    memory = Memory(sample.local, ("recordings",))
     file = SourceFile("/p/recordings/a.json", 3, 1, 2, 3)
     from recstore.watch.checkpoint import Remembered
 
     memory.save(Remembered({file.location: file}, frozenset([file.location]), "state"))
-    Verified({"blobs/ab/x.json": (1, 2, 3)}, 4).save(sample.directory)
+    Snapshot({"blobs/ab/x.json": Fingerprint(1, 2, 3)}, {"since": 4}).save(sample.local, "verified.json", 2)
     served = (
-        b'{"recstore":1,"file":"tests/a.py","complete":true,"tests":{"tests/a.py::b":{"manifest":"","collected":true,'
+        b'{"recstore":1,"file":"tests/a.py","tests":{"tests/a.py::b":{"manifest":"","collected":true,'
         b'"passed":true,"used":[["ab",1]]}}}'
     )
     return {
-        "local/watch.json": sample.directory.read("local/watch.json") or b"",
-        "local/verified.json": sample.directory.read("local/verified.json") or b"",
+        "watch.json": sample.local.read("watch.json") or b"",
+        "verified.json": sample.local.read("verified.json") or b"",
         usage_path("tests/a.py"): served,
     }
 
@@ -224,20 +225,20 @@ def notes(sample: Store) -> dict[str, bytes]:
 def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> None:
     """A note in the local folder that cannot be read is none."""
     for name, sound in notes.items():
-        path = sample.directory.path(name)
+        path = sample.local.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.draw(hostile_bytes(sound)))
-    seen = Memory(sample.directory, ("recordings",)).load({})
-    known = Verified.load(sample.directory)
-    run = read_usage(sample.directory, "tests/a.py")
+    seen = Memory(sample.local, ("recordings",)).load({})
+    known = Snapshot.load(sample.local, "verified.json", 2)
+    run = read_usage(sample.local, "tests/a.py")
 
     for location, file in seen.files.items():
         assert [str, int, int, int, int] == [type(value) for value in file]
         assert location == file.location
         assert "\0" not in location
     assert str is type(seen.manifests)
-    assert all(len(stamp) == 3 for stamp in known.stamps.values())
-    assert int is type(known.since)
+    assert all(len(fingerprint) == 3 for fingerprint in known.files.values())
+    assert dict is type(known.note)
     assert run is None or run.is_complete
 
 

@@ -115,10 +115,10 @@ def test_a_source_is_refused_by_name(project: Path, name: str, command: tuple[st
 STORED: dict[str, Callable[[Path], object]] = {
     "a blob of a gigabyte": lambda store: sparse(next((store / "blobs").rglob("*.json")), b'{"recstore":1,'),
     "a manifest of a gigabyte": lambda store: sparse(next((store / "tests").rglob("test_a-*")), b"recstore 1\n"),
-    "an index of a gigabyte": lambda store: sparse(store / "local/index.sqlite", b"SQLite format 3\0"),
-    "a note of a gigabyte": lambda store: sparse(store / "local/verified.json", b"{"),
-    "another note of a gigabyte": lambda store: sparse(store / "local/watch.json", b"["),
-    "a deep note": lambda store: (store / "local/verified.json").write_bytes(b"[" * 1_000_000),
+    "an index of a gigabyte": lambda store: sparse(Store.open(store).local.path("index.sqlite"), b"SQLite format 3\0"),
+    "a note of a gigabyte": lambda store: sparse(Store.open(store).local.path("verified.json"), b"{"),
+    "another note of a gigabyte": lambda store: sparse(Store.open(store).local.path("watch.json"), b"["),
+    "a deep note": lambda store: Store.open(store).local.path("verified.json").write_bytes(b"[" * 1_000_000),
     "a deep manifest": lambda store: next((store / "tests").rglob("test_a-*")).write_bytes(
         b'recstore 1\ntest "tests/a.py::test_a"\n1 ' + b"a" * 64 + b" " + b"b" * 64 + b" {" + b'"a":{' * 500_000 + b"\n"
     ),
@@ -128,7 +128,7 @@ STORED: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("kind", STORED)
 def test_a_store_with_it_is_handled(project: Path, kind: str) -> None:
     """What can be made anew is; all else is damage, named."""
-    (project / ".recstore/local").mkdir(exist_ok=True)
+    Store.open(project).local.root.mkdir(parents=True, exist_ok=True)
     STORED[kind](project / ".recstore")
     for words in (["verify", "--fast"], ["ls"], ["show", "test_a"], ["status"], ["watch", "--once", "."]):
         done = limited(project, *words)

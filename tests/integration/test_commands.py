@@ -136,7 +136,7 @@ def test_damage_is_named_moved_away_and_never_served(project: Path) -> None:
     assert f"error: {name}: its bytes do not fit its name" in found.stderr
     assert "--repair" in found.stderr
     assert not (project / name).exists()
-    assert (project / ".recstore" / "local" / "quarantine" / Path(name).name).exists()
+    assert Store.open(project).common.path(f"quarantine/{Path(name).name}").exists()
     assert 10 == recstore(project, "verify").returncode
     assert 10 == recstore(project, "status").returncode
 

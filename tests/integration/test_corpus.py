@@ -56,7 +56,7 @@ def test_every_recording_comes_out_byte_for_byte(tmp_path: Path, state: str, cou
     assert (count, (), 0) == (len(exported.written), exported.problems, exported.native)
     assert recordings_of(state) == contents(tmp_path / "out")
     verified = verify_store(store, workers=2)
-    assert ((), (), ()) == (verified.problems, verified.unnamed, verified.leftovers)
+    assert ((), (), ()) == (verified.problems, verified.unreferenced, verified.temporary_files)
     assert verified.bytes <= share * report.source_bytes
 
 

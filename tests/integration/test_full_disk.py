@@ -55,7 +55,7 @@ def no_bytes(project: Path) -> list[Path]:
 
 def no_files(project: Path) -> list[Path]:
     """Take every inode, the lock's too, and return the files that have them."""
-    (project / ".recstore/local/lock").unlink()
+    Store.open(project).local.path("lock").unlink()
     fillers: list[Path] = []
     try:
         while True:

@@ -22,8 +22,7 @@ from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recordin
 from recstore.store import Store
 from recstore.store.codec import encode_recording
 from recstore.store.directory import Directory
-from recstore.store.index import Index
-from recstore.store.index_database import INDEX_NAME, SCHEMA_VERSION
+from recstore.store.index import INDEX_NAME, SCHEMA_VERSION, Index
 from recstore.store.manifest import format_manifest
 from recstore.store.paths import manifest_path
 
@@ -133,7 +132,7 @@ class IndexFollows(RuleBasedStateMachine):
     @rule(data=st.sampled_from([None, b"", b"garbage" * 99]))
     def spoil_index(self, data: bytes | None) -> None:
         """Lose the database, or damage it."""
-        path = self.store.directory.path(INDEX_NAME)
+        path = self.store.local.path(INDEX_NAME)
         path.unlink(missing_ok=True)
         if data is not None and path.parent.exists():
             path.write_bytes(data)
@@ -141,7 +140,7 @@ class IndexFollows(RuleBasedStateMachine):
     @rule()
     def outdate_index(self) -> None:
         """Leave a database of another schema behind."""
-        path = self.store.directory.path(INDEX_NAME)
+        path = self.store.local.path(INDEX_NAME)
         if path.exists():
             with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as connection:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -151,14 +150,14 @@ class IndexFollows(RuleBasedStateMachine):
         """Ask the one that lives on, and one that knows nothing."""
         expected = list(_answers(_rebuilt(self.store)))
 
-        assert expected == list(_answers(self.store.index))
+        assert expected == list(_answers(Index(self.store)))
 
     @rule()
     def ask_another(self) -> None:
         """Ask through another index of the same database."""
         expected = list(_answers(_rebuilt(self.store)))
 
-        assert expected == list(_answers(self.other.index))
+        assert expected == list(_answers(Index(self.other)))
 
     def _tick_slowly(self) -> None:
         """Round the time of every file down, as a file system does whose clock ticks every two seconds."""
@@ -184,7 +183,7 @@ def _name_of(recording: Recording) -> BlobName:
 def _rebuilt(store: Store) -> Index:
     """Return an index that has read every file of the store just now."""
     index = Index(store)
-    index._connect((index._open_in_memory,))
+    index._connect(index._open_in_memory)
     return index
 
 

@@ -139,7 +139,11 @@ class Race:
             found = {file.path for file in find_blobs(repository, absent)}
         lost = [blob for blob in absent if blob.path not in found]
         assert lost == [], f"seed {self.seed}: {lost}"
-        return {"recovered": len(found), "leftovers": len(report.leftovers), "healed": "Brought back" in done.said}
+        return {
+            "recovered": len(found),
+            "leftovers": len(report.temporary_files),
+            "healed": "Brought back" in done.said,
+        }
 
 
 # -- who works

@@ -82,7 +82,7 @@ def swept(project: GitRepository) -> Callable[[], None]:
 
     def sweep() -> None:
         store = project.store
-        locked = store.directory.locked
+        locked = store.locked
         with pytest.MonkeyPatch.context() as patch, project.opened() as repository:
             patch.setattr(store.directory, "locked", lambda: locked(0.0))
             execute_plan(store, repository, plan, Expiry(NOW_S))
@@ -134,7 +134,7 @@ def test_a_blob_that_an_import_wrote_and_gc_swept_is_written_again(project: GitR
 @contextmanager
 def gc_before_lock(project: GitRepository, store: Store) -> Iterator[None]:
     """Have another process's gc run just before `store` takes the lock."""
-    locked = store.directory.locked
+    locked = store.locked
     gone: list[int] = []
 
     def late(*arguments: float) -> Any:

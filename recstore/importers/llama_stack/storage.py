@@ -131,7 +131,7 @@ class ResponseStorage:
 
     def _publish(self, path: str, prepared: list[EncodedRecording]) -> None:
         """Have the recordings be those of the file `path`, instead of what any manifest had of it."""
-        with self._store.directory.locked(_TIMEOUT_S):
+        with self._store.locked(_TIMEOUT_S):
             self._known.look()
             entries = [TestEntry(test_id, entry) for test_id, entry, _ in prepared]
             publish_file(self._store, prepared, self._known.concerned((path,), entries), path)

@@ -74,7 +74,7 @@ class Persister:
 
         path = Path(cassette_path).resolve()
         cassette = _StoredCassette(path)
-        with cassette.store.directory.locked():
+        with cassette.store.locked():
             saved = _with(cassette_dict, self._added_meanwhile(path, cassette.data(), serializer))
             if saved.get("metadata") and not saved["requests"]:
                 hint = "has metadata and no request: the store keeps metadata with requests alone"

@@ -259,10 +259,10 @@ def test_a_locked_store_is_left_alone(project: GitRepository, monkeypatch: pytes
     project.test_file("tests/test_a.py", "test_b")
     store = project.store
 
-    with project.opened() as repository, store.directory.locked():
+    with project.opened() as repository, store.locked():
         plan = plan_gc(store, repository)
         other = Store.open(project.home)
-        monkeypatch.setattr(other.directory, "locked", lambda: type(other.directory).locked(other.directory, 0.05))
+        monkeypatch.setattr(other, "locked", lambda: Store.locked(other, 0.05))
         with pytest.raises(Locked) as caught:
             execute_plan(other, repository, plan, Expiry(NOW_S))
 
@@ -337,7 +337,7 @@ def run_of(project: GitRepository, *, passed: bool = True, collected: bool = Tru
 
 def test_unused_entries_are_listed_and_removed_when_told(project: GitRepository) -> None:
     """The manifest keeps what was used; with `--staged` the new text is staged."""
-    write_usage(project.store.directory, run_of(project))
+    write_usage(project.store.local, run_of(project))
 
     listed = project.plan()
     outcome = project.gc(GcOptions(is_staged=True, removes_unused=True))
@@ -353,7 +353,7 @@ def test_unused_entries_are_listed_and_removed_when_told(project: GitRepository)
 
 def test_a_parameter_that_is_gone_goes_as_unused(project: GitRepository) -> None:
     """A complete run that did not find the test says that all its entries are unused."""
-    write_usage(project.store.directory, run_of(project, collected=False, passed=False))
+    write_usage(project.store.local, run_of(project, collected=False, passed=False))
 
     project.gc(GcOptions(removes_unused=True))
 
@@ -362,10 +362,10 @@ def test_a_parameter_that_is_gone_goes_as_unused(project: GitRepository) -> None
 
 def test_nothing_is_concluded_from_what_did_not_pass(project: GitRepository) -> None:
     """A failed test, or a manifest that has changed since the run: its entries stay."""
-    write_usage(project.store.directory, run_of(project, passed=False, used=0))
+    write_usage(project.store.local, run_of(project, passed=False, used=0))
     assert () == project.plan(GcOptions(removes_unused=True)).removals
 
-    write_usage(project.store.directory, run_of(project, used=0))
+    write_usage(project.store.local, run_of(project, used=0))
     project.record(A, "shared", "of a", "recorded since")
 
     assert () == project.plan(GcOptions(removes_unused=True)).removals

@@ -55,7 +55,7 @@ def test_a_damaged_manifest_is_kept_aside_and_replaced(project: GitRepository) -
     done = repaired(project, verify_store(project.store))
 
     assert {path} == files_of(done)
-    assert [damaged] == [project.store.directory.read(name) for name in done.quarantined]
+    assert [damaged] == [path.read_bytes() for path in done.quarantined]
     assert sound == file.read_bytes()
 
 

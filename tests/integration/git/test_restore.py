@@ -397,5 +397,5 @@ def test_nothing_to_write_waits_for_nobody(project: GitRepository) -> None:
     """Another process may hold the store while all is there."""
     committed(project)
 
-    with project.store.directory.locked():
+    with project.store.locked():
         assert () == restore(project, "").files

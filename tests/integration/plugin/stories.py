@@ -162,7 +162,7 @@ class Story:
 
     def served(self, file: str) -> FileUsage | None:
         """Return what is known of the last complete run of a test file."""
-        return read_usage(Store.open(self.path).directory, file)
+        return read_usage(Store.open(self.path).local, file)
 
     def _environment(self, environment: dict[str, str]) -> dict[str, str]:
         kept = {name: text for name, text in os.environ.items() if name != "CI" and not name.startswith("PYTEST_")}

@@ -164,7 +164,7 @@ def test_a_note_with_a_row_that_no_watcher_writes_is_no_note(project: Path, row:
     listed, _, rest = note.read_bytes().partition(b"\n")
     note.write_bytes(orjson.dumps([*orjson.loads(listed), row]) + b"\n" + rest)
     follower = Follower(Store.open(project), ImportOptions())
-    remembered = Memory(follower.store.directory, ("tests", follower.reading)).load({})
+    remembered = Memory(follower.store.local, ("tests", follower.reading)).load({})
     told = looked(project, mirror=True)
 
     assert Remembered() == remembered
@@ -178,6 +178,6 @@ def test_a_note_as_it_was_written_is_one(project: Path) -> None:
     listed, _, rest = note.read_bytes().partition(b"\n")
     note.write_bytes(orjson.dumps([*orjson.loads(listed), ["/nowhere/x.json", 0, 1, 2, 3]]) + b"\n" + rest)
     follower = Follower(Store.open(project), ImportOptions())
-    remembered = Memory(follower.store.directory, ("tests", follower.reading)).load({})
+    remembered = Memory(follower.store.local, ("tests", follower.reading)).load({})
 
     assert 1 + len(list((project / "tests").rglob("*.json"))) == len(remembered.files)

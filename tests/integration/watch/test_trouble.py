@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -80,11 +79,8 @@ def test_a_conflict_in_a_manifest_is_waited_out(project: Path) -> None:
 def test_a_locked_store_ends_a_single_look(project: Path) -> None:
     """`--once` is for scripts: it says who is in the way, as `import` does, and does not wait for ever."""
     (project / "tests/one.yaml").write_text(cassette(1))
-    (project / ".recstore/local").mkdir(exist_ok=True)
-    lock = sqlite3.connect(project / ".recstore/local/lock", isolation_level=None)
-    lock.execute("BEGIN EXCLUSIVE")
-    done = recstore(project, "watch", "--once", "tests")
-    lock.close()
+    with Store.open(project).locked():
+        done = recstore(project, "watch", "--once", "tests")
 
     assert 30 == done.returncode, done.stderr
     assert "another process" in done.stderr

@@ -89,13 +89,13 @@ def test_only_a_file_that_ran_whole_is_written_down(tmp_path: Path) -> None:
     store = Store.create(tmp_path)
 
     tally("test_x").write_runs(store)
-    assert read_usage(store.directory, FILE) is None
+    assert read_usage(store.local, FILE) is None
 
     whole = tally("test_x")
     whole.ran.add(f"{FILE}::test_y")
     whole.write_runs(store)
 
-    run = read_usage(store.directory, FILE)
+    run = read_usage(store.local, FILE)
     assert run is not None
     assert TestUsage("", was_collected=True, has_passed=False) == run.tests[f"{FILE}::test_y"]
     assert run.tests[f"{FILE}::test_x"].has_passed
@@ -111,6 +111,6 @@ def test_a_parameter_that_is_gone_is_told_by_a_function_that_passed(tmp_path: Pa
 
     whole.write_runs(store)
 
-    run = read_usage(store.directory, FILE)
+    run = read_usage(store.local, FILE)
     assert run is not None
     assert [f"{FILE}::test_x[gone]"] == [name for name, test in run.tests.items() if not test.was_collected]

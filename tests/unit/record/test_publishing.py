@@ -148,7 +148,7 @@ def test_outside_any_test_each_blob_has_a_manifest(store: Store) -> None:
 
 def test_what_a_failed_test_recorded_is_put_aside(store: Store) -> None:
     """In a folder of its own, in place of its last failure; until it passes."""
-    folder = store.directory.path(f"{FAILED}/{manifest_path(TEST)}")
+    folder = store.common.path(f"{FAILED}/{manifest_path(TEST)}")
     keep_failed(store, TEST, [_new("a"), _new("b", 2), NewRecording(_new("c").entry, None)])
     assert 2 == len(list(folder.iterdir()))
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recstore.errors import Locked, RecstoreError
+from recstore.errors import RecstoreError
 from recstore.store import directory as module
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
 
@@ -133,9 +130,9 @@ def test_a_moved_file_is_elsewhere(folder: Directory) -> None:
     """In one step, its folder made for it."""
     folder.write("a", b"x")
 
-    folder.move("a", "local/quarantine/a")
+    folder.move("a", Directory(folder.root / "elsewhere"), "quarantine/a")
 
-    assert ["local/quarantine/a"] == names_in(folder)
+    assert ["elsewhere/quarantine/a"] == names_in(folder)
 
 
 @pytest.mark.parametrize("leave", ["remove", "move"])
@@ -146,7 +143,7 @@ def test_what_is_gone_before_a_flush_is_no_trouble(folder: Directory, leave: str
     if leave == "remove":
         folder.remove("a/b")
     else:
-        folder.move("a/b", "e/f")
+        folder.move("a/b", folder, "e/f")
 
     folder.flush()
 
@@ -180,7 +177,9 @@ def test_files_are_listed_in_the_order_of_their_paths(folder: Directory) -> None
     names = [folder.name_of(file) for file in folder.walk("blobs")]
 
     assert ["blobs/a/1", "blobs/b/1", "blobs/b/2", "blobs/c"] == names
-    assert f"blobs/b/{TEMPORARY_PREFIX}1" in [folder.name_of(file) for file in folder.walk("blobs", everything=True)]
+    assert f"blobs/b/{TEMPORARY_PREFIX}1" in [
+        folder.name_of(file) for file in folder.walk("blobs", include_special=True)
+    ]
     assert [] == list(folder.walk("nowhere"))
     assert [] == list(folder.walk("blobs/c"))
 
@@ -219,7 +218,7 @@ def test_a_write_that_fails_says_so_and_leaves_what_was_there(
     [
         (("open", "fstat", "read"), lambda folder: folder.read("a/b")),
         (("unlink",), lambda folder: folder.remove("a/b")),
-        (("makedirs", "replace"), lambda folder: folder.move("a/b", "c/d")),
+        (("makedirs", "replace"), lambda folder: folder.move("a/b", folder, "c/d")),
         (("fsync", "open"), lambda folder: folder.flush()),
         (("scandir",), lambda folder: list(folder.walk("a"))),
     ],
@@ -253,8 +252,8 @@ CALLS: dict[str, Callable[[Directory], object]] = {
     "write": lambda folder: folder.write("tests/a/y", b"ours"),
     "replace": lambda folder: folder.write("tests/a/x", b"ours"),
     "remove": lambda folder: folder.remove("tests/a/x"),
-    "move away": lambda folder: folder.move("tests/a/x", "tests/b"),
-    "move there": lambda folder: folder.move("b", "tests/a/x"),
+    "move away": lambda folder: folder.move("tests/a/x", folder, "tests/b"),
+    "move there": lambda folder: folder.move("b", folder, "tests/a/x"),
     "walk": lambda folder: list(folder.walk("tests/a")),
 }
 
@@ -283,138 +282,6 @@ def test_a_link_that_comes_later_is_not_followed(
     assert {"a/x": b"theirs", "x": b"theirs"} == {
         file.relative_to(theirs).as_posix(): file.read_bytes() for file in theirs.rglob("*") if file.is_file()
     }
-
-
-def test_the_lock_is_not_taken_behind_a_link_that_comes_later(folder: Directory, tmp_path: Path) -> None:
-    """Or another project's lock would be held in the place of ours."""
-    with folder.locked():
-        pass
-    (folder.root / "local").rename(tmp_path / "local")
-    (folder.root / "local").symlink_to(tmp_path / "local")
-
-    with pytest.raises(RecstoreError, match="is a link"), folder.locked():
-        pass
-
-
-# -- the lock
-
-
-def test_the_lock_keeps_others_out(folder: Directory) -> None:
-    """Who comes second is told so, and gets in as soon as the first has left."""
-    other = Directory(folder.root)
-
-    with folder.locked(), pytest.raises(Locked), other.locked(timeout_s=0.0):
-        pass
-    with other.locked(timeout_s=0.0):
-        pass
-
-
-def test_the_lock_is_let_go_after_an_error(folder: Directory) -> None:
-    """Whatever happened inside."""
-    with pytest.raises(ZeroDivisionError), folder.locked():
-        raise ZeroDivisionError
-
-    with folder.locked(timeout_s=0.0):
-        pass
-
-
-def test_the_lock_keeps_threads_apart(folder: Directory) -> None:
-    """One at a time: no step of one is between two of another."""
-    steps: list[str] = []
-
-    def work(name: str) -> None:
-        with Directory(folder.root).locked():
-            steps.extend([name, name])
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert 8 == len(steps)
-    assert all(first == second for first, second in zip(steps[::2], steps[1::2], strict=True))
-
-
-def test_a_lock_file_that_is_no_lock_is_named(folder: Directory) -> None:
-    """With the remedy: it may be removed. That helps."""
-    folder.write("local/lock", b"no database, but a text that is long enough to be looked at" * 20)
-
-    with pytest.raises(RecstoreError, match="it is no lock file") as raised, folder.locked():
-        pass
-
-    assert raised.value.remedy.startswith("Remove that file")
-    folder.path("local/lock").unlink()
-    with folder.locked():
-        pass
-
-
-def test_a_lock_file_that_cannot_be_opened_is_not_to_be_removed(folder: Directory) -> None:
-    """Whatever it is: what helps is to look at it."""
-    folder.path("local/lock").mkdir(parents=True)
-
-    with pytest.raises(RecstoreError, match="cannot be opened") as raised, folder.locked():
-        pass
-
-    assert "Remove" not in raised.value.remedy
-    assert [] == names_in(folder)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE])
-def test_a_lock_that_cannot_be_made_says_what_the_system_says(
-    folder: Directory, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    """SQLite says no more than that it is unable to open a file."""
-
-    def connect(*_arguments: Any, **_options: Any) -> Any:
-        error = sqlite3.OperationalError("unable to open database file")
-        error.sqlite_errorname = "SQLITE_CANTOPEN"
-        raise error
-
-    monkeypatch.setattr(sqlite3, "connect", connect)
-    monkeypatch.setattr(os, "open", failing(number))
-
-    with pytest.raises(RecstoreError, match=os.strerror(number)) as raised, folder.locked():
-        pass
-
-    assert raised.value.remedy
-    assert "Remove" not in raised.value.remedy
-
-
-def test_a_store_whose_folder_is_gone_is_not_locked_and_not_made_again(folder: Directory) -> None:
-    """Whether it was locked before or not: another folder of that name would hide that the first is gone."""
-    with folder.locked():
-        pass
-    shutil.rmtree(folder.root)
-
-    for directory in (folder, Directory(folder.root)):
-        with pytest.raises(RecstoreError, match=os.strerror(errno.ENOENT)) as raised, directory.locked():
-            pass
-
-        assert "bring it back" in raised.value.remedy
-        assert str(folder.root) == raised.value.subject
-    assert not folder.root.exists()
-
-
-def test_a_store_whose_notes_were_cleaned_away_is_locked_all_the_same(folder: Directory) -> None:
-    """`git clean -x` takes the folder `local` while a run goes on."""
-    with folder.locked():
-        pass
-    shutil.rmtree(folder.path("local"))
-
-    with folder.locked():
-        pass
-
-
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_folder_that_cannot_be_made_cannot_be_locked(
-    folder: Directory, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    """A read-only store says that it is read-only."""
-    monkeypatch.setattr(os, "makedirs", failing(number))
-
-    with pytest.raises(RecstoreError, match=os.strerror(number)), folder.locked():
-        pass
 
 
 def test_few_is_the_number_that_the_tests_above_mean() -> None:

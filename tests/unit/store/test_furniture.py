@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.store.scaffold import FURNITURE
+from recstore.store.scaffold import STORE_FILES
 
 
 def test_a_store_explains_itself_to_people_and_to_git() -> None:
     """Three files, all of them text with line feeds."""
-    assert {"README.md", ".gitattributes", ".gitignore"} == set(FURNITURE)
-    for data in FURNITURE.values():
+    assert {"README.md", ".gitattributes", ".gitignore"} == set(STORE_FILES)
+    for data in STORE_FILES.values():
         assert data.decode().endswith("\n")
         assert b"\r" not in data
 
@@ -25,18 +25,20 @@ def test_a_store_explains_itself_to_people_and_to_git() -> None:
 )
 def test_git_is_told_to_leave_bytes_alone(pattern: str, attributes: set[str]) -> None:
     """A blob that Git converts would no longer fit its name."""
-    lines = [line.split() for line in FURNITURE[".gitattributes"].decode().splitlines() if not line.startswith("#")]
+    lines = [line.split() for line in STORE_FILES[".gitattributes"].decode().splitlines() if not line.startswith("#")]
 
     assert attributes == {word for first, *words in lines if first == pattern for word in words}
 
 
 def test_what_this_machine_alone_needs_is_not_committed() -> None:
     """The local folder and unfinished writes."""
-    assert {"local/", ".tmp-*"} <= set(FURNITURE[".gitignore"].decode().splitlines())
+    assert {"local/", ".tmp-*"} <= set(STORE_FILES[".gitignore"].decode().splitlines())
 
 
 def test_the_page_names_every_folder() -> None:
     """Whoever finds the folder learns what is in it."""
     assert [] == [
-        folder for folder in ("blobs/", "tests/", "shared/", "local/") if folder not in FURNITURE["README.md"].decode()
+        folder
+        for folder in ("blobs/", "tests/", "shared/", "local/")
+        if folder not in STORE_FILES["README.md"].decode()
     ]

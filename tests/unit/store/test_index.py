@@ -23,7 +23,7 @@ from recstore.model import (
     Response,
 )
 from recstore.store import Store
-from recstore.store.index_rows import BlobRow, Filter, Row
+from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 
@@ -57,7 +57,7 @@ def test_entries_of_a_request_come_from_all_manifests_first_times_first(store: S
 
     expected = sorted([*asked, *image.entries, *shared.entries], key=lambda entry: (entry.n, entry.blob.digest))
 
-    assert expected == list(store.index.entries_of(_key_of(yes)))
+    assert expected == list(Index(store).entries_of(_key_of(yes)))
 
 
 def test_uses_of_a_request_name_the_test(store: Store) -> None:
@@ -65,7 +65,7 @@ def test_uses_of_a_request_name_the_test(store: Store) -> None:
     blob = store.put(CHAT, [_recording()]).entries[0].blob
     store.put(None, [_recording()])
 
-    assert ((None, Entry(blob, 1)), (CHAT, Entry(blob, 1))) == store.index.uses_of(blob.key)
+    assert ((None, Entry(blob, 1)), (CHAT, Entry(blob, 1))) == Index(store).uses_of(blob.key)
 
 
 def test_an_entry_keeps_its_origin_and_its_union(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_an_entry_keeps_its_origin_and_its_union(store: Store) -> None:
     entry = Entry(blob, 1, is_union=True, origin={"format": "vcr", "path": "a.yaml", "rate": 1e-7})
     store.publish([Manifest(CHAT, (entry,))])
 
-    [found] = store.index.entries_of(blob.key)
+    [found] = Index(store).entries_of(blob.key)
 
     assert (entry, entry.origin) == (found, found.origin)
 
@@ -83,13 +83,13 @@ def test_an_unknown_request_has_no_entries(store: Store) -> None:
     """A request that nobody recorded is answered with nothing."""
     store.put(CHAT, [_recording()])
 
-    assert () == store.index.entries_of(_key_of(_recording("Never sent")))
+    assert () == Index(store).entries_of(_key_of(_recording("Never sent")))
 
 
 def test_a_listing_tells_each_entry_with_the_facts_of_its_blob(store: Store) -> None:
     """A row has the entry, and what its blob's request and response are."""
     [entry] = store.put(CHAT, [_recording(status=429)]).entries
-    expected = Row(
+    expected = EntryRow(
         "POST",
         "openai",
         "/v1/chat/completions",
@@ -103,7 +103,7 @@ def test_a_listing_tells_each_entry_with_the_facts_of_its_blob(store: Store) -> 
         size_bytes=len(store.read_blob(entry.blob)),
     )
 
-    assert [expected] == list(store.index.listing())
+    assert [expected] == list(Index(store).listing())
 
 
 def test_a_listing_has_tests_by_path_and_then_what_belongs_to_none(store: Store) -> None:
@@ -117,36 +117,36 @@ def test_a_listing_has_tests_by_path_and_then_what_belongs_to_none(store: Store)
 
     expected = [*((CHAT, entry.blob.key) for entry in chat.entries), (IMAGE, _key_of(a)), (None, _key_of(c))]
 
-    assert expected == [(row.test_id, row.entry.blob.key) for row in store.index.listing()]
+    assert expected == [(row.test_id, row.entry.blob.key) for row in Index(store).listing()]
 
 
 FILTERS = [
-    (Filter(), "abc"),
-    (Filter(test="test_chat"), "ab"),
-    (Filter(test="[what?]"), "ab"),
-    (Filter(test="[what!]"), ""),
-    (Filter(test="test_answe?"), ""),
-    (Filter(test="CHAT"), ""),
-    (Filter(test="*::test_image"), "c"),
-    (Filter(test="*::test_imag"), ""),
-    (Filter(test="*[what?]"), "ab"),
-    (Filter(upstream="openai"), "ac"),
-    (Filter(upstream="open"), ""),
-    (Filter(upstream="o*"), "abc"),
-    (Filter(endpoint="images"), "c"),
-    (Filter(endpoint="/v1/*"), "abc"),
-    (Filter(model="gpt-4o"), "a"),
-    (Filter(model="gpt"), ""),
-    (Filter(model="gpt-*"), "ac"),
-    (Filter(status=200), "ab"),
-    (Filter(status=500), "c"),
-    (Filter(test="test_chat", model="llama", status=200), "b"),
-    (Filter(test="test_chat", model="llama", status=500), ""),
+    (EntryFilter(), "abc"),
+    (EntryFilter(test="test_chat"), "ab"),
+    (EntryFilter(test="[what?]"), "ab"),
+    (EntryFilter(test="[what!]"), ""),
+    (EntryFilter(test="test_answe?"), ""),
+    (EntryFilter(test="CHAT"), ""),
+    (EntryFilter(test="*::test_image"), "c"),
+    (EntryFilter(test="*::test_imag"), ""),
+    (EntryFilter(test="*[what?]"), "ab"),
+    (EntryFilter(upstream="openai"), "ac"),
+    (EntryFilter(upstream="open"), ""),
+    (EntryFilter(upstream="o*"), "abc"),
+    (EntryFilter(endpoint="images"), "c"),
+    (EntryFilter(endpoint="/v1/*"), "abc"),
+    (EntryFilter(model="gpt-4o"), "a"),
+    (EntryFilter(model="gpt"), ""),
+    (EntryFilter(model="gpt-*"), "ac"),
+    (EntryFilter(status=200), "ab"),
+    (EntryFilter(status=500), "c"),
+    (EntryFilter(test="test_chat", model="llama", status=200), "b"),
+    (EntryFilter(test="test_chat", model="llama", status=500), ""),
 ]
 
 
 @pytest.mark.parametrize(("wanted", "prompts"), FILTERS)
-def test_a_filter_leaves_the_rows_that_fit_all_of_it(store: Store, wanted: Filter, prompts: str) -> None:
+def test_a_filter_leaves_the_rows_that_fit_all_of_it(store: Store, wanted: EntryFilter, prompts: str) -> None:
     """A `*` stands for anything and nothing else does; test and endpoint are found anywhere, the rest is equal."""
     sent = {
         "a": _recording("a"),
@@ -157,24 +157,24 @@ def test_a_filter_leaves_the_rows_that_fit_all_of_it(store: Store, wanted: Filte
     store.put(IMAGE, [sent["c"]])
     prompt_of = {_key_of(recorded): prompt for prompt, recorded in sent.items()}
 
-    assert set(prompts) == {prompt_of[row.entry.blob.key] for row in store.index.listing(wanted)}
+    assert set(prompts) == {prompt_of[row.entry.blob.key] for row in Index(store).listing(wanted)}
 
 
 def test_a_filter_by_test_leaves_out_what_belongs_to_none(store: Store) -> None:
     """A recording made outside any test has no id that could fit."""
     store.put(None, [_recording()])
 
-    assert [] == list(store.index.listing(Filter(test="*")))
+    assert [] == list(Index(store).listing(EntryFilter(test="*")))
 
 
 def test_a_missing_blob_is_a_row_without_facts(store: Store) -> None:
     """An entry whose blob is not there is listed as missing, and by `missing`, and the others are not."""
     gone, kept = store.put(CHAT, [_recording("gone"), _recording("kept")]).entries
     store.directory.remove(gone.blob.path)
-    expected = Row(test_id=CHAT, entry=gone, state="missing", size_bytes=0)
+    expected = EntryRow(test_id=CHAT, entry=gone, state="missing", size_bytes=0)
 
-    assert [expected] == list(store.index.missing())
-    assert {(gone, "missing"), (kept, "present")} == {(row.entry, row.state) for row in store.index.listing()}
+    assert [expected] == list(Index(store).missing())
+    assert {(gone, "missing"), (kept, "present")} == {(row.entry, row.state) for row in Index(store).listing()}
 
 
 def test_blob_rows_count_the_entries_that_name_them(store: Store) -> None:
@@ -200,7 +200,7 @@ def test_blob_rows_count_the_entries_that_name_them(store: Store) -> None:
         row(alone_name, 0, "localhost", "/v1/chat/completions", "", 404, False, True),  # noqa: FBT003 - in a row
     ]
 
-    assert sorted(expected, key=lambda row: row.name) == list(store.index.blob_rows())
+    assert sorted(expected, key=lambda row: row.name) == list(Index(store).blob_rows())
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
@@ -208,7 +208,7 @@ def test_blob_rows_count_the_entries_that_name_them(store: Store) -> None:
 def test_a_prefix_of_key_or_digest_finds_the_blob(store: Store, length: int, spell: Callable[[str], str]) -> None:
     """Four digits or more of either half, in either case, find each blob that begins so."""
     names = [entry.blob for entry in store.put(CHAT, [_recording(str(n)) for n in range(20)]).entries]
-    found = [store.index.resolve(spell(half[:length])) for name in names for half in (name.key, name.digest)]
+    found = [Index(store).resolve(spell(half[:length])) for name in names for half in (name.key, name.digest)]
     expected = [
         tuple(sorted(n for n in names if n.key.startswith(half[:length]) or n.digest.startswith(half[:length])))
         for name in names
@@ -227,7 +227,7 @@ def test_a_prefix_finds_a_blob_that_is_missing_or_unnamed(store: Store) -> None:
     expected = [(unnamed,), (unnamed,), (missing,), (missing,)]
 
     assert expected == [
-        store.index.resolve(half[:12]) for name in (unnamed, missing) for half in (name.key, name.digest)
+        Index(store).resolve(half[:12]) for name in (unnamed, missing) for half in (name.key, name.digest)
     ]
 
 
@@ -236,32 +236,32 @@ def test_what_is_no_prefix_of_four_digits_finds_nothing(store: Store, prefix: st
     """Anything but four to 64 hexadecimal digits names no blob."""
     store.publish([Manifest(None, (Entry(BlobName(request_key(_recording().request), Digest("0" * 64)), 1),))])
 
-    assert () == store.index.resolve(prefix)
+    assert () == Index(store).resolve(prefix)
 
 
 def test_questions_in_a_fresh_block_do_not_look_again(store: Store) -> None:
     """Inside the block the store is as it was at its start; after it, as it is."""
     store.put(CHAT, [_recording()])
-    with store.index.fresh() as index:
+    with Index(store).fresh() as index:
         store.put(IMAGE, [_recording()])
         inside = [row.test_id for row in index.listing()]
 
-    assert ([CHAT], [CHAT, IMAGE]) == (inside, [row.test_id for row in store.index.listing()])
+    assert ([CHAT], [CHAT, IMAGE]) == (inside, [row.test_id for row in Index(store).listing()])
 
 
 def test_no_connection_outlives_the_question(store: Store) -> None:
     """Between questions no file is held open, which matters to forks and on Windows."""
     store.put(CHAT, [_recording()])
-    list(store.index.listing())
+    list(Index(store).listing())
 
-    assert store.index._connection is None
+    assert Index(store)._connection is None
 
 
 def test_another_thread_may_ask(store: Store) -> None:
     """One index serves all threads of a process."""
     store.put(CHAT, [_recording()])
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(len(list(store.index.listing())))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: answers.append(len(list(Index(store).listing())))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

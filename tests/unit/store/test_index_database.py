@@ -24,8 +24,7 @@ from recstore.model import (
 )
 from recstore.store import Store
 from recstore.store.directory import Directory
-from recstore.store.index import Index
-from recstore.store.index_database import INDEX_NAME, SCHEMA_VERSION
+from recstore.store.index import INDEX_NAME, SCHEMA_VERSION, Index
 from recstore.store.paths import manifest_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
@@ -67,9 +66,9 @@ def test_the_index_writes_nothing_outside_local(store: Store) -> None:
     """The database file is all there is to it."""
     store.put(CHAT, [_recording()])
     before = {path for path in store.directory.root.rglob("*") if path.is_file()}
-    store.index.refresh()
+    Index(store).refresh()
 
-    assert {store.directory.path(INDEX_NAME)} == {
+    assert {store.local.path(INDEX_NAME)} == {
         path for path in store.directory.root.rglob("*") if path.is_file()
     } - before
 
@@ -77,11 +76,11 @@ def test_the_index_writes_nothing_outside_local(store: Store) -> None:
 def test_a_new_index_file_does_not_disturb_the_next_flush(store: Store) -> None:
     """Whoever removes `local/` does no harm to what is written next."""
     store.put(CHAT, [_recording()])
-    store.index.refresh()
-    store.directory.path(INDEX_NAME).unlink()
+    Index(store).refresh()
+    store.local.path(INDEX_NAME).unlink()
     store.put(IMAGE, [_recording()])
 
-    assert [CHAT, IMAGE] == [row.test_id for row in store.index.listing()]
+    assert [CHAT, IMAGE] == [row.test_id for row in Index(store).listing()]
 
 
 def _with_schema(version: int) -> Callable[[Path], None]:
@@ -149,8 +148,8 @@ def test_a_database_that_cannot_be_used_is_made_anew(store: Store, damage: Calla
     store.put(CHAT, [_recording("a"), _recording("b")])
     store.put(None, [_recording("c")])
     _let_rest(store)
-    expected = _all_answers(store.index)
-    path = store.directory.path(INDEX_NAME)
+    expected = _all_answers(Index(store))
+    path = store.local.path(INDEX_NAME)
     damage(path)
     found = _all_answers(Index(store))
     with closing(sqlite3.connect(path)) as connection:
@@ -163,8 +162,8 @@ def test_a_database_that_cannot_be_used_is_made_anew(store: Store, damage: Calla
 def test_damage_that_comes_between_two_questions_is_mended(store: Store) -> None:
     """A question that meets it inside a block looks at the store again."""
     store.put(CHAT, [_recording()])
-    with store.index.fresh() as index:
-        store.directory.path(INDEX_NAME).write_bytes(b"garbage" * 999)
+    with Index(store).fresh() as index:
+        store.local.path(INDEX_NAME).write_bytes(b"garbage" * 999)
 
         assert [CHAT] == [row.test_id for row in index.listing()]
 
@@ -172,8 +171,8 @@ def test_damage_that_comes_between_two_questions_is_mended(store: Store) -> None
 def test_a_leftover_journal_does_not_come_into_the_new_database(store: Store) -> None:
     """The journal of a killed process belongs to the damaged file, and goes with it."""
     store.put(CHAT, [_recording()])
-    store.index.refresh()
-    path = store.directory.path(INDEX_NAME)
+    Index(store).refresh()
+    path = store.local.path(INDEX_NAME)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA cache_size = 1")
         connection.execute("BEGIN IMMEDIATE")
@@ -187,7 +186,7 @@ def test_a_leftover_journal_does_not_come_into_the_new_database(store: Store) ->
 
 
 def _folder_in_the_way(store: Store) -> None:
-    store.directory.path(INDEX_NAME).mkdir(parents=True)
+    store.local.path(INDEX_NAME).mkdir(parents=True)
 
 
 def _file_in_the_way(store: Store) -> None:
@@ -196,38 +195,47 @@ def _file_in_the_way(store: Store) -> None:
 
 
 @pytest.fixture(params=[_folder_in_the_way, _file_in_the_way])
-def unwritable(request: pytest.FixtureRequest, store: Store) -> Iterator[Store]:
-    """Yield a store in which no database file can be made, not even by the superuser."""
+def unwritable(request: pytest.FixtureRequest, store: Store) -> Store:
+    """Return a store in which no database file can be made, not even by the superuser."""
     store.put(CHAT, [_recording("a")])
     request.param(store)
-    yield store
-    if store._index is not None and store._index._memory is not None:
-        store._index._memory.close()
+    return store
 
 
-def test_without_a_file_the_index_lives_in_memory_and_follows(unwritable: Store) -> None:
+@pytest.fixture
+def index_in_memory(unwritable: Store) -> Iterator[Index]:
+    """Yield an index of that store."""
+    index = Index(unwritable)
+    yield index
+    if index._memory is not None:
+        index._memory.close()
+
+
+def test_without_a_file_the_index_lives_in_memory_and_follows(unwritable: Store, index_in_memory: Index) -> None:
     """A store that cannot be written answers all the same, and is still looked at for each question."""
-    before = [row.test_id for row in unwritable.index.listing()]
+    before = [row.test_id for row in index_in_memory.listing()]
     other = Entry(unwritable.put_blob(_recording("b")), 1)
     unwritable.publish([Manifest(IMAGE, (other,))])
 
-    assert ([CHAT], [CHAT, IMAGE]) == (before, [row.test_id for row in unwritable.index.listing()])
+    assert ([CHAT], [CHAT, IMAGE]) == (before, [row.test_id for row in index_in_memory.listing()])
 
 
-def test_in_memory_known_blobs_are_not_read_again(unwritable: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_memory_known_blobs_are_not_read_again(
+    unwritable: Store, index_in_memory: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a file to touch the file system's clock is unknown, so manifests are read; blobs are not."""
-    unwritable.index.refresh()
+    index_in_memory.refresh()
     names = _files_read(unwritable, monkeypatch)
-    unwritable.index.refresh()
+    index_in_memory.refresh()
 
     assert [manifest_path(CHAT)] == names
 
 
-def test_in_memory_another_thread_may_ask(unwritable: Store) -> None:
+def test_in_memory_another_thread_may_ask(index_in_memory: Index) -> None:
     """The one database in memory serves every thread."""
-    unwritable.index.refresh()
+    index_in_memory.refresh()
     with ThreadPoolExecutor(1) as pool:
-        rows = pool.submit(unwritable.index.listing).result()
+        rows = pool.submit(index_in_memory.listing).result()
 
     assert [CHAT] == [row.test_id for row in rows]
 
@@ -255,7 +263,7 @@ def test_what_was_read_before_another_process_wrote_is_read_again(
     """A slow reader does not put its older view over a newer one."""
     oldest, old, new = (_recording(answer=answer) for answer in ("oldest", "old", "new"))
     store.put(CHAT, [oldest])
-    store.index.refresh()
+    Index(store).refresh()
     store.put(CHAT, [old])
     slow = Store(Directory(store.directory.root))
     read_manifest = slow.read_manifest
@@ -264,13 +272,13 @@ def test_what_was_read_before_another_process_wrote_is_read_again(
         manifest = read_manifest(path)
         monkeypatch.setattr(slow, "read_manifest", read_manifest)
         store.put(CHAT, [new])
-        store.index.refresh()
+        Index(store).refresh()
         return manifest
 
     monkeypatch.setattr(slow, "read_manifest", read_and_be_overtaken)
     expected = store.put_blob(new)
 
-    assert [expected] == [row.entry.blob for row in slow.index.listing()]
+    assert [expected] == [row.entry.blob for row in Index(slow).listing()]
 
 
 def test_a_database_that_another_process_holds_is_locked(store: Store) -> None:
@@ -278,7 +286,7 @@ def test_a_database_that_another_process_holds_is_locked(store: Store) -> None:
     store.put(CHAT, [_recording()])
     index = Index(store, timeout_s=0.01)
     index.refresh()
-    with closing(sqlite3.connect(store.directory.path(INDEX_NAME), isolation_level=None)) as connection:
+    with closing(sqlite3.connect(store.local.path(INDEX_NAME), isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
 
         with pytest.raises(Locked, match=r"0\.01 s"):

@@ -14,10 +14,10 @@ from recstore.model import (
     StreamBody,
 )
 from recstore.store.codec import encode_recording
-from recstore.store.index_facts import Facts, facts_of
+from recstore.store.index_sync import BlobFacts, facts_of
 
 
-def _facts(request: Request, response: Response | None = None) -> Facts:
+def _facts(request: Request, response: Response | None = None) -> BlobFacts:
     return facts_of(encode_recording(Recording(request, response or Response())), "a blob")
 
 

@@ -20,8 +20,9 @@ from recstore.errors import (
 )
 from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import FOLDER, Store
+from recstore.store.index import Index
 from recstore.store.paths import manifest_path, shared_path
-from recstore.store.scaffold import FURNITURE
+from recstore.store.scaffold import STORE_FILES
 
 TEST = "tests/test_chat.py::test_answer[a/b]"
 
@@ -54,7 +55,7 @@ def test_creating_twice_changes_nothing(tmp_path: Path) -> None:
 
     Store.create(tmp_path)
 
-    assert {**FURNITURE, "README.md": b"ours"} == files_of(store)
+    assert {**STORE_FILES, "README.md": b"ours"} == files_of(store)
 
 
 @pytest.mark.parametrize("below", ["", FOLDER])
@@ -104,7 +105,7 @@ def test_a_project_may_be_reached_by_a_link(tmp_path: Path) -> None:
 def test_a_store_of_blobs_alone_is_one(tmp_path: Path, store: Store) -> None:
     """The files that explain it are for people."""
     store.put(TEST, [recording()])
-    for name in FURNITURE:
+    for name in STORE_FILES:
         (store.directory.root / name).unlink()
 
     assert [TEST] == list(Store.open(tmp_path).tests())
@@ -131,11 +132,11 @@ def test_a_project_without_a_store_is_no_store(tmp_path: Path, name: str) -> Non
 
 
 def test_what_was_put_is_found_and_got(store: Store) -> None:
-    """By test and request, and by request alone."""
+    """By test and request; the index finds it by the request alone."""
     [entry] = store.put(TEST, [recording()]).entries
 
     assert (entry,) == store.find(recording().request, TEST)
-    assert (entry,) == store.find(recording().request)
+    assert (entry,) == Index(store).entries_of(request_key(recording().request))
     assert recording() == store.get(entry)
 
 
@@ -169,7 +170,7 @@ def test_the_same_request_has_another_answer_in_another_test(store: Store) -> No
     [one] = store.find(recording().request, "a.py::one")
     [two] = store.find(recording().request, "a.py::two")
     assert [recording(answer=1), recording(answer=2)] == [store.get(one), store.get(two)]
-    assert {one.blob, two.blob} == {entry.blob for entry in store.find(recording().request)}
+    assert {one.blob, two.blob} == {entry.blob for entry in Index(store).entries_of(one.blob.key)}
 
 
 def test_putting_the_same_again_changes_no_byte(store: Store) -> None:
@@ -231,7 +232,7 @@ def test_nothing_is_found_where_nothing_is(store: Store) -> None:
     """An unknown test, an unknown request, an unknown blob."""
     assert store.manifest(TEST) is None
     assert () == store.find(recording().request, TEST)
-    assert () == store.find(recording().request)
+    assert () == Index(store).entries_of(request_key(recording().request))
     assert store.shared_manifest(BlobName(request_key(recording().request), Digest.of(b""))) is None
 
 

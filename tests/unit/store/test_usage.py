@@ -31,20 +31,20 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """What the writer knew, the reader knows."""
     store = Store.create(tmp_path)
 
-    write_usage(store.directory, RUN)
+    write_usage(store.local, RUN)
 
-    assert RUN == read_usage(store.directory, FILE)
-    assert read_usage(store.directory, "tests/test_b.py") is None
+    assert RUN == read_usage(store.local, FILE)
+    assert read_usage(store.local, "tests/test_b.py") is None
 
 
 def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
     """It replaces nothing: the last complete run still counts."""
     store = Store.create(tmp_path)
-    write_usage(store.directory, RUN)
+    write_usage(store.local, RUN)
 
-    write_usage(store.directory, replace(RUN, is_complete=False, tests={}))
+    write_usage(store.local, replace(RUN, is_complete=False, tests={}))
 
-    assert RUN == read_usage(store.directory, FILE)
+    assert RUN == read_usage(store.local, FILE)
 
 
 @pytest.mark.parametrize(
@@ -53,20 +53,19 @@ def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
         b"",
         b"{",
         b"[]",
-        b'{"recstore":2,"file":"tests/test_a.py","complete":true,"tests":{}}',
-        b'{"recstore":1,"file":"tests/test_a.py","complete":false,"tests":{}}',
-        b'{"recstore":1,"file":"tests/test_b.py","complete":true,"tests":{}}',
-        b'{"recstore":1,"file":"tests/test_a.py","complete":true,"tests":{"x":{}}}',
-        b'{"recstore":1,"file":"tests/test_a.py","complete":true,"tests":{"x":1}}',
-        b'{"recstore":1,"file":"tests/test_a.py","complete":true}',
+        b'{"recstore":2,"file":"tests/test_a.py","tests":{}}',
+        b'{"recstore":1,"file":"tests/test_b.py","tests":{}}',
+        b'{"recstore":1,"file":"tests/test_a.py","tests":{"x":{}}}',
+        b'{"recstore":1,"file":"tests/test_a.py","tests":{"x":1}}',
+        b'{"recstore":1,"file":"tests/test_a.py"}',
     ],
 )
 def test_what_cannot_be_relied_on_is_no_run(tmp_path: Path, text: bytes) -> None:
     """It is a note and no data: nothing is concluded, nothing fails."""
     store = Store.create(tmp_path)
-    store.directory.write(usage_path(FILE), text)
+    store.local.write(usage_path(FILE), text)
 
-    assert read_usage(store.directory, FILE) is None
+    assert read_usage(store.local, FILE) is None
 
 
 CONCLUSIONS = {
@@ -83,7 +82,7 @@ CONCLUSIONS = {
 
 
 @pytest.mark.parametrize("case", CONCLUSIONS)
-def test_only_a_complete_passing_run_says_what_is_unused(case: str) -> None:
+def test_only_a_complete_passing_run_says_what_is_unserved(case: str) -> None:
     """Entries of the very manifest that the run had, of a test that passed or was not there."""
     run, expected = CONCLUSIONS[case]
 
@@ -91,7 +90,7 @@ def test_only_a_complete_passing_run_says_what_is_unused(case: str) -> None:
 
 
 def test_entries_that_answer_together_are_served_together() -> None:
-    """Of a union, all entries have one place, and none is unused when that was asked for."""
+    """Of a union, all entries have one place, and none is unserved when that was asked for."""
     union = tuple(Entry(BlobName(RequestKey("a" * 64), Digest(digit * 64)), 1, is_union=True) for digit in "ab")
     text = format_manifest(Manifest(TEST, union))
     test = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=frozenset({("a" * 64, 1)}))

@@ -99,16 +99,16 @@ def test_what_nothing_names_is_told_and_is_no_problem(store: Store) -> None:
 
     report = verify_store(store)
 
-    assert ((), 1, ("tests/.tmp-0123",)) == (report.problems, len(report.unnamed), report.leftovers)
+    assert ((), 1, ("tests/.tmp-0123",)) == (report.problems, len(report.unreferenced), report.temporary_files)
 
 
 def test_what_is_moved_away_overwrites_nothing(store: Store) -> None:
     """Two damaged files of one name are both kept."""
     name = only_blob(store).path
-    kept: list[str] = []
+    kept: list[Path] = []
     for number in range(2):
         store.directory.write(name, b"damage %d" % number)
         kept += quarantine(store, verify_store(store).damaged_files)
 
-    assert [b"damage 0", b"damage 1"] == [store.directory.read(path) for path in kept]
+    assert [b"damage 0", b"damage 1"] == [path.read_bytes() for path in kept]
     assert store.directory.read(name) is None

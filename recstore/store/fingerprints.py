@@ -1,0 +1,160 @@
+"""Which files are there, and which changed since they were last read: one answer for the index, verify, imports and watch.
+
+    cache = FileCache(directory, ("tests", "shared"))      # in memory: a folder is listed again only where it has changed
+    files = cache.look()                                   # path -> Fingerprint of every file that is there now
+    changed, removed = compare(known, files)               # `known`: the fingerprints under which files were read
+
+    snapshot = Snapshot.load(directory, "watch.json", 4)   # the fingerprints of an earlier process, and a note of its own
+    Snapshot(files, note).save(directory, "watch.json", 4)
+
+A fingerprint says that a file is as it was only if the file was at rest when it was read (`is_settled`): one that is
+written twice within a tick of the file system's clock, to the same size, looks as it did before.
+
+Source: Git, Documentation/technical/racy-git.txt
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from recstore.model import Digest
+from recstore.store.directory import TEMPORARY_PREFIX, Directory, file_failure
+
+RACY_WINDOW_NS: Final = 2_000_000_000
+"""The coarsest clock of a file system in use: FAT's, of two seconds."""
+
+
+class Fingerprint(NamedTuple):
+    """What changes when a file is replaced or written.
+
+    Units: `modified_ns` nanoseconds since 1970; `size_bytes` bytes.
+    """
+
+    inode: int
+    modified_ns: int
+    size_bytes: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Fingerprint:
+        """Return the fingerprint of a file whose `stat` is `status`."""
+        return cls(status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Return whether the file had been at rest for so long that its next change must show."""
+        return self.modified_ns + RACY_WINDOW_NS <= now_ns
+
+
+def compare(
+    known: Mapping[str, Fingerprint], files: Mapping[str, Fingerprint]
+) -> tuple[dict[str, Fingerprint], list[str]]:
+    """Return the files that are new or not as they are known, and the paths of known files that are not there."""
+    changed = {path: fingerprint for path, fingerprint in files.items() if known.get(path) != fingerprint}
+    return changed, [path for path in known if path not in files]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The fingerprints of files as an earlier process saw them, and a note of that process."""
+
+    files: Mapping[str, Fingerprint] = field(default_factory=dict)
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, directory: Directory, name: str, version: int) -> Snapshot:
+        """Return what `save` wrote; nothing where that is absent, damaged or of another version.
+
+        Raises: RecstoreError: the file is there and the system refuses to read it.
+        """
+        try:
+            value = orjson.loads(directory.read(name) or b"")
+            files = {str(path): Fingerprint(*map(int, row)) for path, row in value["files"].items()}
+            return cls(files, dict(value["note"])) if value["version"] == version else cls()
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
+
+    def save(self, directory: Directory, name: str, version: int) -> None:
+        """Write the snapshot to the file `name`, which is derived data: it need not be durable.
+
+        Shape: `{"version":1,"files":{"<path>":[inode,modified_ns,size_bytes]},"note":{...}}`
+        Raises: RecstoreError: the folder cannot be written.
+        """
+        files = {path: tuple(fingerprint) for path, fingerprint in self.files.items()}
+        directory.write(name, orjson.dumps({"version": version, "files": files, "note": self.note}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    fingerprint: Fingerprint
+    is_settled: bool
+    files: dict[str, Fingerprint]
+    folders: tuple[str, ...]
+
+
+class FileCache:
+    """The files of some folders of a store; those of an unchanged folder are remembered. Not thread-safe.
+
+    Raises: RecstoreError: from any look, where a folder is a link or cannot be listed.
+    """
+
+    def __init__(self, directory: Directory, tops: Iterable[str]) -> None:
+        self._directory = directory
+        self._tops = tuple(tops)
+        self._folders: dict[str, _Folder] = {}
+
+    def look(self, *, thorough: bool = False) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each file that is there, temporary ones left out, by its path below the directory.
+
+        Files that were renamed into place, as recstore and Git do it, are always seen. One that was written in place is
+        seen if `thorough`, which looks at each file.
+        """
+        return {path: file for folder in self._walk(thorough=thorough).values() for path, file in folder.files.items()}
+
+    def digest(self) -> str:
+        """Return a digest that changes when any file is added, removed or replaced; reads no file.
+
+        "" where a folder changed so lately that its next change may not show.
+        """
+        folders = self._walk()
+        if not all(folder.is_settled for folder in folders.values()):
+            return ""
+        return Digest.of(orjson.dumps(sorted((path, *folder.fingerprint[:2]) for path, folder in folders.items())))
+
+    def _walk(self, *, thorough: bool = False) -> dict[str, _Folder]:
+        known, self._folders = self._folders, {}
+        paths = list(self._tops)
+        while paths:
+            path = paths.pop()
+            self._directory.check_no_symlink(path)
+            try:
+                fingerprint = Fingerprint.of(os.lstat(self._directory.path(path)))
+                folder = known.get(path)
+                if folder is None or folder.fingerprint != fingerprint or not folder.is_settled or thorough:
+                    folder = self._listed(path, fingerprint)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise file_failure(str(self._directory.path(path)), "cannot be listed", error) from error
+            self._folders[path] = folder
+            paths += folder.folders
+        return self._folders
+
+    def _listed(self, path: str, fingerprint: Fingerprint) -> _Folder:
+        is_settled = fingerprint.is_settled(time.time_ns())
+        files: dict[str, Fingerprint] = {}
+        folders = []
+        with os.scandir(self._directory.path(path)) as children:
+            for child in sorted(children, key=lambda child: child.name):
+                if child.is_dir(follow_symlinks=False):
+                    folders.append(f"{path}/{child.name}")
+                elif child.is_file(follow_symlinks=False) and not child.name.startswith(TEMPORARY_PREFIX):
+                    try:
+                        files[f"{path}/{child.name}"] = Fingerprint.of(child.stat(follow_symlinks=False))
+                    except FileNotFoundError:
+                        continue  # removed since the folder was listed
+        return _Folder(fingerprint, is_settled, files, tuple(folders))
