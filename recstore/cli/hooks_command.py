@@ -1,16 +1,26 @@
-"""`recstore hooks`."""
+"""`recstore hooks`, and `recstore hook EVENT`: what the installed hooks call once Git has said that recordings differ."""
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import click
 
-from recstore.cli.output import echo_err, json_option, show_json
+from recstore.cli.output import echo, echo_err, echo_error, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
-from recstore.git.hooks import HookState, hook_states, install_hooks, uninstall_hooks
-from recstore.text import escape_control
+from recstore.errors import RecstoreError
+from recstore.files import FOLDER
+from recstore.git.hooks import HOOKS, HookState, hook_states, install_hooks, uninstall_hooks
+from recstore.git.program import Git
+from recstore.git.repository import Repository, operation_in_progress
+
+_REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 @click.group("hooks")
@@ -26,10 +36,8 @@ def install_command(*, force: bool, as_json: bool) -> None:
 
     A hook that is there already is kept and run first.
     """
-    store = open_project().store
-    with open_repository(store) as repository:
-        found = install_hooks(repository, sys.executable, is_forced=force)
-    _show(found, as_json=as_json)
+    with open_repository(open_project().store) as repository:
+        _show(install_hooks(repository, sys.executable, is_forced=force), as_json=as_json)
     if not as_json:
         echo_err("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
 
@@ -38,8 +46,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
 @json_option
 def uninstall_command(*, as_json: bool) -> None:
     """Take the hooks away, and put back what was there before."""
-    store = open_project().store
-    with open_repository(store) as repository:
+    with open_repository(open_project().store) as repository:
         _show(uninstall_hooks(repository), as_json=as_json)
 
 
@@ -47,17 +54,125 @@ def uninstall_command(*, as_json: bool) -> None:
 @json_option
 def status_command(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
-    store = open_project().store
-    with open_repository(store) as repository:
+    with open_repository(open_project().store) as repository:
         _show(hook_states(repository), as_json=as_json)
 
 
-def _show(found: tuple[HookState, ...], *, as_json: bool) -> None:
+@click.command("hook", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("event", type=click.Choice(HOOKS))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def hook_command(event: str, arguments: tuple[str, ...]) -> None:
+    """Do what a commit, a push, a merge, a checkout or a rebase asks of recstore, in every project of the repository.
+
+    Runs in the top folder of the work tree, with the variables, arguments and input of Git's hook EVENT.
+    """
+    try:
+        code = _run_hook(event, arguments)
+    except RecstoreError as error:
+        echo_error(error)
+        code = error.exit_code
+    if event.startswith("pre-"):  # nothing that has happened already can be stopped
+        raise click.exceptions.Exit(code)
+
+
+def _show(hooks: tuple[HookState, ...], *, as_json: bool) -> None:
     if as_json:
-        show_json([asdict(hook) for hook in found])
+        show_json(hooks)
         return
-    for hook in found:
-        more = ", with the one that was there first" if hook.is_chained else ""
-        click.echo(escape_control(f"{hook.name:<14}{hook.state}{more}  {hook.path}"))
+    for hook in hooks:
+        echo(f"{hook.name:<14}{hook.state}{', with the one that was there first' * hook.is_chained}  {hook.path}")
         if hook.note:
-            click.echo(escape_control(f"{'':<14}{hook.note}"))
+            echo(f"{'':<14}{hook.note}")
+
+
+def _run_hook(event: str, arguments: tuple[str, ...]) -> int:
+    stated = {name: os.environ[name] for name in _REPOSITORY_VARIABLES if name in os.environ}
+    git = Git(Path.cwd(), os.environ, stated)
+    # This repository, wherever a project lies in it: a folder that looks like another one may have been committed.
+    repository = {"GIT_DIR": git.text("rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(Path.cwd())}
+    os.environ.update(repository)
+    git = git.with_variables(**repository, GIT_LITERAL_PATHSPECS="0")
+    marks = git.fields("ls-files", "-z", "--deduplicate", "--", f":(glob)**/{FOLDER}/.gitattributes")
+    stores = [Path(mark).parent.absolute() for mark in marks]
+    projects = [store.parent for store in stores if store.is_dir()]  # not all need be checked out
+    if event == "pre-commit":
+        return _before_commit(git, projects)
+    if event == "pre-push":
+        return _before_push(projects, arguments, sys.stdin.read())
+    is_finished = event == "post-merge" or (event, arguments[:1]) == ("post-rewrite", ("rebase",))
+    if is_finished or not _is_under_way(projects):  # a rebase calls at its end, with its files still there
+        _in_each(projects, _heal)
+    return 0
+
+
+def _before_commit(git: Git, projects: list[Path]) -> int:
+    """Collect, or only look, as `recstore.preCommit` says; return the exit code."""
+    mode = "".join(git.configured("recstore.preCommit")[-1:]) or "gc"
+    if mode == "off":
+        return 0
+    if mode not in ("gc", "check"):
+        echo_err(
+            f"warning: recstore.preCommit is {mode!r}, not gc, check or off: recordings are checked, none is removed."
+        )
+    paths = (":(glob)**/*.py", f":(glob){FOLDER}/**")
+    concerned = [
+        project for project in projects if git.in_folder(project).run("diff", "--cached", "--name-only", "--", *paths)
+    ]
+    if not _is_under_way(projects):
+        name = "gc" if mode == "gc" else "check"
+        return _in_each(concerned, lambda: _run(name, "--staged", "--quiet"))
+    if _in_each(concerned, lambda: _run("check", "--staged", "--fix", "--quiet")):  # what a merge dropped is put back
+        echo_err("warning: the commit goes on all the same; `recstore check` says more.")
+    return 0
+
+
+def _before_push(projects: list[Path], arguments: tuple[str, ...], lines: str) -> int:
+    """Look at what a push would send, as the hook's input says; return the exit code."""
+
+    def look() -> int:
+        sys.stdin = io.StringIO(lines)
+        return _run("check", "--pre-push", "--quiet", "--", *arguments)
+
+    return _in_each(projects, look)
+
+
+def _heal() -> int:
+    """Put back what Git dropped and a manifest still names; what is not found is for `check` to report.
+
+    It is staged as well: a file that Git does not know would be in the way of the next checkout.
+    """
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        _run("check", "--staged", "--fix", "--json")
+    for path in json.loads(printed.getvalue())["healed"]:
+        echo_err(f"recstore put back, and staged: {path}")
+    return 0
+
+
+def _is_under_way(projects: list[Path]) -> bool:
+    """Return whether a merge, a rebase or the like waits to be finished."""
+    if not projects:
+        return False
+    with Repository.open(projects[0] / FOLDER, os.environ) as repository:  # one repository holds all projects
+        return operation_in_progress(repository) is not None
+
+
+def _in_each(projects: list[Path], work: Callable[[], int]) -> int:
+    """Do some work in each project's folder; return the last exit code that is not 0."""
+    code = 0
+    for project in projects:
+        os.chdir(project)
+        try:
+            code = work() or code
+        except RecstoreError as error:
+            echo_error(error)
+            code = error.exit_code
+    return code
+
+
+def _run(name: str, *arguments: str) -> int:
+    from recstore.cli import check_command, gc_command
+
+    program = {"check": check_command, "gc": gc_command}[name].command
+    done = program.main(list(arguments), prog_name=f"recstore {name}", standalone_mode=False)
+    return done if isinstance(done, int) else 0

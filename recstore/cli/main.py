@@ -1,4 +1,4 @@
-"""The `recstore` command: its sub-commands, and what becomes of an error."""
+"""The `recstore` command: its sub-commands, and the exit code of an error."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ COMMANDS: Final = {
 HIDDEN: Final = frozenset({"hook", "merge-driver", "textconv"})
 """Commands that Git calls and people do not."""
 
+_MODULES: Final = {
+    "hook": "hooks",
+    "init": "project",
+    "mv": "project",
+    "ls": "index",
+    "stats": "index",
+    "status": "index",
+}
+"""Command -> its module, `<module>_command`, where that is not named after the command."""
+
 EXIT_CODES: Final = """\
 \b
 Exit codes:
@@ -63,7 +73,8 @@ class _LazyCommands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS and name not in HIDDEN:
             return None
-        command: click.Command = importlib.import_module(f"recstore.cli.{name.replace('-', '_')}_command").command
+        module = importlib.import_module(f"recstore.cli.{_MODULES.get(name, name).replace('-', '_')}_command")
+        command: click.Command = getattr(module, f"{name}_command" if name in _MODULES else "command")
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -90,7 +101,7 @@ def program() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process with the exit code that the README's table states."""
+    """Run the command line and end the process with an exit code of the table above."""
     try:
         code = program.main(standalone_mode=False)
     except click.exceptions.Abort:

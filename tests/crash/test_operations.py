@@ -134,7 +134,7 @@ def test_every_command_that_writes_is_among_the_operations() -> None:
         set(COMMANDS) | {"merge-driver"}
         == {operation.command for operation in OPERATIONS if operation.command} | READING
     )
-    assert HIDDEN - {"merge-driver"} == {"textconv"}
+    assert HIDDEN - {"merge-driver"} == {"hook", "textconv"}  # a hook runs `gc` and `check`
 
 
 @every_operation

@@ -231,7 +231,8 @@ def test_a_variable_that_is_no_setting_stops_nothing(project: Path) -> None:
 
 def test_the_demo_runs_and_leaves_nothing_unless_told(tmp_path: Path) -> None:
     """Every step of the demo ends well; --keep leaves the project for a look around."""
-    done = recstore(tmp_path, "demo", "--keep", "here")
+    command = [sys.executable, "-m", "recstore", "demo", "--keep", "here"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stderr
     assert "6 of 6 exported files equal their source" in done.stdout

@@ -1,0 +1,181 @@
+"""`recstore ls`, `stats` and `status`: what the index knows of the store, without reading every blob."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import click
+
+from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
+from recstore.cli.repository import open_project
+from recstore.errors import NotInStore, RecstoreError
+from recstore.importers.render import recorded_bytes
+from recstore.store import Store
+from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index
+from recstore.store.origins import origin_path
+from recstore.text import human_size, plural
+
+_OUTSIDE: Final = "(outside any test)"
+_LARGEST: Final = 5
+
+
+@click.command("ls")
+@click.argument("test", default="")
+@click.option("--upstream", default="", help="Only this upstream.")
+@click.option("--endpoint", default="", help="Only paths with this in them.")
+@click.option("--model", default="", help="Only this model.")
+@click.option("--status", type=int, help="Only this HTTP status.")
+@click.option("--missing", is_flag=True, help="Only entries whose blob is missing or damaged.")
+@json_option
+def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
+    """List recordings by test: all, or those of tests with TEST in their id.
+
+    A `*` in TEST or an option stands for any characters.
+    """
+    with Index(open_project().store).fresh() as index:
+        problems = index.problems()
+        rows = [row for row in index.listing(EntryFilter(**wanted)) if not missing or row.state != "present"]
+    if as_json:
+        for row in rows:
+            show_json(_row_as_json(row))
+    else:
+        _list(rows)
+    _end(problems)
+
+
+@click.command("stats")
+@json_option
+def stats_command(*, as_json: bool) -> None:
+    """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
+    store = open_project().store
+    rows, blobs, problems = _contents(store)
+    manifests, manifest_bytes = [], 0
+    for path in store.manifest_paths():
+        try:
+            manifests.append(store.read_manifest(path))
+        except RecstoreError:
+            continue  # the index has named it among its problems
+        manifest_bytes += store.directory.path(path).stat().st_size
+    with progress("Measuring") as step:
+        recorded = recorded_bytes(store, manifests, step)
+    blob_bytes = sum(blob.size_bytes for blob in blobs)
+    unshared = sum(row.size_bytes for row in rows)  # if no two entries shared a blob, and unreferenced ones were gone
+    services = Counter((row.upstream, row.model) for row in rows if row.state == "present").most_common()
+    largest = sorted(blobs, key=lambda blob: -blob.size_bytes)[:_LARGEST]
+    stats = {
+        **_counts(rows, blobs),
+        "recorded_bytes": recorded,
+        "blob_bytes": blob_bytes,
+        "manifest_bytes": manifest_bytes,
+        "saved_by_layout_bytes": max(0, recorded - unshared),
+        "saved_by_sharing_bytes": max(0, unshared - blob_bytes),
+        "by_service": [{"upstream": name, "model": model, "recordings": count} for (name, model), count in services],
+        "largest": [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest],
+    }
+    if as_json:
+        show_json(stats)
+    else:
+        _show_stats(stats, largest)
+    _end(problems)
+
+
+@click.command("status")
+@json_option
+def status_command(*, as_json: bool) -> None:
+    """Say in a few lines what state the store is in, from names and manifests alone: `verify` reads the bytes."""
+    store = open_project().store
+    rows, blobs, problems = _contents(store)
+    counts = _counts(rows, blobs)
+    missing = sorted({row.test_id or _OUTSIDE for row in rows if row.state == "missing"})
+    if as_json:
+        show_json({"store": store.directory.root, **counts, "incomplete": missing, "problems": problems})
+    else:
+        echo(f"Store {store.directory.root}")
+        echo(_sum(counts["recordings"], counts["tests"], counts["blobs"]))
+        if counts["unreferenced_blobs"]:
+            echo(f"{plural(counts['unreferenced_blobs'], 'blob')} named by no manifest.")
+        for test_id in head(missing):
+            echo(f"(missing) {test_id}")
+        if missing:
+            remedy = "`git checkout -- .recstore` brings back committed ones."
+            echo(f"{plural(len(missing), 'test')} without all its blobs: {remedy}")
+    _end(problems, is_incomplete=bool(missing))
+
+
+def _contents(store: Store) -> tuple[list[EntryRow], list[BlobRow], tuple[RecstoreError, ...]]:
+    with Index(store).fresh() as index:
+        return list(index.listing()), list(index.blob_rows()), index.problems()
+
+
+def _counts(rows: list[EntryRow], blobs: list[BlobRow]) -> dict[str, int]:
+    return {
+        "tests": len({row.test_id for row in rows if row.test_id is not None}),
+        "recordings": len(rows),
+        "blobs": len(blobs),
+        "unreferenced_blobs": sum(blob.entry_count == 0 for blob in blobs),
+    }
+
+
+def _end(problems: Iterable[RecstoreError], *, is_incomplete: bool = False) -> None:
+    """End with the exit code of the first problem, or that of missing recordings; all problems are named."""
+    codes = [error.exit_code for error in problems] + [NotInStore.exit_code] * is_incomplete
+    for problem in problems:
+        echo_error(problem)
+    if codes:
+        raise click.exceptions.Exit(codes[0])
+
+
+def _row_as_json(row: EntryRow) -> dict[str, Any]:
+    facts = to_json(row)
+    del facts["entry"], facts["test_id"]
+    blob = row.entry.blob
+    own = {"test": row.test_id, "call": row.entry.n, "key": blob.key, "digest": blob.digest}
+    return {**own, **facts, "origin": origin_path(row.entry.origin)}
+
+
+def _list(rows: list[EntryRow]) -> None:
+    owner: str | None = ""
+    for row in rows:
+        if row.test_id != owner:
+            owner = row.test_id
+            echo(owner or _OUTSIDE, is_bold=True)
+        key = row.entry.blob.key[:12]
+        if row.state == "missing":
+            echo(f"  {key}  missing")
+            continue
+        kind = "damaged" if row.state == "damaged" else "error" if row.is_error else "stream" if row.is_stream else ""
+        call = f"(call {row.entry.n})" if row.entry.n > 1 else ""
+        words = (key, f"{human_size(row.size_bytes):>8}", row.method, row.upstream + row.path, row.model, kind, call)
+        echo("  " + "  ".join(filter(None, words)))
+    tests, blobs = {row.test_id for row in rows} - {None}, {row.entry.blob for row in rows}
+    echo_err(_sum(len(rows), len(tests), len(blobs)))
+
+
+def _sum(recordings: int, tests: int, blobs: int) -> str:
+    return f"{plural(recordings, 'recording')} of {plural(tests, 'test')} in {plural(blobs, 'blob')}."
+
+
+def _show_stats(stats: dict[str, Any], largest: list[BlobRow]) -> None:
+    unreferenced = stats["unreferenced_blobs"]
+    on_disk = stats["blob_bytes"] + stats["manifest_bytes"]
+    split = f"blobs {human_size(stats['blob_bytes'])}, manifests {human_size(stats['manifest_bytes'])}"
+    named = f"{plural(unreferenced, 'of them is', 'of them are')} named by no manifest" if unreferenced else ""
+    for label, figure, note in (
+        ("tests", f"{stats['tests']:,}", ""),
+        ("recordings", f"{stats['recordings']:,}", ""),
+        ("blobs", f"{stats['blobs']:,}", named),
+        ("as recorded", human_size(stats["recorded_bytes"]), ""),
+        ("on disk", human_size(on_disk), split),
+        ("saved", human_size(stats["saved_by_layout_bytes"]), "by layout"),
+        ("", human_size(stats["saved_by_sharing_bytes"]), "by sharing equal recordings"),
+    ):
+        echo(f"{label:<13}{figure:>10}   {note}".rstrip())
+    echo("\nby upstream and model")
+    for service in stats["by_service"]:
+        echo(f"  {service['recordings']:>8,}  {service['upstream']}  {service['model']}")
+    echo("\nlargest blobs")
+    for blob in largest:
+        size, key = human_size(blob.size_bytes), blob.name.key[:12]
+        echo(f"  {size:>8}  {key}  {blob.method} {blob.upstream}{blob.path}  {blob.model}")
