@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from recstore.check.findings import IGNORED, NO_TEST, Finding, FindingKind, manifest_finding
 from recstore.errors import Damage, ManifestConflict, RecstoreError, SecretFound, UsageError
@@ -208,8 +208,9 @@ class _Check:
         self.tree = tree
         self.result = CheckResult(places=[place])
 
-    def add(self, kind: FindingKind, test: str, subject: str, remedy: str = "", path: str = "") -> None:
-        finding = Finding(kind=kind, test=test, subject=subject, remedy=remedy, path=path, place=self.tree.title)
+    def add(self, kind: FindingKind, test: str, subject: str = "", *, place: str = "", **facts: Any) -> None:
+        """Add a finding, by default for this tree."""
+        finding = Finding(kind=kind, test=test, subject=subject, place=place or self.tree.title, **facts)
         self.result.findings.add(finding)
 
     def manifests(self, paths: Iterable[str]) -> None:
@@ -229,7 +230,7 @@ class _Check:
                 right_path = manifest_path(manifest.test_id)
                 if right_path != path:
                     reason = f"it is the manifest of {test}, whose place is {FOLDER}/{right_path}"
-                    self.add("damage", test, subject, reason, subject)
+                    self.add("damage", test, subject, remedy=reason, path=subject)
                 self.result.tests += 1
             self.result.blobs |= manifest.blobs
             for blob in manifest.blobs:
@@ -241,23 +242,18 @@ class _Check:
         for file in files:
             source = self.tree.source(file)
             users = list(tests_using_recordings(file, source, patterns)) if source is not None else []
+            if not users:
+                continue
             recorded: set[str] = set()
-            for path in (
-                self.tree.manifest_paths(PurePosixPath(manifest_path(f"{file}::any")).parent.as_posix())
-                if users
-                else ()
-            ):
+            for path in self.tree.manifest_paths(manifest_path(f"{file}::any").rpartition("/")[0]):
                 with suppress(RecstoreError):  # a finding of its own
                     test_id = parse_manifest(self.tree.read(path) or b"", path).test_id
                     recorded.add((test_id or "").partition("[")[0])
             for user in users:
                 if user.test_id not in recorded:
-                    remedy = "record it, or mark it as skipped"
-                    place = self.tree.title
-                    finding = Finding(
-                        kind="unrecorded", test=user.test_id, remedy=remedy, path=file, line=user.line, place=place
+                    self.add(
+                        "unrecorded", user.test_id, remedy="record it, or mark it as skipped", path=file, line=user.line
                     )
-                    self.result.findings.add(finding)
 
     def staged_blobs(self) -> None:
         """Check the bytes of blobs that the next commit brings."""
@@ -289,13 +285,14 @@ class _Check:
         if blob is not None:
             self.result.blobs.add(blob)
         if defect:
-            self.add("damage", "", f"{FOLDER}/{path}", defect, f"{FOLDER}/{path}")
+            self.add("damage", "", f"{FOLDER}/{path}", remedy=defect, path=f"{FOLDER}/{path}")
 
     def secrets(self, secrets: Iterable[Secret], test: str, path: str) -> None:
         """Add a finding for each secret in the file `path`."""
         for secret in secrets:
             text = f"{secret.kind}, {secret.excerpt}, in {secret.place} (digest {secret.digest})"
-            self.add("secret", test, f"{FOLDER}/{path}: {text}", SecretFound.default_remedy, f"{FOLDER}/{path}")
+            remedy = SecretFound.default_remedy
+            self.add("secret", test, f"{FOLDER}/{path}: {text}", remedy=remedy, path=f"{FOLDER}/{path}")
 
     def left_behind(self, store: Store) -> None:
         """Find tests of this commit that have other recordings in the work tree."""
@@ -309,15 +306,9 @@ class _Check:
             with suppress(RecstoreError):  # a finding of the work tree
                 test_id = parse_manifest(data, f"{FOLDER}/{path}").test_id
                 if test_id is None or self.tree.source(_file_of(test_id)) is not None:
-                    self.result.findings.add(
-                        Finding(
-                            kind="uncommitted",
-                            test=test_id or NO_TEST,
-                            subject=f"{FOLDER}/{path}",
-                            path=_file_of(test_id),
-                            place=_LEFT_BEHIND.get(state, "the work tree, changed since"),
-                        )
-                    )
+                    place = _LEFT_BEHIND.get(state, "the work tree, changed since")
+                    test = test_id or NO_TEST
+                    self.add("uncommitted", test, f"{FOLDER}/{path}", path=_file_of(test_id), place=place)
 
 
 def _defect(path: str, data: bytes | None) -> str:

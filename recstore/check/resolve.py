@@ -92,7 +92,7 @@ def find_conflicts(store: Store, repository: Repository) -> Iterator[Conflict]:
             yield Conflict(path, None, *sides_of(data, f"{FOLDER}/{path}"))
 
 
-def select(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> list[Conflict]:
+def select_conflicts(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> list[Conflict]:
     """Return the conflicts that `words` name, by test or by the path that Git shows; all of them without words.
 
     Raises: NotInStore: a word names none of them.

@@ -41,7 +41,7 @@ class RestorePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TrashedRun:
+class TrashListing:
     """The tests and blobs that one run of gc moved to the trash.
 
     Units: `time_s` is in seconds since the epoch.
@@ -133,7 +133,7 @@ def execute_restore(store: Store, plan: RestorePlan) -> None:
         store.publish(manifests)
 
 
-def trash_contents(repository: Repository) -> Iterator[TrashedRun]:
+def trash_contents(repository: Repository) -> Iterator[TrashListing]:
     """Yield the runs of gc whose removals are still in the trash, the newest first.
 
     Raises: GitError: the trash cannot be read.
@@ -147,7 +147,7 @@ def trash_contents(repository: Repository) -> Iterator[TrashedRun]:
             else:
                 manifest = parse_manifest(repository.objects.read(oid), f"the trash, {path}")
                 tests.append(manifest.test_id or "(outside any test)")
-        yield TrashedRun(run.time_s, tuple(sorted(set(tests))), tuple(sorted(blobs)))
+        yield TrashListing(run.time_s, tuple(sorted(set(tests))), tuple(sorted(blobs)))
 
 
 def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:

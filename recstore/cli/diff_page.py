@@ -12,14 +12,7 @@ import click
 from recstore.check.diff import Diff, RecordingChange, TestChange
 from recstore.content.deltas import Difference
 from recstore.text import escape_control, plural
-from recstore.transcript import (
-    CallChange,
-    Comparison,
-    diff_lines,
-    page_lines,
-    quiet_transcript,
-    transcript_of,
-)
+from recstore.transcript import CallChange, Comparison, diff_lines, page_lines, quiet_transcript, transcript_of
 from recstore.transcript.body import indented
 
 _Colour: TypeAlias = Literal["plain", "heading", "dim", "removed", "added", "problem"]

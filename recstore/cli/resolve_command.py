@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from recstore.check.resolve import Choice, Resolution, apply, find_conflicts, resolve, select, side_names
+from recstore.check.resolve import Choice, Resolution, apply, find_conflicts, resolve, select_conflicts, side_names
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
 from recstore.errors import ManifestConflict, UsageError
@@ -32,7 +32,9 @@ def command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: 
     store = open_project().store
     with open_repository(store) as repository:
         chosen = choices[0] if choices else ""
-        resolutions = [resolve(conflict, chosen) for conflict in select(find_conflicts(store, repository), tests)]
+        resolutions = [
+            resolve(conflict, chosen) for conflict in select_conflicts(find_conflicts(store, repository), tests)
+        ]
         healed = () if dry_run else apply(store, repository, resolutions)
         ours, theirs = side_names(repository)
     if as_json:

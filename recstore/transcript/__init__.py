@@ -7,14 +7,7 @@ terminals.
 
 from __future__ import annotations
 
-from recstore.transcript.compare import (
-    CallChange,
-    Comparison,
-    DiffLine,
-    TextChange,
-    compare_recordings,
-    diff_lines,
-)
+from recstore.transcript.compare import CallChange, Comparison, DiffLine, TextDifference, compare_recordings, diff_lines
 from recstore.transcript.model import Answer, Message, Part, Transcript
 from recstore.transcript.render import Line, page_lines, page_text, quiet_transcript, review_text, transcript_of
 
@@ -26,7 +19,7 @@ __all__ = [
     "Line",
     "Message",
     "Part",
-    "TextChange",
+    "TextDifference",
     "Transcript",
     "compare_recordings",
     "diff_lines",

@@ -70,7 +70,7 @@ _STORED_HEADERS: Final = re.compile("etag|last-modified|.*-region")
 
 
 @dataclass(frozen=True, slots=True)
-class TextChange:
+class TextDifference:
     """Two joined texts that differ: `answer`, `thinking`, `answer 2`; "" on a side that has none."""
 
     name: str
@@ -107,7 +107,7 @@ class Comparison:
     """
 
     request: tuple[Difference, ...] = ()
-    texts: tuple[TextChange, ...] = ()
+    texts: tuple[TextDifference, ...] = ()
     calls: tuple[CallChange, ...] = ()
     facts: tuple[Difference, ...] = ()
     noise: tuple[tuple[str, Difference], ...] = ()
@@ -223,7 +223,7 @@ def _request_value(request: Request) -> Any:
 # -- answers
 
 
-def _text_changes(old: tuple[Answer, ...], new: tuple[Answer, ...], *, is_json: bool) -> Iterator[TextChange]:
+def _text_changes(old: tuple[Answer, ...], new: tuple[Answer, ...], *, is_json: bool) -> Iterator[TextDifference]:
     """Yield the texts that differ. If both bodies are JSON, parts of JSON are compared by their members instead."""
     names = _TEXT_NAMES if is_json else {**_TEXT_NAMES, "json": "answer"}
     for number, (before, after) in enumerate(zip_longest(old, new, fillvalue=Answer(())), 1):
@@ -233,7 +233,7 @@ def _text_changes(old: tuple[Answer, ...], new: tuple[Answer, ...], *, is_json: 
                 for answer in (before, after)
             ]
             if texts[0] != texts[1]:
-                yield TextChange(name if max(len(old), len(new)) == 1 else f"{name} {number}", *texts)
+                yield TextDifference(name if max(len(old), len(new)) == 1 else f"{name} {number}", *texts)
 
 
 def _call_changes(old: tuple[Answer, ...], new: tuple[Answer, ...]) -> Iterator[CallChange]:

@@ -10,7 +10,7 @@ from recstore.model import Recording
 from recstore.transcript.body import compact, indented, parse_json, read_body
 from recstore.transcript.messages import read_messages, read_model, read_parameters, read_tools
 from recstore.transcript.model import Answer, Part, Transcript
-from recstore.transcript.responses import read_response
+from recstore.transcript.responses import draft_response
 
 LineStyle: TypeAlias = Literal[
     "heading", "request", "detail", "role", "text", "thinking", "call", "result", "file", "error"
@@ -33,7 +33,7 @@ def transcript_of(recording: Recording) -> Transcript:
     """Return the transcript of any recording."""
     request, response = recording.request, recording.response
     asked = read_body(request.body, request.headers)
-    answered = read_response(response)
+    answered = draft_response(response)
     return Transcript(
         method=request.method,
         upstream=request.upstream,

@@ -30,7 +30,6 @@ _ERROR_MEMBERS: Final = frozenset(
     ("error", "type", "object", "message", "code", "param", "status", "detail", "request_id")
 )
 _FINISH: Final = ("finish_reason", "finishReason", "done_reason", "stop_reason", "stopReason")
-_UNFINISHED: Final = ("in_progress", "queued")
 _FEWEST_DIMENSIONS: Final = 16
 """Arrays of fewer numbers may be anything but a vector."""
 
@@ -43,13 +42,6 @@ class _OpenPart:
     texts: list[str]
     name: str = ""
     call_id: str = ""
-
-    def is_another_call(self, part: Part) -> bool:
-        """Return whether a fragment for this slot begins another call: some servers number all calls 0."""
-        return bool(
-            (part.call_id and self.call_id and part.call_id != self.call_id)
-            or (part.name and self.name and part.name != self.name)
-        )
 
 
 class ResponseDraft:
@@ -77,7 +69,11 @@ class ResponseDraft:
         else:
             is_open = bool(parts) and parts[-1].kind == part.kind and part.kind in ("text", "thinking", "refusal")
             target = parts[-1] if is_open else None
-        if target is None or (not replaces and target.is_another_call(part)):
+        if target is not None and not replaces:  # some servers number all calls 0
+            names = (part.call_id, target.call_id), (part.name, target.name)
+            if any(new and old and new != old for new, old in names):
+                target = None
+        if target is None:
             target = _OpenPart(part.kind, [])
             parts.append(target)
             if slot is not None:
@@ -121,7 +117,7 @@ class ResponseDraft:
         )
 
 
-def read_response(response: Response) -> ResponseDraft:
+def draft_response(response: Response) -> ResponseDraft:
     """Return the answers, the errors and the token counts of a response."""
     content = read_body(response.body, response.headers)
     draft = ResponseDraft()
@@ -134,21 +130,16 @@ def read_response(response: Response) -> ResponseDraft:
     if not (draft.has_parts or draft.is_finished or (draft.error and is_error_alone)):
         for part in content.whole():
             draft.add(part)
-    errors = [_client_error(response), draft.error]
+    errors = []
+    if response.error is not None:  # raised by the client
+        status, message = response.error.get("status_code"), string_at(response.error, "message")
+        name = string_at(response.error, "type", "category") or "error"
+        name += f" ({status})" if type(status) is int else ""
+        errors.append(f"{name}: {message}" if message else f"{name} {indented(response.error)}")
     if response.status is not None and response.status >= _ERROR_STATUS:
-        errors.insert(1, f"HTTP {response.status} {response.reason}".rstrip())
-    draft.error = "\n".join(filter(None, errors))
+        errors.append(f"HTTP {response.status} {response.reason}".rstrip())
+    draft.error = "\n".join(filter(None, (*errors, draft.error)))
     return draft
-
-
-def _client_error(response: Response) -> str:
-    """Return the error that the client raised: `BadRequestError (400): the server's words`."""
-    error = response.error
-    if error is None:
-        return ""
-    status, message = error.get("status_code"), string_at(error, "message")
-    name = (string_at(error, "type", "category") or "error") + (f" ({status})" if type(status) is int else "")
-    return f"{name}: {message}" if message else f"{name} {indented(error)}"
 
 
 def _read_document(document: Any, draft: ResponseDraft) -> None:
@@ -246,23 +237,18 @@ def _read_tool_result(document: dict[str, Any], draft: ResponseDraft) -> None:
 
 
 def _read_outputs(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read OpenAI's responses, Google's interactions, and the one message of Bedrock's Converse."""
+    """Read OpenAI's `output`, Google's `outputs`, and the one message of Bedrock's Converse."""
     message = object_at(object_at(document, "output"), "message")
     if message:
         _add_message(message, draft)
         draft.finish(string_at(document, *_FINISH))
-    _add_outputs(document, draft)
-
-
-def _add_outputs(holder: dict[str, Any], draft: ResponseDraft) -> None:
-    """Add the items of OpenAI's `output` or Google's `outputs`, and why there are no more of them."""
-    items = next((holder[name] for name in ("output", "outputs") if type(holder.get(name)) is list), None)
+    items = next((document[name] for name in ("output", "outputs") if type(document.get(name)) is list), None)
     if items is None or not all("type" in as_object(item) or "role" in as_object(item) for item in items):
         return
     for part in read_parts(items):
         draft.add(part)
-    reason = string_at(object_at(holder, "incomplete_details"), "reason") or string_at(holder, "status")
-    draft.finish(reason if reason not in _UNFINISHED else "")
+    reason = string_at(object_at(document, "incomplete_details"), "reason") or string_at(document, "status")
+    draft.finish(reason if reason not in ("in_progress", "queued") else "")
 
 
 def _read_error(document: dict[str, Any], draft: ResponseDraft) -> None:
@@ -272,17 +258,11 @@ def _read_error(document: dict[str, Any], draft: ResponseDraft) -> None:
         error = document
     if not error and list(document) == ["detail"]:
         error = document["detail"]
-    if error and type(error) in (str, dict, list):
-        draft.error = _described_error(error)
-
-
-def _described_error(error: Any) -> str:
-    """Return an upstream's error as text: its message, its type and its code."""
-    message = string_at(error, "message", "detail") or (compact(error) if type(error) is str else "")
-    if not message:
-        return indented(error)
-    facts = [compact(error[name]) for name in ("type", "status", "code") if as_object(error).get(name)]
-    return f"{message} ({', '.join(facts)})" if facts else message
+    if not error or type(error) not in (str, dict, list):
+        return
+    message = string_at(error, "message", "detail") or (error if type(error) is str else "")
+    facts = [compact(as_object(error)[name]) for name in ("type", "status", "code") if as_object(error).get(name)]
+    draft.error = f"{message} ({', '.join(facts)})" if message and facts else message or indented(error)
 
 
 def _index(holder: dict[str, Any], name: str, default: int = 0) -> int:
@@ -342,9 +322,8 @@ def _read_wrapper(event: dict[str, Any], draft: ResponseDraft) -> None:
     if answer:
         draft.count(object_at(answer, "usage"))
         draft.model = string_at(answer, "model") or draft.model
-        if answer.get("error"):
-            draft.error = _described_error(answer["error"])
-        _add_outputs({**answer, "output": []} if draft.has_parts else answer, draft)
+        _read_error({"error": answer.get("error")}, draft)
+        _read_outputs({**answer, "output": []} if draft.has_parts else answer, draft)
 
 
 _READERS: Final = (

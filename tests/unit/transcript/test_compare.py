@@ -8,7 +8,7 @@ import pytest
 
 from recstore.content.deltas import Difference
 from recstore.model import Body, Headers, JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.transcript import Comparison, TextChange, compare_recordings
+from recstore.transcript import Comparison, TextDifference, compare_recordings
 
 
 def chat(content: str | None, question: str = "Who?", **members: Any) -> Recording:
@@ -68,7 +68,7 @@ def test_what_the_model_says_is_told_and_noise_is_named() -> None:
 
     found = compare_recordings(old, new)
 
-    assert (TextChange("answer", "Four.", "Five."),) == found.texts
+    assert (TextDifference("answer", "Four.", "Five."),) == found.texts
     assert ((), (), ()) == (found.request, found.calls, found.facts)
     assert {"id", "created", "system_fingerprint", "usage"} == noise(found)
 
@@ -98,7 +98,7 @@ def test_a_call_in_place_of_an_answer_is_told_once() -> None:
     found = compare_recordings(chat("Sunny."), chat(None, calls=[call("{}")], finish="tool_calls"))
 
     assert [("weather", "added")] == [(change.name, change.kind) for change in found.calls]
-    assert (TextChange("answer", "Sunny.", ""),) == found.texts
+    assert (TextDifference("answer", "Sunny.", ""),) == found.texts
     assert [("finish", "stop", "tool_calls")] == facts(found)
 
 
@@ -123,7 +123,7 @@ def test_a_stream_that_says_something_else_is_told_as_text() -> None:
     """Joined; how many chunks it came in is folded."""
     found = compare_recordings(stream("Hum", "ans"), stream("Hum", "an", "oids", system_fingerprint="x"))
 
-    assert (TextChange("answer", "Humans", "Humanoids"),) == found.texts
+    assert (TextDifference("answer", "Humans", "Humanoids"),) == found.texts
     assert () == found.facts
     assert {"system_fingerprint"} == noise(found)
     assert found.cut is not None
