@@ -18,7 +18,7 @@ from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git import Repository
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 
 __all__ = ["NOW_S", "GitRepository", "recording"]
 

@@ -24,8 +24,7 @@ from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import Secret, secrets_in_blob, secrets_in_text
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX
-from recstore.store.manifest import parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
+from recstore.store.manifest import MANIFEST_FOLDERS, manifest_path, parse_manifest
 
 _STATUS: Final = ("--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignored")
 _LEFT_BEHIND: Final = {"??": "the work tree alone", "!!": IGNORED}

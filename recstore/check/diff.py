@@ -18,7 +18,7 @@ from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NotI
 from recstore.git.trees import CommitTree, StoreFiles, Tree
 from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request
 from recstore.store import FOLDER
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.store.manifest import parse_manifest
 from recstore.transcript import Comparison, compare_recordings
 from recstore.transcript.body import compact, read_body

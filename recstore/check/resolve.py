@@ -20,10 +20,9 @@ from recstore.git.program import encode_path
 from recstore.git.repository import Repository
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
 from recstore.store.merge import both_of, conflict_text, has_markers, is_same_owner, merge_manifests, sides_of
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
-from recstore.store.selectors import is_named
+from recstore.store.rename import is_selected
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
 
@@ -99,7 +98,7 @@ def select_conflicts(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> l
     """
 
     def is_named_by(conflict: Conflict, word: str) -> bool:
-        return is_named(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
+        return is_selected(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
 
     every = list(conflicts)
     for word in words:

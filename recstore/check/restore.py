@@ -16,9 +16,8 @@ from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest import parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
-from recstore.store.selectors import is_named
+from recstore.store.manifest import MANIFEST_FOLDERS, manifest_path, parse_manifest, shared_path
+from recstore.store.rename import is_selected
 from recstore.store.verify import back_up, problem_of_blob, quarantine
 
 EVERYTHING: Final = "*"
@@ -236,7 +235,7 @@ def _is_manifest_of(data: bytes, what: str) -> bool:
         test_id = parse_manifest(data, what).test_id
     except (Damage, ManifestConflict, NewerVersion):
         return False
-    return test_id is not None and is_named(test_id, what)
+    return test_id is not None and is_selected(test_id, what)
 
 
 # -- repairing

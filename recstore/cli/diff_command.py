@@ -21,7 +21,7 @@ from recstore.git.repository import Repository
 from recstore.git.trees import CommitTree, IndexTree, WorkTree
 from recstore.store import Store
 from recstore.store.index import Index
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.text import escape_control
 
 _TESTS: Final = "recstore.cli.diff_command.tests"

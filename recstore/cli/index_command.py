@@ -13,8 +13,8 @@ from recstore.cli.repository import open_project
 from recstore.errors import NotInStore, RecstoreError
 from recstore.importers.render import recorded_bytes
 from recstore.store import Store
+from recstore.store.blob import origin_path
 from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index
-from recstore.store.origins import origin_path
 from recstore.text import human_size, plural
 
 _OUTSIDE: Final = "(outside any test)"

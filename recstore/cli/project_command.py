@@ -11,7 +11,7 @@ from recstore.cli.repository import open_project
 from recstore.errors import UsageError
 from recstore.store import FOLDER, Store
 from recstore.store.rename import execute_moves, plan_moves
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.store import STORE_FILES
 from recstore.text import plural
 
 

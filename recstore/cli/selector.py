@@ -12,8 +12,8 @@ from typing import Final
 from recstore.errors import NotInStore, UsageError
 from recstore.model import BlobName, Entry
 from recstore.store import FOLDER, Store
+from recstore.store.blob import origin_path
 from recstore.store.index import PREFIX_DIGITS, EntryRow, Index
-from recstore.store.origins import origin_path
 
 _DIGITS: Final = re.compile(rf"[0-9a-f]{{{PREFIX_DIGITS},}}")
 _SHOWN_CANDIDATES: Final = 20

@@ -16,7 +16,7 @@ from recstore.cli.repository import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
 from recstore.model import Body, JsonBody, RawBody, Recording
-from recstore.store.origins import origin_path
+from recstore.store.blob import origin_path
 from recstore.text import escape_control, plural
 from recstore.transcript import Line, page_lines, transcript_of
 

@@ -15,7 +15,7 @@ import sys
 import click
 
 from recstore.errors import RecstoreError
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.text import escape_control
 from recstore.transcript import review_text
 

@@ -16,7 +16,7 @@ from recstore.content.bodies import json_value
 from recstore.content.tokens import tokens_paid
 from recstore.errors import RecstoreError, SecretFound
 from recstore.store import Store
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.text import escape_control, human_size, plural
 from recstore.watch.import_changes import Followed
 

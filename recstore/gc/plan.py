@@ -21,8 +21,7 @@ from recstore.git.repository import IndexEntry, Repository, operation_in_progres
 from recstore.git.trees import IndexTree, WorkTree
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, parse_manifest
 from recstore.store.usage import read_usage, unused_entries
 
 IN_TRASH: Final = "the trash"

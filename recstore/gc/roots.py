@@ -24,8 +24,7 @@ from recstore.git.repository import (
 )
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER
-from recstore.store.manifest import parse_manifest
-from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.manifest import MANIFEST_FOLDERS, parse_manifest
 
 
 class RootClass(Enum):

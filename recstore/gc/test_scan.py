@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
-from recstore.store.selectors import is_named
+from recstore.store.rename import is_selected
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Scope: TypeAlias = ast.Module | ast.ClassDef
@@ -145,7 +145,9 @@ def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -
             markers.update(map(_marker, scope.decorator_list if isinstance(scope, ast.ClassDef) else ()))
             for value in _assigned(scope, "pytestmark"):
                 markers.update(map(_marker, value.elts if isinstance(value, ast.List | ast.Tuple) else [value]))
-        is_recorded = markers & _MARKERS or _takes_fixture(function) or any(is_named(test_id, word) for word in wanted)
+        is_recorded = (
+            markers & _MARKERS or _takes_fixture(function) or any(is_selected(test_id, word) for word in wanted)
+        )
         if is_recorded and not markers & _EXEMPT_MARKERS:
             yield RecordedTest(test_id, function.lineno)
 

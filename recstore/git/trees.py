@@ -31,7 +31,7 @@ from recstore.git.repository import IndexEntry, Repository, index_entries
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
-from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.manifest import MANIFEST_FOLDERS
 
 WORK_TREE: Final = "the work tree"
 STAGED: Final = "Git's index"

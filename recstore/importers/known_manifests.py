@@ -19,7 +19,7 @@ from recstore.importers.render import entries_by_file
 from recstore.model import BlobName, Manifest
 from recstore.store import Store
 from recstore.store.fingerprints import FileCache, Fingerprint
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path, shared_path
+from recstore.store.manifest import MANIFEST_FOLDERS, manifest_path, shared_path
 
 _AT_HAND: Final = 64
 """So many manifests are kept as they were read: one batch of files is about a few tests."""

@@ -13,8 +13,7 @@ from recstore.errors import DamagedBlob, DamagedSource
 from recstore.importers import EncodedRecording, SourceRecording
 from recstore.importers.llama_stack import document as llama_stack
 from recstore.model import BlobName, Digest, Entry
-from recstore.store.codec import decode_recording, encode_recording
-from recstore.store.origins import minted_id
+from recstore.store.blob import decode_recording, encode_recording, minted_id
 from recstore.upstreams import UpstreamMap
 
 _HEAD_BYTES: Final = 4096

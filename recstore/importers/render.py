@@ -16,9 +16,9 @@ from recstore.importers import Progress, TestEntry
 from recstore.importers.llama_stack import document as llama_stack
 from recstore.model import Manifest
 from recstore.store import Store
+from recstore.store.blob import LLAMA_STACK, VCR, is_imported, origin_path
 from recstore.store.directory import Directory
-from recstore.store.origins import LLAMA_STACK, VCR, is_imported, origin_path
-from recstore.store.selectors import is_named
+from recstore.store.rename import is_selected
 
 _PROTECTED_NAMES: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
 """Folders whose files change what Git or recstore does: Git's own, however a file system spells it, and a store's."""
@@ -98,7 +98,7 @@ def export_recordings(
     manifests = [
         manifest
         for manifest in store.manifests()
-        if not options.test or (manifest.test_id is not None and is_named(manifest.test_id, options.test))
+        if not options.test or (manifest.test_id is not None and is_selected(manifest.test_id, options.test))
     ]
     files = entries_by_file(manifests)
     target = Directory(folder, follows_links=True)

@@ -22,9 +22,8 @@ from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording, R
 from recstore.secrets.redact import SecretScan, redacted_recording
 from recstore.secrets.scan import StoredSecret, scan_store
 from recstore.store import FOLDER, Store
-from recstore.store.codec import encode_recording
-from recstore.store.origins import is_imported
-from recstore.store.paths import manifest_path
+from recstore.store.blob import encode_recording, is_imported
+from recstore.store.manifest import manifest_path
 from recstore.upstreams import UpstreamMap, default_base
 
 

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import orjson
 
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
-from recstore.files import read_file
+from recstore.files import map_in_processes, read_file
 from recstore.importers import EncodedRecording, Progress, TestEntry
 from recstore.importers.parse import parse_source
 from recstore.importers.scan import SourceFile, naming_folder, source_files
@@ -24,10 +24,9 @@ from recstore.model import BlobName, Digest, Entry, Manifest
 from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import Secret, secrets_in_blob, secrets_in_text
 from recstore.store import Store
+from recstore.store.blob import is_imported, origin_path
 from recstore.store.directory import Directory
 from recstore.store.manifest import sort_entries
-from recstore.store.origins import is_imported, origin_path
-from recstore.store.parallel import map_in_processes
 from recstore.upstreams import UpstreamMap
 
 Owner: TypeAlias = tuple[str | None, BlobName | None]

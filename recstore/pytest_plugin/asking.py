@@ -20,7 +20,7 @@ from recstore.pytest_plugin.mode_choice import RECORDING, Wishes
 from recstore.pytest_plugin.project import Project
 from recstore.record.session import Session
 from recstore.settings import Settings, parse_settings
-from recstore.store.selectors import is_named
+from recstore.store.rename import is_selected
 
 MARKER: Final = "recstore"
 """The name of the marker, and of the fixture."""
@@ -35,7 +35,7 @@ def asks(item: pytest.Item, test_id: str, words: tuple[str, ...]) -> bool:
         return False
     if item.get_closest_marker(MARKER) is not None or MARKER in item.fixturenames:
         return True
-    return any(is_named(test_id, word) for word in words)
+    return any(is_selected(test_id, word) for word in words)
 
 
 def session_for(

@@ -12,7 +12,7 @@ from recstore.pytest_plugin.ids import function_of
 from recstore.record.modes import Mode
 from recstore.record.report import SessionReport
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.usage import FileUsage, TestUsage, write_usage
 
 SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")

@@ -15,10 +15,8 @@ from recstore.model import BlobName, Digest, Entry, Recording, Request, RequestK
 from recstore.record.answer import as_one
 from recstore.rules import RuleSet
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_recording, decode_request
-from recstore.store.manifest import parse_manifest
-from recstore.store.origins import LLAMA_STACK, minted_id
-from recstore.store.paths import manifest_path
+from recstore.store.blob import LLAMA_STACK, decode_recording, decode_request, minted_id
+from recstore.store.manifest import manifest_path, parse_manifest
 
 Time: TypeAlias = tuple[Entry, ...]
 """What answers one request, the n-th of its kind: one entry, or several where a list of models is a union."""

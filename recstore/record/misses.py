@@ -15,7 +15,7 @@ from recstore.record.lookup import Recordings
 from recstore.record.near_misses import Near, matching_rule, nearest
 from recstore.record.sent import Sent
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_request
+from recstore.store.blob import decode_request
 from recstore.upstreams import default_base
 
 _MOST_DIFFERENCES: Final = 6

@@ -13,10 +13,9 @@ from typing import Final
 from recstore.errors import Damage, DamagedBlob, DamagedManifest, ManifestConflict
 from recstore.model import BlobName, Entry, Manifest
 from recstore.store import FOLDER, Store
+from recstore.store.blob import is_imported
 from recstore.store.directory import Directory
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.origins import is_imported
-from recstore.store.paths import manifest_path, shared_path
+from recstore.store.manifest import format_manifest, manifest_path, parse_manifest, shared_path
 
 FAILED: Final = "failed"
 """Where the recordings of tests that failed are, a folder each, below the local folder of the repository."""

@@ -10,8 +10,8 @@ from recstore.record.lookup import Recordings, Time
 from recstore.record.sent import Sent
 from recstore.record.timing import DELAYS
 from recstore.store import Store
+from recstore.store.blob import minted_id
 from recstore.store.index import Index
-from recstore.store.origins import minted_id
 
 
 def reusable(store: Store, recordings: Recordings, sent: Sent, n: int, *, share: bool) -> tuple[Time, Response] | None:

@@ -25,7 +25,7 @@ from recstore.record.server_ids import Names
 from recstore.record.wire import WireRequest
 from recstore.settings import Settings
 from recstore.store import Store
-from recstore.store.codec import encode_checked
+from recstore.store.blob import encode_checked
 
 if TYPE_CHECKING:
     from recstore.record.publish import NewRecording

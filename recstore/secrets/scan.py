@@ -16,12 +16,12 @@ from typing import Final
 
 from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
+from recstore.files import map_in_processes
 from recstore.model import BlobName, Digest, RawBody
 from recstore.secrets.redact import ALLOWED_DIGITS, SecretScan, map_texts
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.store.directory import Directory
-from recstore.store.parallel import map_in_processes
 
 _PACKED: Final = (b'"base64":"', b'"events":[', b'"content-encoding"', b'"Content-Encoding"')
 _SHOWN: Final = 4

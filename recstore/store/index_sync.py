@@ -21,9 +21,9 @@ import orjson
 from recstore.content.bodies import json_value
 from recstore.errors import DamagedBlob, NotInStore, RecstoreError
 from recstore.model import BlobName, Manifest, Request
-from recstore.store.codec import decode_request
+from recstore.store.blob import decode_request
 from recstore.store.fingerprints import FileCache, Fingerprint, compare
-from recstore.store.paths import MANIFEST_FOLDERS
+from recstore.store.manifest import MANIFEST_FOLDERS
 from recstore.store.store import Store
 
 _RACY: Final = Fingerprint(-1, 0, 0)

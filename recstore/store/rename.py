@@ -1,7 +1,11 @@
-"""Tests under new names: their manifests are rewritten, no blob is touched, nothing is recorded again."""
+"""Selectors of tests, and tests under new names: manifests are rewritten, no blob is touched, nothing is recorded again.
+
+A selector stands for tests: an id, a function, a class, a file, a folder, or any of them with `*` in it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,8 +13,30 @@ from dataclasses import dataclass, replace
 from recstore.errors import NotInStore, UsageError
 from recstore.model import Manifest
 from recstore.store.manifest import format_manifest
-from recstore.store.selectors import renamed
 from recstore.store.store import Store
+
+
+def is_selected(test_id: str, selector: str) -> bool:
+    """Return whether `selector` stands for the test: `tests/a.py::test_x`, `tests/a.py`, `tests/`, `*::test_x`."""
+    return _pattern(selector).fullmatch(test_id) is not None
+
+
+def renamed_id(test_id: str, old: str, new: str) -> str | None:
+    """Return the id that the test has after everything called `old` is called `new`, None if it is not one of them.
+
+    What follows stays: parameters behind a function, functions behind a class or file, files below a folder.
+    Each `*` of `new` stands for what the `*` at its place in `old` stood for.
+
+    Raises: UsageError: `old` and `new` have not the same number of `*`.
+    """
+    if old.count("*") != new.count("*"):
+        raise UsageError(new, f"has {new.count('*')} `*` where {old} has {old.count('*')}")
+    match = _pattern(old).fullmatch(test_id)
+    if match is None:
+        return None
+    *stars, rest = match.groups()
+    parts = _plain(new).split("*")
+    return parts[0] + "".join(star + part for star, part in zip(stars, parts[1:], strict=True)) + rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +114,16 @@ def _moves(store: Store, old: str, new: str) -> Iterator[Move]:
     for path in store.manifest_paths():
         if path.startswith("tests/"):
             manifest = store.read_manifest(path)
-            new_id = renamed(manifest.test_id or "", old, new)
+            new_id = renamed_id(manifest.test_id or "", old, new)
             if new_id is not None:
                 yield Move(manifest, new_id)
+
+
+def _pattern(selector: str) -> re.Pattern[str]:
+    """Return what matches an id: one group for each `*`, and one for what follows."""
+    body = "(.*?)".join(re.escape(part) for part in _plain(selector).split("*"))
+    return re.compile(rf"{body}(|\[.*|::.*|/.*)", re.DOTALL)
+
+
+def _plain(selector: str) -> str:
+    return selector.removeprefix("./").rstrip("/")

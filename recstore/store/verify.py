@@ -16,14 +16,14 @@ import orjson
 from recstore.content.canonical import request_key
 from recstore.content.json_text import compact_text
 from recstore.errors import Damage, DamagedBlob, NotInStore, RecstoreError
+from recstore.files import map_in_processes
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
 from recstore.store.fingerprints import Fingerprint, Snapshot, compare
-from recstore.store.parallel import map_in_processes
-from recstore.store.paths import MANIFEST_FOLDERS
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.manifest import MANIFEST_FOLDERS
+from recstore.store.store import STORE_FILES
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from typing import Final, TypeAlias
 
 from recstore.content.canonical import request_key
 from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
-from recstore.store.codec import decode_recording, encode_recording
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.paths import manifest_path
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.blob import decode_recording, encode_recording
+from recstore.store.manifest import format_manifest, manifest_path, parse_manifest
+from recstore.store.store import STORE_FILES
 
 __all__ = ["LAYOUTS", "History", "Layout", "State", "generated_history", "merged_state"]
 

@@ -13,7 +13,7 @@ from recstore.content.bodies import body_bytes
 from recstore.model import Entry, Headers, Manifest
 from recstore.record.answer import wire_response
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.upstreams import default_base
 
 __all__ = ["WRITERS", "Exchange", "exchanges", "named", "write_cassetter", "write_vcrpy"]

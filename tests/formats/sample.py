@@ -11,7 +11,7 @@ from typing import Final
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import Entry, Json, JsonBody, Manifest, RawBody, Recording, Request, Response, StreamBody
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_recording
+from recstore.store.blob import decode_recording
 from recstore.store.directory import Directory
 from tests.generator import as_recorded, generated
 

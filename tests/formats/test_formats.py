@@ -11,7 +11,7 @@ import pytest
 from recstore.importers.render import ExportOptions, export_recordings
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import MANIFEST_VERSION
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.store import STORE_FILES
 from recstore.store.verify import verify_store
 from tests.formats.sample import FORMATS, answers_of, write_sample
 

@@ -25,7 +25,7 @@ from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import secrets_in_blob
 from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
-from recstore.store.codec import decode_recording, decode_request
+from recstore.store.blob import decode_recording, decode_request
 from recstore.store.directory import Directory
 from recstore.store.fingerprints import Fingerprint, Snapshot
 from recstore.store.index import Index

@@ -142,7 +142,7 @@ def test_repair_without_a_copy_keeps_what_there_is(project: GitRepository) -> No
 
     assert 20 == done.returncode
     assert f"recstore/quarantine/{Path(entry.blob.path).name}" in done.stderr
-    assert "does not fit the check at its end" in done.stderr
+    assert "does not fit the checksum at its end" in done.stderr
     assert text.replace(b'"path":"more', b'"path":"less') == store.directory.path(manifest).read_bytes()
 
 

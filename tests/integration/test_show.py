@@ -14,7 +14,7 @@ import pytest
 
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.transcript import Answer, Message, page_text, transcript_of
 from tests import commands
 from tests.generator import as_recorded

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from recstore.content.bodies import body_bytes
 from recstore.errors import DamagedBlob, NewerVersion, RecstoreError
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
-from recstore.store.codec import decode_recording, decode_request, encode_recording
+from recstore.store.blob import decode_recording, decode_request, encode_recording
 from tests.values import objects, recordings
 
 MINTED = "rec-0123456789ab"

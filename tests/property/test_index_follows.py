@@ -20,11 +20,10 @@ from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import INDEX_NAME, SCHEMA_VERSION, Index
-from recstore.store.manifest import format_manifest
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import format_manifest, manifest_path
 
 RECORDINGS: Final = [
     Recording(

@@ -16,8 +16,7 @@ from recstore.errors import DamagedSource
 from recstore.importers import EncodedRecording
 from recstore.importers.llama_stack import document as llama_stack_file
 from recstore.importers.parse import parse_source
-from recstore.store.codec import decode_recording
-from recstore.store.origins import minted_id
+from recstore.store.blob import decode_recording, minted_id
 from recstore.upstreams import UpstreamMap
 from tests.generator import SHAPES, as_recorded, generated
 from tests.values import values

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recstore.cli.textconv_command import converted
 from recstore.content.deltas import differences
 from recstore.model import Recording
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.transcript import Comparison, DiffLine, compare_recordings, diff_lines
 from tests.values import recordings, values
 

@@ -18,7 +18,7 @@ from recstore.errors import DamagedSource
 from recstore.importers.vcr import Tagged
 from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette, write_cassette
 from recstore.importers.vcr.yaml import NotYamlError, load
-from recstore.store.codec import decode_recording, encode_recording
+from recstore.store.blob import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap
 
 UPSTREAMS = UpstreamMap((("openai", "https://api.openai.com/v1"), ("local", "http://localhost")))

@@ -26,7 +26,7 @@ from recstore.git.history import find_blobs
 from recstore.model import BlobName, Digest, Entry
 from recstore.record.publish import NewRecording, publish
 from recstore.store import FOLDER, Store
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.verify import verify_store
 from tests.crash.operations import called
 from tests.forked import fork

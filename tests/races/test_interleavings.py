@@ -22,7 +22,7 @@ from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, Digest, Entry, Recording
 from recstore.record.publish import NewRecording, publish
 from recstore.store import Store
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.directory import Directory
 from recstore.store.index import Index
 from recstore.store.verify import verify_store

@@ -26,7 +26,7 @@ from recstore.importers.llama_stack.request import (
 )
 from recstore.importers.llama_stack.response import predicted_response, read_response, written_body
 from recstore.model import Json, RawBody, Recording, Response
-from recstore.store.origins import LLAMA_STACK
+from recstore.store.blob import LLAMA_STACK
 from recstore.upstreams import UpstreamMap
 
 _NEEDLESS: Final = ("document", "extra", "arguments", "added")

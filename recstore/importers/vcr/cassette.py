@@ -27,7 +27,7 @@ from recstore.errors import DamagedSource
 from recstore.importers import SourceRecording
 from recstore.importers.vcr import Tagged, refuse_deep, untagged
 from recstore.model import Body, Headers, Json, JsonBody, Recording, Request, Response
-from recstore.store.origins import VCR
+from recstore.store.blob import VCR
 from recstore.upstreams import UpstreamMap
 
 _EVIDENT: Final = re.compile(

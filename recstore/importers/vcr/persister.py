@@ -23,7 +23,7 @@ from recstore.importers.run import publish_file
 from recstore.importers.vcr.cassette import id_of_test
 from recstore.project import find_project
 from recstore.record.active import current
-from recstore.store.origins import VCR, origin_path
+from recstore.store.blob import VCR, origin_path
 
 _Interaction = tuple[Any, Any]
 

@@ -12,7 +12,7 @@ from recstore.check.check import staged_blobs, work_tree_blobs
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from tests import commands
 from tests.git_repository import GitRepository

@@ -16,7 +16,7 @@ import pytest
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, JsonBody, Recording, Request, Response, StreamBody
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from tests import commands
 from tests.git_repository import GitRepository

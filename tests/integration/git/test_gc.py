@@ -16,7 +16,7 @@ from recstore.gc.plan import IN_TRASH, GcOptions, plan_gc
 from recstore.git.trash import TRASH_REF, Trash
 from recstore.model import Digest
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.usage import FileUsage, TestUsage, write_usage
 from recstore.store.verify import verify_store
 from tests import commands

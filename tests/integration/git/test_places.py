@@ -14,7 +14,7 @@ from recstore.gc.plan import IN_TRASH, GcOptions
 from recstore.git.history import heal
 from recstore.git.trash import Trash
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository
 

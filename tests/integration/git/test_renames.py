@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recstore.gc.plan import GcOptions
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.rename import execute_moves, plan_moves
 from tests.git_repository import GitRepository
 from tests.hooked import recstore

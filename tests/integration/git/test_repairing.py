@@ -11,8 +11,8 @@ from recstore.check.restore import Repaired, repair
 from recstore.content.canonical import request_key
 from recstore.model import BlobName, Digest, Manifest
 from recstore.store import Store
-from recstore.store.codec import encode_recording
-from recstore.store.paths import manifest_path
+from recstore.store.blob import encode_recording
+from recstore.store.manifest import manifest_path
 from recstore.store.verify import VerifyReport, verify_store
 from tests.git_repository import GitRepository, recording
 

@@ -16,8 +16,7 @@ from recstore.content.canonical import request_key
 from recstore.errors import ManifestConflict
 from recstore.git.history import find_blobs, heal
 from recstore.model import BlobName, JsonBody, Manifest, Recording, Request, Response, StreamBody
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import format_manifest, manifest_path, parse_manifest
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.verify import verify_store
 from tests.git_repository import GitRepository, recording

@@ -14,7 +14,7 @@ from recstore.git.history import find_blobs, heal
 from recstore.git.trees import CommitTree
 from recstore.model import BlobName
 from recstore.secrets.redact import SecretScan
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.verify import verify_store
 from tests.git_repository import NOW_S, GitRepository, recording
 from tests.hooked import recstore

@@ -12,7 +12,7 @@ from recstore.errors import DamagedManifest, GitError, ManifestConflict, NewerVe
 from recstore.gc import roots
 from recstore.gc.plan import GcOptions
 from recstore.model import BlobName
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from tests.git_repository import GitRepository
 
 TEST = "tests/test_a.py::test_a"

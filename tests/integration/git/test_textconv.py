@@ -189,7 +189,7 @@ def test_the_text_is_utf_8_everywhere(project: GitRepository, environment: dict[
         (b"", "is not JSON", ""),
         (b'{"recstore":1}\n', "without a request", '{"recstore":1}\n'),
         (b'{"recstore":9,"request":{},"response":{}}', "format 9", '{"recstore":9,'),
-        (b'{"some":"json"}', "no recstore blob", '{"some":"json"}'),
+        (b'{"some":"json"}', "not a recstore blob", '{"some":"json"}'),
         (b"version https://git-lfs.github.com/spec/v1\r\noid x\r\n", "is not JSON", "version https:"),
         (b"\x00\xff\x1b[2J\r\nx", "is not JSON", "\\x00\\xff\\x1b[2J\nx"),
         (b"[" * 100_000, "is not JSON", "[[["),

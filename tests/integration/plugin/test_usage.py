@@ -6,7 +6,7 @@ import pytest
 
 from recstore.model import Entry
 from recstore.store import Store
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from recstore.store.usage import unused_entries
 from tests.integration.plugin.stories import Story
 

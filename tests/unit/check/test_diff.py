@@ -10,7 +10,7 @@ from recstore.check.diff import compare_entries, diff_entries
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, NotInStore
 from recstore.model import BlobName, Digest, Entry, JsonBody, Recording, Request, Response
-from recstore.store.codec import encode_checked
+from recstore.store.blob import encode_checked
 
 
 @dataclass

@@ -11,9 +11,8 @@ from recstore.errors import RecstoreError
 from recstore.importers.llama_stack import document as llama_stack_file
 from recstore.importers.parse import parse_source
 from recstore.model import Entry, JsonBody, Manifest, Recording, StreamBody
-from recstore.store.codec import decode_recording, encode_recording
+from recstore.store.blob import decode_recording, encode_recording, minted_id
 from recstore.store.manifest import format_manifest
-from recstore.store.origins import minted_id
 from recstore.upstreams import UpstreamMap
 from tests.generator import SHAPES, as_recorded, generated
 

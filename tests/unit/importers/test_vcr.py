@@ -14,7 +14,7 @@ from recstore.errors import DamagedSource
 from recstore.importers import SourceRecording
 from recstore.importers.vcr.cassette import id_of_test, is_cassette, parse_cassette, read_cassette, write_cassette
 from recstore.model import JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.store.codec import decode_recording, encode_recording
+from recstore.store.blob import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap
 
 PATH = "tests/cassettes/test_chat/test_answer.yaml"

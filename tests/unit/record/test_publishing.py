@@ -11,9 +11,9 @@ from recstore.errors import DamagedManifest, ManifestConflict
 from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
 from recstore.record.publish import FAILED, NewRecording, keep_failed, publish
 from recstore.store import Store
-from recstore.store.codec import encode_checked
+from recstore.store.blob import encode_checked
 from recstore.store.directory import Directory
-from recstore.store.paths import manifest_path, shared_path
+from recstore.store.manifest import manifest_path, shared_path
 from tests.exchanges import TEST
 
 

@@ -13,9 +13,9 @@ from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Re
 from recstore.record.lookup import Recordings, Time
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.store import Store
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.directory import Directory
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 from tests.exchanges import TEST
 
 LLAMA_STACK: dict[str, Json] = {"format": "llama-stack", "path": f"tests/recordings/{'0123456789ab' * 5}.json"}

@@ -20,8 +20,7 @@ from recstore.record.wire import WireError
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.settings import Settings
 from recstore.store import Store
-from recstore.store.manifest import parse_manifest
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path, parse_manifest
 from tests.exchanges import JSON, TEST, answer, asked, body_of, chat, completion, files_of, replayed, session
 
 PLAIN = {"answer": 1}

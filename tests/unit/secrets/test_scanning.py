@@ -9,7 +9,7 @@ import pytest
 from recstore.model import Body, Framing, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
 from recstore.secrets.redact import SecretScan, redacted_recording
 from recstore.secrets.scan import Secret, masked, secrets_in_blob, secrets_in_text
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from tests.keys import KEYS
 
 SCAN = SecretScan()

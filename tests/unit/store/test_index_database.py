@@ -25,7 +25,7 @@ from recstore.model import (
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.index import INDEX_NAME, SCHEMA_VERSION, Index
-from recstore.store.paths import manifest_path
+from recstore.store.manifest import manifest_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 LONG_AGO_NS = 1_600_000_000_000_000_000

@@ -13,7 +13,7 @@ from recstore.model import (
     Response,
     StreamBody,
 )
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.index_sync import BlobFacts, facts_of
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recstore.store.origins import LLAMA_STACK, VCR, is_imported, minted_id, origin_path
+from recstore.store.blob import LLAMA_STACK, VCR, is_imported, minted_id, origin_path
 
 HASH = "0123456789ab" + "c" * 52
 

@@ -21,8 +21,8 @@ from recstore.errors import (
 from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store import FOLDER, Store
 from recstore.store.index import Index
-from recstore.store.paths import manifest_path, shared_path
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.manifest import manifest_path, shared_path
+from recstore.store.store import STORE_FILES
 
 TEST = "tests/test_chat.py::test_answer[a/b]"
 

@@ -9,7 +9,7 @@ import pytest
 from recstore.errors import Damage, NotInStore
 from recstore.model import BlobName, Digest, JsonBody, Recording, Request, Response
 from recstore.store import Store
-from recstore.store.codec import encode_recording
+from recstore.store.blob import encode_recording
 from recstore.store.verify import quarantine, verify_store
 
 TEST = "tests/test_a.py::test_a"

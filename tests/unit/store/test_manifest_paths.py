@@ -7,7 +7,7 @@ import re
 import pytest
 
 from recstore.model import BlobName, Digest, RequestKey
-from recstore.store.paths import manifest_path, shared_path
+from recstore.store.manifest import manifest_path, shared_path
 
 NAME = BlobName(RequestKey("ab" * 32), Digest("cd" * 32))
 RESERVED = ("con", "PRN", "Aux", "nul", "com1", "LPT9", "com0", "con.txt", "nul.tar.gz")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any, Final, get_args
 
 import orjson
@@ -18,6 +19,12 @@ from recstore.errors import DamagedBlob, NewerVersion, UsageError
 from recstore.model import Body, Framing, Headers, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
 
 BLOB_VERSION: Final = 1
+
+LLAMA_STACK: Final = "llama-stack"
+VCR: Final = "vcr"
+
+_MINTED_LENGTH: Final = 12
+_HASH: Final = re.compile(rf"[0-9a-f]{{{_MINTED_LENGTH},}}")
 
 PLACEHOLDER: Final = b"rec-*"
 """Stands in a blob for the id that the recorder minted for the response."""
@@ -88,6 +95,28 @@ def decode_request(data: bytes, subject: str) -> Request:
         raise _damaged(subject, error) from error
 
 
+def is_imported(origin: dict[str, Json]) -> bool:
+    """Return whether the recording with this origin came from another recorder's file."""
+    return "format" in origin
+
+
+def origin_path(origin: dict[str, Json]) -> str:
+    """Return the path of the file that the recording was imported from, "" if it was not."""
+    path = origin.get("path", "")
+    return path if isinstance(path, str) else ""
+
+
+def minted_id(origin: dict[str, Json]) -> str:
+    """Return the id that the recorder made up for the response, "" where it made up none.
+
+    Source: llama-stack's recorder: `rec-` and the first 12 digits of the hash that names the file.
+    """
+    if origin.get("format") != LLAMA_STACK:
+        return ""
+    stem = origin_path(origin).rpartition("/")[2].partition(".")[0]
+    return f"rec-{stem[:_MINTED_LENGTH]}" if _HASH.fullmatch(stem) else ""
+
+
 def _damaged(subject: str, error: Exception) -> DamagedBlob:
     what = str(error) if isinstance(error, DeltaError | binascii.Error) else repr(error)
     return DamagedBlob(subject, f"is not in the format of a blob: {what}")
@@ -102,7 +131,7 @@ def _document(data: bytes, subject: str) -> dict[str, Any]:
     if type(version) is int and version > BLOB_VERSION:
         raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
     if version != BLOB_VERSION:
-        raise DamagedBlob(subject, "is JSON, but no recstore blob")
+        raise DamagedBlob(subject, "is JSON, but not a recstore blob")
     if not all(type(document.get(part)) is dict for part in ("request", "response")):
         raise DamagedBlob(subject, "is a blob without a request or without a response")
     return document  # type: ignore[no-any-return]
@@ -212,7 +241,7 @@ def _read_response(document: dict[str, Any]) -> Response:
 def _read_headers(document: dict[str, Any]) -> Headers:
     headers = document.get("headers", [])
     if type(headers) is not list or not all(type(pair) is list and len(pair) == 2 for pair in headers):  # noqa: PLR2004 - name, value
-        raise ValueError("the headers are no pairs")
+        raise ValueError("the headers are not pairs")
     return tuple((_text(name), _text(value)) for name, value in headers)
 
 
@@ -231,10 +260,10 @@ def _read_body(document: dict[str, Any]) -> Body | None:
 def _read_stream(document: dict[str, Any]) -> StreamBody:
     framing, events = document["stream"], document["events"]
     if framing not in _FRAMINGS or type(events) is not list:
-        raise ValueError("the stream is of no known framing")
+        raise ValueError("the framing of the stream is not known")
     events = expand(events)
     if framing.startswith("sse") and not all(map(_is_sent_event, events)):
-        raise ValueError("an event of the stream is no object of fields")
+        raise ValueError("an event of the stream is not an object of fields")
     return StreamBody(framing, events, _read_layout(document))
 
 
@@ -251,5 +280,5 @@ def _read_layout(document: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise ValueError(f"{value!r:.40} is no text")
+        raise ValueError(f"{value!r:.40} is not text")
     return value

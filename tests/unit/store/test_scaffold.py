@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.store.scaffold import STORE_FILES
+from recstore.store.store import STORE_FILES
 
 
 def test_a_store_explains_itself_to_people_and_to_git() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recstore.errors import UsageError
-from recstore.store.selectors import is_named, renamed
+from recstore.store.rename import is_selected, renamed_id
 
 A = "tests/test_a.py::TestA::test_x[1/2::3]"
 CASES = {
@@ -31,11 +31,11 @@ def test_an_id_is_renamed_by_what_stands_for_it(case: str) -> None:
     """What follows the named part stays as it was; what is not named is left alone."""
     old, new, expected = CASES[case]
 
-    assert expected == renamed(A, old, new)
-    assert (expected is not None) is is_named(A, old)
+    assert expected == renamed_id(A, old, new)
+    assert (expected is not None) is is_selected(A, old)
 
 
 def test_stars_must_fit() -> None:
     """A star on one side alone says nothing."""
     with pytest.raises(UsageError, match=r"has 0 `\*`"):
-        renamed(A, "tests/*.py", "b.py")
+        renamed_id(A, "tests/*.py", "b.py")

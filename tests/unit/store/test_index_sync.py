@@ -16,8 +16,7 @@ from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.fingerprints import FileCache
 from recstore.store.index import INDEX_NAME, BlobState, EntryFilter, Index
-from recstore.store.manifest import format_manifest
-from recstore.store.paths import MANIFEST_FOLDERS, manifest_path
+from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path
 
 CHAT, IMAGE = "tests/test_chat.py::test_answer[what?]", "tests/test_image.py::test_image"
 HOUR_NS = 3_600_000_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from recstore.errors import DamagedBlob, NewerVersion
 from recstore.model import Body, Json, JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.store.codec import decode_recording, decode_request, encode_recording
+from recstore.store.blob import decode_recording, decode_request, encode_recording
 
 MINTED = "rec-0123456789ab"
 REQUEST = Request(
