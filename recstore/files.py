@@ -37,6 +37,11 @@ def is_store(folder: Path) -> bool:
     return has_mark and folder.resolve().name == FOLDER and not (folder.name == FOLDER and folder.is_symlink())
 
 
+def nearest_store(start: Path) -> Path | None:
+    """Return the nearest folder, from `start` upwards, that holds a store; None if there is none."""
+    return next((folder for folder in (start, *start.parents) if is_store(folder / FOLDER)), None)
+
+
 def read_file(path: str) -> bytes:
     """Return the bytes of the file.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recstore.errors import NotInStore
-from recstore.files import FOLDER, is_store
+from recstore.files import nearest_store
 from recstore.settings import Settings, load_settings
 from recstore.store import Store
 
@@ -27,7 +27,8 @@ def find_project(start: Path, environment: Mapping[str, str]) -> Project:
     Raises: NotInStore: there is none. UsageError: its configuration is wrong.
     """
     start = start.resolve()
-    for folder in (start, *start.parents):
-        if is_store(folder / FOLDER):
-            return Project(folder, Store.open(folder), load_settings(folder, environment))
-    raise NotInStore(str(start), "there is no store here or above", "Run `recstore init` in the project's top folder.")
+    folder = nearest_store(start)
+    if folder is None:
+        hint = "Run `recstore init` in the project's top folder."
+        raise NotInStore(str(start), "there is no store here or above", hint)
+    return Project(folder, Store.open(folder), load_settings(folder, environment))

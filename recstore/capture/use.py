@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from recstore.capture.import_hook import install
+from recstore.check.heal import heal_scope
 from recstore.errors import RecstoreError
 from recstore.record.active import activate
 from recstore.record.modes import Mode
@@ -15,7 +17,6 @@ from recstore.record.report import SessionReport
 from recstore.record.session import Session
 from recstore.settings import load_settings
 from recstore.store import Store
-from recstore.store.healing import healing
 
 
 class use:  # noqa: N801 - it is called as a function, and reads as one
@@ -33,13 +34,13 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
     def __init__(self, scope_id: str, *, mode: str = Mode.REPLAY, project: Path | str = ".") -> None:
         folder = Path(project)
         store = Store.open(folder)
-        store.recover = healing(folder)
         self.session = Session(store, load_settings(folder, {}), scope_id, Mode(mode))
         self.report: SessionReport | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Begin."""
+        heal_scope(self.session.store, self.session.scope_id, os.environ)
         install()
         self._stack.enter_context(activate(self.session))
         return self

@@ -1,30 +1,30 @@
 """The pytest plugin: `--recstore=MODE`, the marker and the fixture `recstore`, `--recstore-report`.
 
-Every start of pytest imports this file, also where nobody has heard of recstore: it imports nothing of the rest
-before a project turns out to have a store or a configuration, or a test to ask for recordings.
+Every start of pytest imports this file, also in projects that do not use recstore: it imports nothing of the rest
+before a project turns out to have a store or a configuration, or a test to use recordings.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from recstore.files import FOLDER, is_store
+from recstore.files import nearest_store
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
-    from recstore.pytest_plugin.run import Run
-    from recstore.pytest_plugin.view import SessionView
+    from recstore.pytest_plugin.hooks import RecstorePlugin
+    from recstore.pytest_plugin.scopes import SessionView
 
 __all__ = ["MODES"]
 
 MODES: Final = ("replay", "record", "record-if-missing", "live", "verify")
 
-_RUN: Final = pytest.StashKey["Run"]()
+_PLUGIN: Final = pytest.StashKey["RecstorePlugin"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,64 +34,65 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--recstore",
         metavar="MODE",
         choices=MODES,
-        help=f"what tests that ask for recordings do: {', '.join(MODES)} (default: RECSTORE_MODE, the configuration, replay)",
+        help=f"mode of the tests that use recordings: {', '.join(MODES)} (default: RECSTORE_MODE, the configuration, replay)",
     )
     group.addoption(
         "--recstore-report",
         action="store_true",
-        help="say at the end what was missing, new, unserved and saved",
+        help="print a summary: recordings missing, new, unused, requests saved",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the marker, and get ready where the project has anything to do with recstore."""
+    """Add the marker, and start where the project has a store, a configuration or the option."""
     config.addinivalue_line(
         "markers",
         "recstore(mode=..., share=..., repeat_last=...): answer the test's HTTP requests from its recordings, or record them",
     )
-    if _folder(config.rootpath) or _is_configured(config.rootpath) or config.getoption("--recstore"):
+    if nearest_store(config.rootpath) or _is_configured(config.rootpath) or config.getoption("--recstore"):
         _start(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Get ready where a test asks for recordings though the project has neither a store nor a configuration."""
-    if _RUN not in config.stash and any(_asks(item) for item in items):
-        _start(config).conductor.pytest_collection_modifyitems(items)
+    """Start where a test uses recordings though the project has neither a store nor a configuration."""
+    if _PLUGIN not in config.stash and any(
+        item.get_closest_marker("recstore") is not None or "recstore" in getattr(item, "fixturenames", ())
+        for item in items
+    ):
+        _start(config).pytest_collection_modifyitems(items)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Return the mode and the store."""
-    return config.stash[_RUN].header if _RUN in config.stash else None
+    return config.stash[_PLUGIN].header if _PLUGIN in config.stash else None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker of pytest-xdist has found."""
+    """Take the results of a worker of pytest-xdist."""
     output = getattr(node, "workeroutput", None)
-    if output is not None and _RUN in node.config.stash:
-        node.config.stash[_RUN].take(output)
+    if output is not None and _PLUGIN in node.config.stash:
+        node.config.stash[_PLUGIN].take_results(output)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
-    """Close what is open after the last fixture has ended, before a worker hands over what it has found."""
-    run = session.config.stash.get(_RUN, None)
-    if run is None:
-        return (yield)
+    """Close open scopes after the last fixture has ended, before a worker hands over its results."""
     has_passed = False
     try:
         result = yield
         has_passed = True
     finally:
-        run.end(session, has_passed=has_passed)
+        if _PLUGIN in session.config.stash:
+            session.config.stash[_PLUGIN].end_run(session, has_passed=has_passed)
     return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was asked for with `--recstore-report`, and what no test's report holds."""
-    run = config.stash.get(_RUN, None)
-    lines = run.summary(is_wanted=config.getoption("--recstore-report")) if run is not None else []
+    """Print the summary for `--recstore-report`, and errors that no test's report shows."""
+    plugin = config.stash.get(_PLUGIN, None)
+    lines = plugin.summary(is_wanted=config.getoption("--recstore-report")) if plugin is not None else []
     if lines:
         from recstore.text import escape_control
 
@@ -102,39 +103,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture
 def recstore(request: pytest.FixtureRequest) -> SessionView:
-    """Give the test's recordings to look at: `test_id`, `mode`, `misses`. A test that uses this asks for recordings."""
-    from recstore.pytest_plugin.view import SessionView
+    """Give the test its recordings' `test_id`, `mode` and `misses`. A test that requests this uses recordings."""
+    from recstore.pytest_plugin.scopes import SessionView
 
-    run = request.config.stash.get(_RUN, None)
-    scope = run.conductor.scope if run is not None else None
-    if scope is None:
+    plugin = request.config.stash.get(_PLUGIN, None)
+    if plugin is None or plugin.scope is None:
         pytest.fail("This test does not ask for recordings: mark it with `@pytest.mark.recstore`.", pytrace=False)
-    return SessionView(scope.session)
+    return SessionView(plugin.scope.session)
 
 
-def _start(config: pytest.Config) -> Run:
+def _start(config: pytest.Config) -> RecstorePlugin:
+    from recstore.capture import install
     from recstore.errors import RecstoreError
-    from recstore.pytest_plugin.run import Run
+    from recstore.pytest_plugin.hooks import RecstorePlugin
 
     try:
-        run = config.stash[_RUN] = Run.open(config, _folder(config.rootpath), os.environ)
+        plugin = RecstorePlugin(
+            config.rootpath, nearest_store(config.rootpath), config.getoption("--recstore") or "", os.environ
+        )
     except RecstoreError as error:
         raise pytest.UsageError(str(error)) from error
+    config.stash[_PLUGIN] = plugin
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
-        _intercept()
-        config.pluginmanager.register(run.conductor, "recstore-conductor")
-    return run
-
-
-def _intercept() -> None:
-    from recstore.capture import install
-
-    install()
-
-
-def _folder(root: Path) -> Path | None:
-    """Return the nearest folder, from pytest's root folder upwards, that holds a store."""
-    return next((folder for folder in (root, *root.parents) if is_store(folder / FOLDER)), None)
+        install()
+        config.pluginmanager.register(plugin, "recstore-hooks")
+    return plugin
 
 
 def _is_configured(root: Path) -> bool:
@@ -145,7 +138,3 @@ def _is_configured(root: Path) -> bool:
             return b"tool.recstore" in file.read()
     except OSError:
         return False
-
-
-def _asks(item: pytest.Item) -> bool:
-    return item.get_closest_marker("recstore") is not None or "recstore" in getattr(item, "fixturenames", ())

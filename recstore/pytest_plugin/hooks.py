@@ -1,56 +1,111 @@
-"""The hooks of a run: whose session answers when, what a test is told of it, what is published."""
+"""The hooks of a run: activate a session for each test, report its errors, publish what it recorded.
+
+@pytest.mark.recstore                               this test, class or module (`pytestmark`)
+@pytest.mark.recstore(mode="live", share=True)      with options; of several markers the nearest counts
+[tool.recstore] tests = ["tests/integration"]       every test that these selectors match
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from recstore.errors import RecstoreError
-from recstore.pytest_plugin.asking import asks, session_for
-from recstore.pytest_plugin.attempts import Attempt
-from recstore.pytest_plugin.collected import Collected
+from recstore.check.heal import heal_scope
+from recstore.errors import RecstoreError, UsageError
+from recstore.files import FOLDER
 from recstore.pytest_plugin.ids import fixture_id, project_id
-from recstore.pytest_plugin.mode_choice import Wishes
-from recstore.pytest_plugin.project import Project
-from recstore.pytest_plugin.results import Tally
-from recstore.pytest_plugin.scopes import Scope
-from recstore.pytest_plugin.troubles import reported_with, tell_collector
-from recstore.pytest_plugin.wide import WideFixtures, is_wide
+from recstore.pytest_plugin.mode_choice import RECORDING, ModeSources
+from recstore.pytest_plugin.reporting import report_collection_errors, report_errors, summary_lines
+from recstore.pytest_plugin.results import CollectedFiles, RunResults
+from recstore.pytest_plugin.scopes import Attempt, Scope, SharedFixtureScopes, outlives_one_test
+from recstore.record.session import Session
+from recstore.settings import load_settings, parse_settings
+from recstore.store import Store
+from recstore.store.directory import Directory
+from recstore.store.rename import is_selected
+
+_MARKER: Final = "recstore"
+"""The name of the marker, and of the fixture."""
+
+_MARKER_OPTIONS: Final = ("passthrough", "repeat_last", "share", "timing")
+"""Settings that a marker may replace."""
+
+_WORKER_OUTPUT: Final = "recstore"
+"""The name under which a worker hands its results to the controller."""
 
 _TEST_ID: Final = pytest.StashKey[str]()
-_ASKS: Final = pytest.StashKey[bool]()
+_USES_RECORDINGS: Final = pytest.StashKey[bool]()
 
 
-class Conductor:
-    """One run of pytest, or one worker's share of it."""
+class RecstorePlugin:
+    """One run of pytest, or one worker's share of it; with pytest-xdist also what the controller gathers.
 
-    def __init__(self, project: Project, wishes: Wishes, tally: Tally) -> None:
-        self.project = project
-        self.wishes = wishes
-        self.tally = tally
+    `store_folder` is the folder that holds `.recstore`; None: the store is empty, and pytest's `root` is the project.
+
+    Raises: UsageError: an option, a variable or the configuration is wrong, or it is to record and there is no store.
+    """
+
+    def __init__(self, root: Path, store_folder: Path | None, option: str, environment: Mapping[str, str]) -> None:
+        self._folder = store_folder or root
+        self._has_store = store_folder is not None
+        self._store = Store(Directory(self._folder / FOLDER))
+        self._settings = load_settings(self._folder, environment)
+        prefix = os.path.relpath(root, self._folder).replace(os.sep, "/")
+        self._prefix = "" if prefix == "." else prefix
+        self._environment = environment
+        self._modes = ModeSources(
+            option=option,
+            variable=environment.get("RECSTORE_MODE", ""),
+            setting=self._settings.mode,
+            is_ci=environment.get("CI", "").lower() not in ("", "0", "false"),
+        )
+        mode = self._modes.resolve()
+        if mode in RECORDING and not self._has_store:
+            raise UsageError(f"mode {mode}", "there is no store to record to", self._how_to_get_a_store)
+        self._results = RunResults()
+        self._collected = CollectedFiles(self._prefix)
+        self._shared = SharedFixtureScopes()
+        self._users_by_node: dict[str, set[str]] = {}
         self._attempt: Attempt | None = None
-        self._collected = Collected(project.prefix)
-        self._wide = WideFixtures()
-        self._askers: dict[str, set[str]] = {}
-        self._outside: Scope | None = None
-        self._waiting: list[RecstoreError] = []
+        self._collection_scope: Scope | None = None
+        self._pending_errors: list[RecstoreError] = []
+        self._has_searched_git = False
+        self._usage_error = ""
+
+    @property
+    def header(self) -> str:
+        """The line that the run begins with."""
+        mode = self._modes.resolve()
+        if not self._has_store:
+            return f"recstore: {mode}, no store"
+        ignored = self._modes.is_setting_ignored
+        note = f" (`{self._modes.setting}` counts on CI only as an option)" if ignored else ""
+        return f"recstore: {mode}{note}, store in {self._folder}"
+
+    @property
+    def scope(self) -> Scope | None:
+        """The scope of the running test, None where it does not use recordings."""
+        return self._attempt.scope if self._attempt is not None else None
 
     # -- collection
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Answer what test modules ask for while they are imported, as recordings outside any test.
+        """Answer requests of test modules while they are imported, as recordings outside any test.
 
-        Where no test asks, that is all there is to do: no further hook is called.
+        Where no test uses recordings, no further hook is called.
         """
-        if self.project.has_store:
-            self._outside = Scope(session_for(None, None, self.project, self.wishes))
-            self._outside.enter()
+        if self._has_store:
+            self._collection_scope = Scope(self._open_session(None, None))
+            self._collection_scope.enter()
         result = yield
-        if not self._askers:
-            self._finish_outside()
+        if not self._users_by_node:
+            self._finish_collection_scope()
             session.config.pluginmanager.unregister(self)
         return result
 
@@ -58,36 +113,43 @@ class Conductor:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """See what a module holds before anybody leaves some of it out; a miss that it swallowed fails it."""
+        """Note the tests of a module before any is deselected; a miss that the module swallowed fails it."""
         report = yield
         if isinstance(collector, pytest.Module | pytest.Class):
-            if self._outside is not None:
-                tell_collector(self._outside.fresh_troubles(), report)
-            self._collected.saw(report)
+            if self._collection_scope is not None:
+                report_collection_errors(self._collection_scope.take_new_errors(), report)
+            self._collected.add(report)
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note which tests ask, under the ids that they have before other plugins add to them."""
+        """Note which tests use recordings, under the ids that they have before other plugins add to them."""
         for item in items:
-            test_id = item.stash[_TEST_ID] = project_id(item.nodeid, self.project.prefix)
-            item.stash[_ASKS] = asks(item, test_id, self.project.settings.tests)
+            test_id = item.stash[_TEST_ID] = project_id(item.nodeid, self._prefix)
+            item.stash[_USES_RECORDINGS] = uses_recordings(item, test_id, self._settings.tests)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which files were seen whole, and which fixtures the tests that ask make use of."""
-        self.tally.files = self._collected.whole_files()
+        """Note which files were collected whole, and which fixtures the tests that use recordings request."""
+        self._results.files = self._collected.whole_files()
         for item in session.items:
-            if item.stash.get(_ASKS, False):
+            if item.stash.get(_USES_RECORDINGS, False):
                 for node in item.listchain():
-                    self._askers.setdefault(node.nodeid, set()).update(getattr(item, "fixturenames", ()))
+                    self._users_by_node.setdefault(node.nodeid, set()).update(getattr(item, "fixturenames", ()))
 
     # -- one test
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Begin a test's session, or step aside for one that does not ask."""
+        """Begin a test's session, or step aside for a test that does not use recordings."""
         __tracebackhide__ = True  # a failure is the test's: nothing of it happens here
-        self._begin(item)
+        self._abandon()
+        test_id = item.stash.get(_TEST_ID, item.nodeid)
+        self._attempt = Attempt(test_id)
+        if item.stash.get(_USES_RECORDINGS, False):
+            self._attempt.scope = self._new_scope(item, test_id)
+            self._attempt.scope.enter()
+        elif self._collection_scope is not None:
+            self._collection_scope.leave()
         has_passed = False
         try:
             result = yield
@@ -105,35 +167,52 @@ class Conductor:
             result = yield
             has_passed = True
         finally:
-            self._end(has_passed=has_passed)
+            self._finish_ended(passed=has_passed)
+            if (attempt := self._attempt) is not None and not attempt.is_over:
+                attempt.is_over = True
+                self._results.ran.add(attempt.test_id)
+                if attempt.scope is not None:
+                    is_expected, has_passed = has_passed and attempt.is_expected, has_passed and attempt.has_passed
+                    self._finish(attempt.scope, is_expected=is_expected, has_passed=has_passed)
+                elif self._collection_scope is not None:
+                    self._collection_scope.enter()
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Fail a test that something was missing for, whatever it made of that, and say all of it once."""
-        fresh = [] if call.when == "setup" and call.excinfo is None else self._fresh_troubles()
-        report = yield from reported_with(fresh, call)
+        """Fail a test that met a miss or damage, however it handled that, and report each error once."""
+        errors: list[RecstoreError] = []
+        if call.when != "setup" or call.excinfo is not None:
+            errors, self._pending_errors = self._pending_errors, []
+            scopes = [
+                *([self.scope] if self.scope is not None else []),
+                *self._shared.open.values(),
+                *self._shared.ended,
+            ]
+            errors += [error for scope in scopes for error in scope.take_new_errors()]
+        report = yield from report_errors(errors, call)
         if self._attempt is not None:
-            self._attempt.note(report)
+            self._attempt.add_report(report)
         return report
-
-    # -- fixtures of wider scopes
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Have a session of its own answer a fixture that outlives the test, where a test that asks uses it."""
+        """Give a fixture that outlives one test a session of its own, where a test that uses recordings requests it."""
         __tracebackhide__ = True  # a failure is the test's: nothing of it happens here
-        if not (is_wide(fixturedef, request) and self._is_asked_for(fixturedef, request)):
+        is_used = self.scope is not None or fixturedef.argname in self._users_by_node.get(request.node.nodeid, ())
+        if not (is_used and outlives_one_test(fixturedef, request)):
             return (yield)
-        scope_id = fixture_id(fixturedef, request, self.project.prefix)
-        scope = self._wide.scope(scope_id, lambda: self._new_scope(request.node, scope_id))
+        scope_id = fixture_id(fixturedef, request, self._prefix)
+        if scope_id not in self._shared.open:
+            self._shared.open[scope_id] = self._new_scope(request.node, scope_id)
+        scope = self._shared.open[scope_id]
         if self.scope is not None:
             self.scope.session.inherit(scope.session)
-        fixturedef.addfinalizer(lambda: self._wide.release(scope))  # runs last: after the fixture's own end
+        fixturedef.addfinalizer(lambda: self._shared.release(scope))  # runs last: after the fixture's own end
         scope.enter()
         has_passed = False
         try:
@@ -147,55 +226,73 @@ class Conductor:
 
     # -- the end
 
-    def close(self, *, has_passed: bool) -> None:
-        """End what an interrupted run has left open, and fixtures that end with the run."""
+    def take_results(self, output: Mapping[str, object]) -> None:
+        """Add the results of a worker; one that was lost hands over none."""
+        text = output.get(_WORKER_OUTPUT)
+        if isinstance(text, str):
+            self._results.merge(RunResults.from_text(text))
+
+    def end_run(self, session: pytest.Session, *, has_passed: bool) -> None:
+        """Close what an interrupted run has left open; then hand the results over (a worker) or keep the usage."""
         self._abandon()
-        self._wide.end_all()
+        self._shared.end_all()
         self._finish_ended(passed=has_passed)
-        self._finish_outside()
-        self.tally.untold += map(str, self._waiting)
+        self._finish_collection_scope()
+        self._results.unreported += map(str, self._pending_errors)
+        output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[_WORKER_OUTPUT] = self._results.to_text()
+            return
+        if self._results.unreported and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._has_store:
+            try:
+                self._results.write_usage(self._store)
+            except RecstoreError as error:  # a read-only store replays all the same
+                self._usage_error = f"usage was not kept: {error}"
+
+    def summary(self, *, is_wanted: bool) -> list[str]:
+        """Return the lines that the run ends with."""
+        lines = summary_lines(self._results, is_wanted=is_wanted)
+        return [*lines, self._usage_error] if is_wanted and self._usage_error else lines
+
+    # -- sessions
 
     @property
-    def scope(self) -> Scope | None:
-        """The scope of the running test, None where it does not ask."""
-        return self._attempt.scope if self._attempt is not None else None
+    def _how_to_get_a_store(self) -> str:
+        return f"There is no store in {self._folder} or above it: run `recstore init` in the project's top folder."
 
-    # -- what the hooks have in common
+    def _open_session(self, node: pytest.Item | pytest.Collector | None, scope_id: str | None) -> Session:
+        """Return a new session for the test or scope `scope_id`, with the options of the markers of its node.
 
-    def _begin(self, item: pytest.Item) -> None:
-        self._abandon()
-        test_id = item.stash.get(_TEST_ID, item.nodeid)
-        self._attempt = Attempt(test_id)
-        if item.stash.get(_ASKS, False):
-            self._attempt.scope = self._new_scope(item, test_id)
-            self._attempt.scope.enter()
-        elif self._outside is not None:
-            self._outside.leave()
-
-    def _end(self, *, has_passed: bool) -> None:
-        self._finish_ended(passed=has_passed)
-        attempt = self._attempt
-        if attempt is None or attempt.is_over:
-            return
-        attempt.is_over = True
-        self.tally.ran.add(attempt.test_id)
-        if attempt.scope is not None:
-            is_expected = has_passed and attempt.is_expected
-            self._finish(attempt.scope, is_expected=is_expected, has_passed=has_passed and attempt.has_passed)
-        elif self._outside is not None:
-            self._outside.enter()
-
-    def _abandon(self) -> None:
-        """End the session of a test whose teardown never came."""
-        if self._attempt is not None and not self._attempt.is_over and self._attempt.scope is not None:
-            self._finish(self._attempt.scope, is_expected=False, has_passed=False)
-        self._attempt = None
+        Raises: UsageError: a marker has an unknown option; the mode is not one, or records where no store is.
+        """
+        subject = f"the marker `{_MARKER}` of {scope_id}"
+        options: dict[str, Any] = {}
+        for mark in node.iter_markers(_MARKER) if node is not None else ():  # the nearest comes first
+            if mark.args:
+                raise UsageError(subject, f"it takes options by name alone, not {mark.args[0]!r}")
+            options = {**mark.kwargs, **options}
+        mode = self._modes.resolve(str(options.pop("mode", "")))
+        if not self._has_store and mode in RECORDING:
+            raise UsageError(scope_id or "--recstore", f"{mode} needs a store. {self._how_to_get_a_store}")
+        for name in options:
+            if name not in _MARKER_OPTIONS:
+                hint = f"Options: {', '.join(('mode', *_MARKER_OPTIONS))}."
+                raise UsageError(subject, f"there is no option `{name}`", hint)
+        settings = self._settings
+        if options:
+            given = parse_settings(options, subject)
+            settings = replace(settings, **{name: getattr(given, name) for name in options})
+        if self._has_store and not self._has_searched_git:
+            self._has_searched_git = heal_scope(self._store, scope_id, self._environment)
+        return Session(self._store, settings, scope_id, mode)
 
     def _new_scope(self, node: pytest.Item | pytest.Collector, scope_id: str) -> Scope:
         try:
-            session = session_for(node, scope_id, self.project, self.wishes)
-            for wide in self._wide.open.values():  # what a server called things in a fixture, its tests say again
-                session.inherit(wide.session)
+            session = self._open_session(node, scope_id)
+            for scope in self._shared.open.values():  # tests repeat the ids that a server gave their fixtures
+                session.inherit(scope.session)
             return Scope(session)
         except RecstoreError as error:
             reason = str(error)
@@ -204,30 +301,37 @@ class Conductor:
     def _finish(self, scope: Scope, *, is_expected: bool, has_passed: bool) -> None:
         try:
             report = scope.finish(passed=is_expected)
-        except RecstoreError as error:  # told with the phase that it happened in
-            self._waiting.append(error)
+        except RecstoreError as error:  # reported with the phase that it happened in
+            self._pending_errors.append(error)
             return
-        self.tally.add(report, has_passed=has_passed and not scope.troubles)
+        self._results.add(report, has_passed=has_passed and not scope.errors)
 
     def _finish_ended(self, *, passed: bool) -> None:
-        for scope in self._wide.take_ended():
-            self._waiting += scope.fresh_troubles()
+        for scope in self._shared.take_ended():
+            self._pending_errors += scope.take_new_errors()
             is_whole = passed and not scope.is_broken
             self._finish(scope, is_expected=is_whole, has_passed=is_whole)
 
-    def _finish_outside(self) -> None:
-        if self._outside is not None:
-            outside, self._outside = self._outside, None
-            self.tally.untold = [str(trouble) for trouble in outside.fresh_troubles()]
-            self._finish(outside, is_expected=True, has_passed=True)
+    def _finish_collection_scope(self) -> None:
+        if self._collection_scope is not None:
+            scope, self._collection_scope = self._collection_scope, None
+            self._results.unreported = [str(error) for error in scope.take_new_errors()]
+            self._finish(scope, is_expected=True, has_passed=True)
 
-    def _fresh_troubles(self) -> list[RecstoreError]:
-        scopes = [*([self.scope] if self.scope is not None else []), *self._wide.all()]
-        waiting, self._waiting = self._waiting, []
-        return [*waiting, *(trouble for scope in scopes for trouble in scope.fresh_troubles())]
+    def _abandon(self) -> None:
+        """End the session of a test whose teardown never came."""
+        if self._attempt is not None and not self._attempt.is_over and self._attempt.scope is not None:
+            self._finish(self._attempt.scope, is_expected=False, has_passed=False)
+        self._attempt = None
 
-    def _is_asked_for(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
-        """Return whether the test under way asks, or any test that asks and is below the fixture's scope names it."""
-        if self.scope is not None:
-            return True
-        return fixturedef.argname in self._askers.get(request.node.nodeid, ())
+
+def uses_recordings(item: pytest.Item, test_id: str, selectors: tuple[str, ...]) -> bool:
+    """Return whether a test uses recordings: by marker, by fixture, or by the configuration's selectors.
+
+    Doctests, and whatever else is not a Python function, do not.
+    """
+    if not isinstance(item, pytest.Function):
+        return False
+    if item.get_closest_marker(_MARKER) is not None or _MARKER in item.fixturenames:
+        return True
+    return any(is_selected(test_id, selector) for selector in selectors)

@@ -1,4 +1,4 @@
-"""The names that recordings are kept under: a test's, and a fixture's that outlives one test.
+"""The ids of recordings: a test's, and a fixture's that outlives one test.
 
 A test's id is pytest's, as it is where pytest's root folder is the project's: which folder pytest was started in,
 and whether a worker ran it, changes no name. A fixture of a wider scope has an id of its own,
@@ -8,7 +8,7 @@ and whether a worker ran it, changes no name. A fixture of a wider scope has an 
 
     tests/test_a.py::TestA::setup@class   (`setup_class`, `setUpClass`; `setup_module` alike)
 
-which is none of a Python function: nobody takes it for a test that is gone. What follows `[` is the fixture's parameter.
+which is not the id of any Python function, so that it is not taken for a stale test's. After `[` stands the fixture's parameter.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Nothing here knows Git, HTTP or other recorders. Replaying a test touches its ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +69,6 @@ class Store:
 
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
-        self.recover: Callable[[], object] | None = None  # called once, before a blob is said to be missing
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -301,10 +300,6 @@ class Store:
         """
         path = blob.path
         data = self.directory.read(path)
-        if data is None and self.recover is not None:
-            recover, self.recover = self.recover, None
-            recover()
-            data = self.directory.read(path)
         if data is None:
             raise NotInStore(
                 self.subject(path),

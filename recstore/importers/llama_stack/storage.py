@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Final
 
+from recstore.check.heal import heal_missing
 from recstore.errors import UsageError
 from recstore.importers import EncodedRecording, TestEntry
 from recstore.importers.known_manifests import KnownManifests
@@ -26,7 +27,6 @@ from recstore.importers.render import render_source_file
 from recstore.importers.run import publish_file
 from recstore.project import find_project
 from recstore.record.active import current
-from recstore.store.healing import healing
 
 _MODEL_LISTS: Final = frozenset(("/api/tags", "/v1/models", "/v1/openai/v1/models"))
 """Endpoints whose answers, of several servers, count together."""
@@ -56,7 +56,6 @@ class ResponseStorage:
         self.base_dir = Path(base_dir)
         project = find_project(self.base_dir, os.environ)
         self._project, self._store, self._settings = project.folder, project.store, project.settings
-        self._store.recover = healing(self._project)
         self._known = KnownManifests(self._store)
         self._turn = RLock()
 
@@ -115,6 +114,7 @@ class ResponseStorage:
         return self._known.places(path)
 
     def _read(self, path: str, places: list[TestEntry]) -> _Recording:
+        heal_missing(self._store, [entry.blob for _, entry in places], os.environ)
         document: _Recording = json.loads(render_source_file(self._store, path, places))
         if (session := current()) is not None:
             for test_id, entry in places:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from recstore.check.heal import heal_missing
 from recstore.errors import UsageError
 from recstore.importers import TestEntry
 from recstore.importers.parse import parse_source
@@ -112,6 +113,7 @@ class _StoredCassette:
             if entry.origin.get("format") == VCR and origin_path(entry.origin) == self.name
         ]
         if entries:
+            heal_missing(self.store, [entry.blob for entry in entries], os.environ)
             if (session := current()) is not None:
                 session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
             return render_source_file(self.store, self.name, [TestEntry(test_id, entry) for entry in entries])

@@ -52,3 +52,20 @@ def test_a_recording_that_git_has_not_either_is_damage(story: Story) -> None:
 
     assert 1 == outcome.code
     assert "the blob is missing" in outcome.output
+
+
+def test_a_replay_loads_nothing_that_reads_git(story: Story) -> None:
+    """Where nothing is missing: neither Git's objects nor what only commands need."""
+    heavy = "('dulwich', 'click', 'watchfiles', 'rich', 'yaml', 'recstore.check.restore', 'recstore.git')"
+    loaded = f"[name for name in {heavy} if name in sys.modules]"
+    story.write(
+        {
+            "test_a.py": FILES["test_a.py"].replace("import pytest", "import sys, pytest")
+            + f"    assert {loaded} == []\n"
+        }
+    )
+    story.run("--recstore=record")
+
+    outcome = story.run()
+
+    assert {"passed": 1} == outcome.counts, outcome.output

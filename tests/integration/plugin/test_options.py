@@ -67,7 +67,7 @@ def test_on_ci_nothing_is_recorded_unless_the_command_line_says_so(story: Story)
 
 WRONG = {
     "an option": (["--recstore=rewind"], {}, "", "invalid choice: 'rewind'"),
-    "a variable": ([], {"RECSTORE_MODE": "rewind"}, "", "RECSTORE_MODE: 'rewind' is no mode"),
+    "a variable": ([], {"RECSTORE_MODE": "rewind"}, "", "RECSTORE_MODE: 'rewind' is not a mode"),
     "a setting": ([], {}, 'mode = "rewind"', "mode = 'rewind' is no mode"),
     "a file": ([], {}, "mode = ", "is not TOML"),
 }
@@ -195,7 +195,7 @@ def test_without_a_store_a_replayed_test_misses_and_says_how_to_make_one(story: 
 
 
 def test_a_project_that_has_nothing_to_do_with_it_loads_nothing(story: Story) -> None:
-    """Neither a store nor a configuration nor a marker: the plugin stays two small modules."""
+    """Neither a store nor a configuration nor a marker: the plugin stays two small modules and the one that finds a store."""
     shutil.rmtree(story.path / ".recstore")
     story.write(
         {
@@ -204,7 +204,7 @@ def test_a_project_that_has_nothing_to_do_with_it_loads_nothing(story: Story) ->
 
                 def test_a():
                     loaded = sorted(name for name in sys.modules if name.partition(".")[0] == "recstore")
-                    assert loaded == ["recstore", "recstore.pytest_plugin"]
+                    assert loaded == ["recstore", "recstore.files", "recstore.pytest_plugin"]
             """
         }
     )
@@ -218,8 +218,8 @@ def test_where_no_test_asks_no_hook_is_left(story: Story) -> None:
     """A run of other tests, in a project that has recordings, costs nothing from test to test."""
     story.write(
         {
-            "test_a.py": "def test_a(pytestconfig): assert not pytestconfig.pluginmanager.has_plugin('recstore-conductor')\n",
-            "test_b.py": "def test_b(recstore, pytestconfig): assert pytestconfig.pluginmanager.has_plugin('recstore-conductor')\n",
+            "test_a.py": "def test_a(pytestconfig): assert not pytestconfig.pluginmanager.has_plugin('recstore-hooks')\n",
+            "test_b.py": "def test_b(recstore, pytestconfig): assert pytestconfig.pluginmanager.has_plugin('recstore-hooks')\n",
         }
     )
 

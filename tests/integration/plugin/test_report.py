@@ -37,7 +37,7 @@ def section(output: str) -> list[str]:
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "workers"])
-def test_the_report_counts_what_was_new_saved_missing_and_unserved(story: Story, workers: list[str]) -> None:
+def test_the_report_counts_what_was_new_saved_missing_and_unused(story: Story, workers: list[str]) -> None:
     """The same sums, whoever ran the tests."""
     plugins = ("xdist.plugin",) if workers else ()
     story.write(FILES)
@@ -46,10 +46,10 @@ def test_the_report_counts_what_was_new_saved_missing_and_unserved(story: Story,
     replayed = story.run("--recstore-report", *workers, plugins=plugins)
     changed = story.run("--recstore-report", *workers, plugins=plugins, WORD="other")
 
-    assert ["new recordings 3", "requests saved 0", "missing or damaged 0", "unserved entries 0"] == section(
+    assert ["new recordings 3", "requests saved 0", "missing or damaged 0", "unused entries 0"] == section(
         recorded.output
     )
-    assert ["new recordings 0", "requests saved 3", "missing or damaged 0", "unserved entries 0"] == section(
+    assert ["new recordings 0", "requests saved 3", "missing or damaged 0", "unused entries 0"] == section(
         replayed.output
     )
     assert [
@@ -57,7 +57,7 @@ def test_the_report_counts_what_was_new_saved_missing_and_unserved(story: Story,
         "requests saved 1",
         "missing or damaged 1 in 1 test",
         "test_a.py::test_a",
-        "unserved entries 1 in 1 test",
+        "unused entries 1 in 1 test",
         "test_a.py::test_c: 1",
     ] == section(changed.output)
 

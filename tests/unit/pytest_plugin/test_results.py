@@ -8,7 +8,7 @@ import pytest
 
 from recstore.errors import ReplayMiss
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
-from recstore.pytest_plugin.results import Tally
+from recstore.pytest_plugin.results import RunResults
 from recstore.record.modes import Mode
 from recstore.record.report import SessionReport
 from recstore.store import Store
@@ -34,9 +34,9 @@ def report(name: str, mode: Mode = Mode.REPLAY, *, manifest: str = "m", key: str
     )
 
 
-def tally(*names: str, mode: Mode = Mode.REPLAY, manifest: str = "m", key: str = "a") -> Tally:
+def results(*names: str, mode: Mode = Mode.REPLAY, manifest: str = "m", key: str = "a") -> RunResults:
     """Return a share in which these tests have passed."""
-    share = Tally(files={FILE: {f"{FILE}::test_x", f"{FILE}::test_y"}})
+    share = RunResults(files={FILE: {f"{FILE}::test_x", f"{FILE}::test_y"}})
     for name in names:
         share.add(report(f"{FILE}::{name}", mode, manifest=manifest, key=key), has_passed=True)
         share.ran.add(f"{FILE}::{name}")
@@ -45,20 +45,20 @@ def tally(*names: str, mode: Mode = Mode.REPLAY, manifest: str = "m", key: str =
 
 def test_a_share_survives_its_way_between_processes() -> None:
     """As ASCII text, whatever is in it."""
-    share = tally("test_x", "test_y")
-    share.untold = ["\u00fc"]
+    share = results("test_x", "test_y")
+    share.unreported = ["\u00fc"]
 
-    text = share.as_text()
+    text = share.to_text()
 
     assert text.isascii()
-    assert share == Tally.of_text(text)
+    assert share == RunResults.from_text(text)
 
 
 def test_shares_add_up() -> None:
     """Sums are added, tests put side by side."""
-    whole = tally("test_x")
+    whole = results("test_x")
 
-    whole.merge(tally("test_y"))
+    whole.merge(results("test_y"))
 
     assert {"recorded": 2, "reused": 0, "requests_saved": 4, "tokens_saved": 6} == whole.sums
     assert {f"{FILE}::test_x", f"{FILE}::test_y"} == set(whole.tests) == whole.ran == set(whole.misses)
@@ -66,10 +66,10 @@ def test_shares_add_up() -> None:
 
 def test_of_what_two_workers_ran_both_must_agree() -> None:
     """Entries that either served are served; with different manifests nothing is concluded."""
-    one, other = tally("test_x"), tally("test_x")
+    one, other = results("test_x"), results("test_x")
 
-    one.merge(tally("test_x", key="c"))
-    other.merge(tally("test_x", manifest="n"))
+    one.merge(results("test_x", key="c"))
+    other.merge(results("test_x", manifest="n"))
 
     assert {("a" * 64, 1), ("c" * 64, 1)} == one.tests[f"{FILE}::test_x"].used
     assert "" == other.tests[f"{FILE}::test_x"].manifest
@@ -78,22 +78,22 @@ def test_of_what_two_workers_ran_both_must_agree() -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_only_a_mode_that_serves_says_what_was_served(mode: Mode) -> None:
     """A live answer is no reason to call a recording unserved."""
-    share = tally("test_x", mode=mode)
+    share = results("test_x", mode=mode)
     serves = mode in (Mode.REPLAY, Mode.RECORD, Mode.RECORD_IF_MISSING)
 
-    assert (serves, serves) == (share.tests[f"{FILE}::test_x"].has_passed, bool(share.unserved))
+    assert (serves, serves) == (share.tests[f"{FILE}::test_x"].has_passed, bool(share.unused))
 
 
 def test_only_a_file_that_ran_whole_is_written_down(tmp_path: Path) -> None:
     """With each test that was collected; one that does not ask is not judged."""
     store = Store.create(tmp_path)
 
-    tally("test_x").write_runs(store)
+    results("test_x").write_usage(store)
     assert read_usage(store.local, FILE) is None
 
-    whole = tally("test_x")
+    whole = results("test_x")
     whole.ran.add(f"{FILE}::test_y")
-    whole.write_runs(store)
+    whole.write_usage(store)
 
     run = read_usage(store.local, FILE)
     assert run is not None
@@ -106,10 +106,10 @@ def test_a_parameter_that_is_gone_is_told_by_a_function_that_passed(tmp_path: Pa
     store = Store.create(tmp_path)
     names = ["test_x[gone]", "test_y[gone]", "test_z"]
     store.publish(Manifest(f"{FILE}::{name}", (ENTRY,)) for name in names)
-    whole = tally("test_x")
+    whole = results("test_x")
     whole.ran.add(f"{FILE}::test_y")
 
-    whole.write_runs(store)
+    whole.write_usage(store)
 
     run = read_usage(store.local, FILE)
     assert run is not None
