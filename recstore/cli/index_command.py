@@ -11,7 +11,6 @@ import click
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project
 from recstore.errors import NotInStore, RecstoreError
-from recstore.importers.render import recorded_bytes
 from recstore.store import Store
 from recstore.store.blob import origin_path
 from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index
@@ -49,6 +48,8 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
 @json_option
 def stats_command(*, as_json: bool) -> None:
     """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
+    from recstore.importers.render import recorded_bytes
+
     store = open_project().store
     rows, blobs, problems = _contents(store)
     manifests, manifest_bytes = [], 0

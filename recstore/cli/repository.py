@@ -61,7 +61,7 @@ def days_of(repository: Repository, setting: str, default: int | None = None) ->
     if not values:
         return default
     if not values[-1].isdecimal():
-        raise UsageError(setting, f"{values[-1]!r} is no number of days", f"git config {setting} 14")
+        raise UsageError(setting, f"{values[-1]!r} is not a number of days", f"git config {setting} 14")
     return int(values[-1])
 
 

@@ -30,7 +30,7 @@ from recstore.store.store import STORE_FILES
 class VerifyReport:
     """What was checked and what is wrong; `unreferenced` blobs are sound, but no manifest names them.
 
-    `trusted` blobs were not read: they were sound at `since` or later, and nobody has written them.
+    `not_read` blobs are only counted: they were sound at `since` or later, and nobody has written them.
     `modified_scaffold` are the files that explain the store and are not as this recstore writes them.
 
     Units: `bytes` of all blob files; `since` seconds since 1970.
@@ -45,7 +45,7 @@ class VerifyReport:
     missing_files: tuple[str, ...]
     unreferenced: tuple[BlobName, ...]
     temporary_files: tuple[str, ...]
-    trusted: int = 0
+    not_read: int = 0
     since: int = 0
     modified_scaffold: tuple[str, ...] = ()
 
@@ -89,8 +89,8 @@ def verify_store(
     named = {entry.blob for manifest in manifests for entry in manifest.entries}
     missing = [blob for blob in sorted(named - present) if not os.path.lexists(store.directory.path(blob.path))]
     problems += [_missing(blob, manifests) for blob in missing]
-    trusted = len(blobs) - len(unread)
-    since = known.note.get("since") if trusted else started_s
+    not_read = len(blobs) - len(unread)
+    since = known.note.get("since") if not_read else started_s
     sound = {name: blobs[name] for name in blobs.keys() - set(damaged) if blobs[name].is_settled(time.time_ns())}
     with suppress(RecstoreError):  # a store that can only be read is verified all the same
         Snapshot(sound, {"since": since}).save(store.local, _SNAPSHOT, _SNAPSHOT_VERSION)
@@ -104,7 +104,7 @@ def verify_store(
         missing_files=tuple(blob.path for blob in missing),
         unreferenced=tuple(sorted(present - named)),
         temporary_files=tuple(temporary_files),
-        trusted=trusted,
+        not_read=not_read,
         since=since if isinstance(since, int) else 0,
         modified_scaffold=tuple(name for name, data in STORE_FILES.items() if store.directory.read(name) != data),
     )

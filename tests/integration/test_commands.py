@@ -189,7 +189,7 @@ def test_rekey_follows_the_upstream_map_and_loses_nothing(project: Path) -> None
     assert "ours" in upstreams
     assert "api.openai.com" not in upstreams
     assert 0 == recstore(project, "verify").returncode
-    assert [] == answer(project, "verify")["unnamed"]
+    assert [] == answer(project, "verify")["unreferenced"]
     assert 0 == recstore(project, "export", "out").returncode
     assert before == {file: (project / "out" / file.relative_to(project)).read_bytes() for file in before}
     assert [] == answer(project, "rekey")["renamed"]
