@@ -44,12 +44,17 @@ def recording(answer: str, question: str = "") -> Recording:
     )
 
 
+def template_folder() -> Path:
+    """Return a new folder that is removed when the process ends."""
+    folder = Path(mkdtemp(prefix="recstore-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def _template(project: str) -> Path:
     """Return a repository that `GitRepository.create` copies: it is made once in each process."""
-    folder = Path(mkdtemp(prefix="recstore-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = GitRepository(folder / "repository", project)
+    made = GitRepository(template_folder() / "repository", project)
     made.home.mkdir(parents=True)
     made.git("init", "--quiet")
     Store.create(made.home)
@@ -67,7 +72,12 @@ class GitRepository:
     @classmethod
     def create(cls, folder: Path, project: str = ".") -> GitRepository:
         """Make a repository with an empty store and one commit."""
-        shutil.copytree(_template(project), folder, symlinks=True)
+        return cls.copied(_template(project), folder, project)
+
+    @classmethod
+    def copied(cls, template: Path, folder: Path, project: str) -> GitRepository:
+        """Make a repository as a copy of another one."""
+        shutil.copytree(template, folder, symlinks=True)
         made = cls(folder, project)
         made.git("update-index", "-q", "--refresh")  # the copies are other files than those that the index describes
         return made

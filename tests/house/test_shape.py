@@ -214,3 +214,12 @@ def test_words_that_were_given_up_do_not_come_back() -> None:
 def test_the_readme_stays_short() -> None:
     """What a newcomer reads fits 160 lines; everything else is in the guides."""
     assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 160
+
+
+def test_the_hooks_stay_short() -> None:
+    """A committed hook is a shim of at most 25 lines: the work is done in Python, behind one command."""
+    lengths = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in (REPOSITORY / "hooks").iterdir()
+    }
+
+    assert {} == {name: length for name, length in lengths.items() if length > 25}

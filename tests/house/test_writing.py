@@ -16,7 +16,9 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if "project" not in path.re
 ALLOWED: Final = {
     "store/directory.py": "the one place",
     "files.py": "opens for reading alone, by flags that are stated above the call",
-    "store/index_database.py": "SQLite writes the index, which is derived; its time stamps are asked of the file system",
+    "store/index.py": "SQLite writes the index, which is derived",
+    "store/index_sync.py": "asks the file system for its time stamps, of the index's own file",
+    "store/local.py": "makes the folder of local state, in Git's own folder",
     "git/program.py": "the one place that runs Git",
     "git/hooks.py": "Git's hooks are no files of a store, and need modes: written aside, made durable, renamed",
     "git/trash.py": "Git builds a tree in a scratch index, in the system's folder for what does not last",
