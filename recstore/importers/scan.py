@@ -73,7 +73,7 @@ def scan_below(path: Path, project: Path) -> tuple[list[SourceFile], list[Recsto
     """
     start, root_length = path.resolve(), _root_length(path, project)
     if not start.exists():
-        raise NotInStore(str(path), "there is no such file or folder", "Name a folder of recordings, or a file.")
+        raise NotInStore(str(path), "it does not exist", "Name a folder of recordings, or a file.")
     if start.is_file():
         return [_source_file(str(start), root_length, start.stat())], []
     files: list[SourceFile] = []

@@ -1,4 +1,4 @@
-"""llama-stack's storage of recordings, kept in a store instead of loose files.
+"""llama-stack's storage of recordings, in a store instead of one file each.
 
 To the recorder nothing changes: it asks by hash, and for the folder beside the test that runs. A recording is known by
 the path that its file would have there, which is also what its manifest's entry states, so that recordings made here,
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from threading import RLock
@@ -18,12 +19,11 @@ from typing import Any, ClassVar, Final
 
 from recstore.check.heal import heal_missing
 from recstore.errors import UsageError
-from recstore.importers import EncodedRecording, TestEntry
-from recstore.importers.known_manifests import KnownManifests
-from recstore.importers.llama_stack.context import current_test
+from recstore.importers import TestEntry
 from recstore.importers.llama_stack.values import PACKAGES, model_set_digest, objects_of, recorded_body
+from recstore.importers.manifest_tracker import ManifestTracker
 from recstore.importers.parse import parse_source
-from recstore.importers.render import render_source_file
+from recstore.importers.render import entries_by_file, render_source_file
 from recstore.importers.run import publish_file
 from recstore.project import find_project
 from recstore.record.active import current
@@ -37,7 +37,33 @@ _EARLY_FOLDER: Final = "responses"
 _TIMEOUT_S: Final = 300.0
 """Others store a recording in milliseconds; one that imports or collects may take its time."""
 
-_Recording = dict[str, Any]
+_PACKAGES: Final = ("ogx", "llama_stack")
+"""The names that the project has had, the latest first."""
+
+_Document = dict[str, Any]
+
+
+def current_test() -> str | None:
+    """Return the id of the test that runs now, None between tests.
+
+    What the recorder says counts: its suite sets it for each test, or a server has it from its client. Where neither
+    module is loaded it is pytest's.
+
+    Source: the recorder, October 2025 to May 2026; pytest, `PYTEST_CURRENT_TEST`.
+    """
+    contexts = [sys.modules.get(f"{package}.core.testing_context") for package in _PACKAGES]
+    if not any(contexts):
+        return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0] or None
+    for context in filter(None, contexts):
+        test_id: str | None = context.get_test_context()
+        if test_id:
+            return test_id
+    for package in _PACKAGES:
+        variable: Any = getattr(sys.modules.get(f"{package}.core.request_headers"), "PROVIDER_DATA_VAR", None)
+        data = variable.get(None) if variable is not None else None
+        if isinstance(data, dict) and isinstance(data.get("__test_id"), str):
+            return str(data["__test_id"]) or None
+    return None
 
 
 class ResponseStorage:
@@ -56,87 +82,80 @@ class ResponseStorage:
         self.base_dir = Path(base_dir)
         project = find_project(self.base_dir, os.environ)
         self._project, self._store, self._settings = project.folder, project.store, project.settings
-        self._known = KnownManifests(self._store)
-        self._turn = RLock()
+        self._tracker = ManifestTracker(self._store)
+        self._lock = RLock()
 
-    def store_recording(self, request_hash: str, request: _Recording, response: _Recording) -> None:
-        """Keep a request and its response as those of the test that runs, in place of those of the same hash.
+    def store_recording(self, request_hash: str, request: _Document, response: _Document) -> None:
+        """Store a request and its response as those of the test that runs, in place of those of the same hash.
 
         After: durable, and named by the test's manifest; a crash leaves what was there.
 
         Raises: Locked: others have held the store for long. Damage, ManifestConflict, NewerVersion: a manifest cannot
         be used. RecstoreError: disk trouble.
         """
-        path = f"{self._test_folder()}/{_file_name(request_hash, request, response)}"
+        name = f"{self._test_folder()}/{_file_name(request_hash, request, response)}"
         data = self._settings.redact.text(_file_text(current_test(), request_hash, request, response))
-        prepared = parse_source(data, path, self._settings.upstreams)
-        if not prepared:
-            raise UsageError(path, "is no recording: its response has no `body`")
-        with self._turn:
-            self._publish(path, prepared)
+        recordings = parse_source(data, name, self._settings.upstreams)
+        if not recordings:
+            raise UsageError(name, "is not a recording: its response has no `body`")
+        incoming = [TestEntry(test_id, entry) for test_id, entry, _ in recordings]
+        with self._lock, self._store.locked(_TIMEOUT_S):
+            self._tracker.refresh()
+            publish_file(self._store, recordings, self._tracker.affected((name,), incoming), name)
 
-    def find_recording(self, request_hash: str) -> _Recording | None:
+    def find_recording(self, request_hash: str) -> _Document | None:
         """Return what was recorded under the hash, its body made of the client's objects; None if nothing was.
 
         Raises: Damage, NotInStore, ManifestConflict, NewerVersion: it is there, or was, and cannot be used; or it
         names a type that no recorder records.
         """
+        test_id = current_test()
         for folder in self._folders():
-            path = f"{folder}/{request_hash}.json"
-            with self._turn:
-                places = self._known.of_test(current_test(), path) or self._places(path)
-            if places:
-                return self._read(path, places)
+            name = f"{folder}/{request_hash}.json"
+            with self._lock:
+                manifest = None if test_id is None else self._store.manifest(test_id)
+                entries = entries_by_file([manifest] if manifest else []).get(name, [])
+                if not entries:  # of another test, or of none: all manifests have to be known
+                    self._tracker.refresh()
+                    entries = self._tracker.entries_of(name)
+            if entries:
+                return self._read(name, entries)
         return None
 
-    def model_list_responses(self, request_hash: str) -> list[_Recording]:
+    def model_list_responses(self, request_hash: str) -> list[_Document]:
         """Return every list of models that was recorded under the hash, by whichever server: those of the test first.
 
         Raises: as `find_recording`.
         """
-        with self._turn:
-            self._known.look()
+        with self._lock:
+            self._tracker.refresh()
             lists = [
-                (path, self._known.places(path))
+                (name, self._tracker.entries_of(name))
                 for folder in self._folders()
-                for path in sorted(self._known.paths())
-                if path.startswith(f"{folder}/models-{request_hash}-") and "/" not in path[len(folder) + 1 :]
+                for name in sorted(self._tracker.names())
+                if name.startswith(f"{folder}/models-{request_hash}-") and "/" not in name[len(folder) + 1 :]
             ]
-        return [self._read(path, places) for path, places in lists]
+        return [self._read(name, entries) for name, entries in lists]
 
     _model_list_responses = model_list_responses
     """The name that the recorder calls it by."""
 
-    # -- reading
-
-    def _places(self, path: str) -> list[TestEntry]:
-        self._known.look()
-        return self._known.places(path)
-
-    def _read(self, path: str, places: list[TestEntry]) -> _Recording:
-        heal_missing(self._store, [entry.blob for _, entry in places], os.environ)
-        document: _Recording = json.loads(render_source_file(self._store, path, places))
+    def _read(self, name: str, entries: list[TestEntry]) -> _Document:
+        heal_missing(self._store, [entry.blob for _, entry in entries], os.environ)
+        document: _Document = json.loads(render_source_file(self._store, name, entries))
         if (session := current()) is not None:
-            for test_id, entry in places:
+            for test_id, entry in entries:
                 session.note_served(test_id, [entry])
         mapping = document.get("id_normalization_mapping")
-        if mapping:
-            document = {**_with_ids(document, mapping), "id_normalization_mapping": {}}
+        if mapping:  # the ids that the recorder gave, in place of those that the server gave
+            text = json.dumps(document)
+            for given, original in mapping.items():
+                text = text.replace(original, given)
+            document = {**json.loads(text), "id_normalization_mapping": {}}
         response = document["response"]
         if "body" in response:
-            response["body"] = objects_of(response["body"], path, self.packages)
+            response["body"] = objects_of(response["body"], name, self.packages)
         return document
-
-    # -- writing
-
-    def _publish(self, path: str, prepared: list[EncodedRecording]) -> None:
-        """Have the recordings be those of the file `path`, instead of what any manifest had of it."""
-        with self._store.locked(_TIMEOUT_S):
-            self._known.look()
-            entries = [TestEntry(test_id, entry) for test_id, entry, _ in prepared]
-            publish_file(self._store, prepared, self._known.concerned((path,), entries), path)
-
-    # -- where
 
     def _folders(self) -> tuple[str, ...]:
         """Return the folders to look into, by their paths from the project's: the test's own first."""
@@ -157,25 +176,16 @@ class ResponseStorage:
         return name
 
 
-def _file_name(request_hash: str, request: _Recording, response: _Recording) -> str:
+def _file_name(request_hash: str, request: _Document, response: _Document) -> str:
     endpoint = request.get("endpoint")
     if endpoint not in _MODEL_LISTS:
         return f"{request_hash}.json"
     return f"models-{request_hash}-{model_set_digest(endpoint, response.get('body'))}.json"
 
 
-def _file_text(test_id: str | None, request_hash: str, request: _Recording, response: _Recording) -> bytes:
+def _file_text(test_id: str | None, request_hash: str, request: _Document, response: _Document) -> bytes:
     """Return the bytes of the file that the recorder writes."""
     if "body" in response:
         response = {**response, "body": recorded_body(response["body"], request_hash)}
     document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
     return f"{json.dumps(document, indent=2, default=str)}\n".encode()
-
-
-def _with_ids(document: _Recording, mapping: dict[str, str]) -> _Recording:
-    """Return the document with the ids that the recorder gave in place of those that the server gave."""
-    text = json.dumps(document)
-    for given, original in mapping.items():
-        text = text.replace(original, given)
-    replaced: _Recording = json.loads(text)
-    return replaced

@@ -25,7 +25,7 @@ PACKAGES: Final = frozenset(
 
 _TYPE: Final = re.compile(r"[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)+", re.ASCII)
 _EPOCH: Final = "1970-01-01T00:00:00.000000Z"
-_MINTED_LENGTH: Final = 12
+_GENERATED_ID_LENGTH: Final = 12
 
 
 def recorded_body(body: Any, request_hash: str) -> Any:
@@ -67,12 +67,12 @@ def _recorded(value: Any, request_hash: str) -> Any:
 
 
 def _normalised(data: dict[str, Any], request_hash: str) -> dict[str, Any]:
-    """Return `data` without what is another at each call; a model's id and age are what was asked for."""
-    steady: dict[str, Any] = {"created_at": _EPOCH}
+    """Return `data` without what changes from call to call; a model's id and age are the answer itself."""
+    constants: dict[str, Any] = {"created_at": _EPOCH}
     if data.get("object") != "model":
-        steady |= {"id": f"rec-{request_hash[:_MINTED_LENGTH]}", "created": 0}
-    steady |= {name: 0 for name in OLLAMA_DURATIONS if data.get(name) is not None}
-    return {name: steady.get(name, value) for name, value in data.items()}
+        constants |= {"id": f"rec-{request_hash[:_GENERATED_ID_LENGTH]}", "created": 0}
+    constants |= {name: 0 for name in OLLAMA_DURATIONS if data.get(name) is not None}
+    return {name: constants.get(name, value) for name, value in data.items()}
 
 
 # -- read
@@ -107,7 +107,7 @@ def _model_named(name: Any, subject: str, packages: Collection[str]) -> Any:
     from pydantic import BaseModel
 
     if not isinstance(model, type) or not issubclass(model, BaseModel):
-        raise _refused(name, subject, "is no model of data")
+        raise _refused(name, subject, "is not a data model")
     return model
 
 

@@ -156,7 +156,7 @@ def test_other_names_are_refused_and_nothing_is_imported(library: Path, name: An
 def test_what_is_no_model_is_refused(library: Path, name: str) -> None:
     """Even in a package that is known: nothing but models of data is called."""
     assert library.exists()
-    with pytest.raises(Damage, match="is no model of data"):
+    with pytest.raises(Damage, match="is not a data model"):
         objects_of(typed(name, {}), "a.json")
 
 

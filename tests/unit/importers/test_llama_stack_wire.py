@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recstore.importers.llama_stack.request import predicted_request, read_request, written_request_body
+from recstore.importers.llama_stack.wire import from_wire_body, from_wire_request, to_wire_request
 from recstore.model import JsonBody, Request
 from recstore.upstreams import UpstreamMap
 
@@ -28,7 +28,7 @@ def noted(base: str, endpoint: str, **arguments: Any) -> dict[str, Any]:
 
 def read(request: dict[str, Any]) -> tuple[Request, dict[str, Any]]:
     """Return what was sent, and the origin."""
-    return read_request(request, UpstreamMap())
+    return to_wire_request(request, UpstreamMap())
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_the_request_is_the_one_that_the_client_sent(request_noted: dict[str, An
     sent, origin = read(request_noted)
 
     assert (path, JsonBody(body)) == (sent.path, sent.body)
-    again = predicted_request("call", sent, None, origin)
+    again = from_wire_request("call", sent, None, origin)
     assert (request_noted["url"], request_noted["endpoint"]) == (again["url"], again["endpoint"])
-    assert list(request_noted["body"].items()) == list(dict(written_request_body(sent, origin)).items())  # type: ignore[arg-type]
+    assert list(request_noted["body"].items()) == list(dict(from_wire_body(sent, origin)).items())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_query_among_the_arguments_is_sent_as_one() -> None:
     sent, origin = read(noted(OPENAI, "/v1/models", extra_query={"project_id": "a b"}))
 
     assert ("GET", "/v1/models", "project_id=a+b", None) == (sent.method, sent.path, sent.query, sent.body)
-    assert {"extra_query": {"project_id": "a b"}} == written_request_body(sent, origin)
+    assert {"extra_query": {"project_id": "a b"}} == from_wire_body(sent, origin)
