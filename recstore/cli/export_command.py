@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import echo_error, json_option, progress, show_json
+from recstore.cli.output import echo_error, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project
 from recstore.importers.render import ExportOptions, ExportReport, export_recordings
 from recstore.text import plural
@@ -14,7 +14,9 @@ from recstore.text import plural
 
 @click.command("export")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--test", default="", help="Only this test: an id, an id without its parameters, or a glob.")
+@click.option(
+    "--test", default="", help="Only these tests: an id, the start of one (file, class, function), or a glob."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that are there with other bytes.")
 @click.option("-n", "--dry-run", is_flag=True, help="List the files that would be written, and write none.")
 @json_option
@@ -24,7 +26,7 @@ def command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: boo
     with progress("Exporting") as step:
         report = export_recordings(store, folder, ExportOptions(test, force, dry_run), step)
     if as_json:
-        show_json(_as_json(report, dry_run=dry_run))
+        show_json({**to_json(report, dry_run=dry_run), "unchanged": len(report.unchanged)})
     else:
         _show(report, folder, dry_run=dry_run)
     if report.problems:
@@ -47,13 +49,3 @@ def _show(report: ExportReport, folder: Path, *, dry_run: bool) -> None:
         )
     if report.problems:
         click.echo(f"{plural(len(report.problems), 'file')} could not be written.")
-
-
-def _as_json(report: ExportReport, *, dry_run: bool) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        "written": report.written,
-        "unchanged": len(report.unchanged),
-        "native": report.native,
-        "problems": [{"file": problem.subject, "reason": problem.reason} for problem in report.problems],
-    }

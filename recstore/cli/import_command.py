@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from recstore.cli.output import echo_err, echo_error, head, json_option, progress, show_json
+from recstore.cli.output import echo_err, echo_error, head, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project
 from recstore.cli.secrets_output import scan_of
 from recstore.errors import SecretFound
@@ -31,12 +30,13 @@ def command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: b
     the same path takes its place.
     """
     project = open_project()
-    store, settings = project.store, project.settings
-    options = ImportOptions(settings.upstreams, replace, dry_run, os.cpu_count() or 1, scan_of(settings))
+    scan = scan_of(project.settings)
+    options = ImportOptions(project.settings.upstreams, replace, dry_run, os.cpu_count() or 1, scan)
     with progress("Importing") as step:
-        report = import_paths(store, paths, options, step)
+        report = import_paths(project.store, paths, options, step)
     if as_json:
-        show_json(_as_json(report, dry_run=dry_run))
+        secrets = [{"file": file, **to_json(secret)} for file, secret in report.secrets]
+        show_json({**to_json(report, dry_run=dry_run), "secrets": secrets})
     else:
         _show(report, dry_run=dry_run)
     if report.problems:
@@ -67,21 +67,3 @@ def _show(report: ImportReport, *, dry_run: bool) -> None:
         echo_err(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
     if report.problems:
         click.echo(f"{plural(len(report.problems), 'file')} could not be read; nothing of it was stored.")
-
-
-def _as_json(report: ImportReport, *, dry_run: bool) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        "files": report.files,
-        "recordings": report.recordings,
-        "tests": report.tests,
-        "source_bytes": report.source_bytes,
-        "new_blobs": report.new_blobs,
-        "new_bytes": report.new_bytes,
-        "changed_manifests": report.changed_manifests,
-        "removed_entries": report.removed_entries,
-        "removed_blobs": report.removed_blobs,
-        "not_recordings": report.not_recordings,
-        "secrets": [{"file": file, **asdict(secret)} for file, secret in report.secrets],
-        "problems": [{"file": problem.subject, "reason": problem.reason} for problem in report.problems],
-    }

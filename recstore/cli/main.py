@@ -100,10 +100,13 @@ def program() -> None:
     """Keep recorded requests and responses of tests: content-addressed, deduplicated, in Git."""
 
 
-def main() -> NoReturn:
-    """Run the command line and end the process with an exit code of the table above."""
+def main(clock: object = None) -> NoReturn:
+    """Run the command line and end the process with an exit code of the table above.
+
+    `clock` is the module `time`, unless a test has its own.
+    """
     try:
-        code = program.main(standalone_mode=False)
+        code = program.main(standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         code = _INTERRUPTED

@@ -6,7 +6,7 @@ import click
 
 from recstore.cli.output import json_option, show_json
 from recstore.cli.repository import open_project
-from recstore.importers.rewrite import RewriteReport, rekey_store
+from recstore.importers.rewrite import rekey_store
 from recstore.text import plural
 
 
@@ -20,30 +20,17 @@ def command(*, dry_run: bool, as_json: bool) -> None:
     offline, and prints which requests have become the same. No recording is lost.
     """
     project = open_project()
-    store, settings = project.store, project.settings
-    report = rekey_store(store, settings.upstreams, dry_run=dry_run)
+    report = rekey_store(project.store, project.settings.upstreams, dry_run=dry_run)
     if as_json:
-        show_json(_as_json(report, dry_run=dry_run))
-    else:
-        _show(report, dry_run=dry_run)
-
-
-def _show(report: RewriteReport, *, dry_run: bool) -> None:
-    for new, old in report.merged_requests.items():
-        click.echo(f"{new[:12]} is one request now; it was {', '.join(key[:12] for key in old)}")
+        renamed = [{"from": old, "to": new} for old, new in report.renamed]
+        counts = {"dry_run": dry_run, "entries": len(report.entries), "renamed": renamed}
+        show_json({**counts, "changed_manifests": report.changed_manifests, "merges": report.merged_requests})
+        return
+    for new_key, old_keys in report.merged_requests.items():
+        click.echo(f"{new_key[:12]} is one request now; it was {', '.join(key[:12] for key in old_keys)}")
     click.echo(
         f"{'Would rename' if dry_run else 'Renamed'} {plural(len(report.renamed), 'blob')} "
         f"in {plural(len(report.changed_manifests), 'manifest')}; "
-        f"{plural(len(report.entries), 'entry', 'entries')} looked at, "
+        f"{plural(len(report.entries), 'entry', 'entries')} read, "
         f"{plural(len(report.merged_requests), 'request')} merged."
     )
-
-
-def _as_json(report: RewriteReport, *, dry_run: bool) -> dict[str, object]:
-    return {
-        "dry_run": dry_run,
-        "entries": len(report.entries),
-        "renamed": [{"from": str(old), "to": str(new)} for old, new in report.renamed],
-        "changed_manifests": report.changed_manifests,
-        "merges": report.merged_requests,
-    }

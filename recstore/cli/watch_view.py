@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter, deque
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
@@ -18,27 +16,31 @@ from recstore.errors import RecstoreError, SecretFound
 from recstore.store import Store
 from recstore.store.blob import decode_recording
 from recstore.text import escape_control, human_size, plural
-from recstore.watch.import_changes import Followed
+from recstore.watch.import_changes import WatchResult
+from recstore.watch.watcher import Clock
 
-_SHOWN: Final = 12
+_SHOWN_LINES: Final = 12
 _COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed")
+_CHANGES: Final = ("new", "changed", "removed", "recorded")
 
 
-@dataclass(slots=True)
-class View:
-    """Counts what happens and shows it."""
+class WatchView:
+    """Counts what happens and shows it. `exit_code` is that of the first bad file; `has_changed`: the store has."""
 
-    store: Store
-    as_json: bool
-    counts: Counter[str] = field(default_factory=Counter)
-    bytes: int = 0
-    tokens: int = 0
-    _test: str = ""
-    _lines: deque[str] = field(default_factory=lambda: deque(maxlen=_SHOWN))
-    _live: Any = None
-    _started_s: float = field(default_factory=time.monotonic)
+    def __init__(self, store: Store, clock: Clock, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.exit_code = 0
+        self.has_changed = False
+        self._store = store
+        self._clock = clock
+        self._started_at_s = clock.monotonic()
+        self._counts: Counter[str] = Counter()
+        self._bytes = self._tokens = 0
+        self._test = ""
+        self._lines: deque[str] = deque(maxlen=_SHOWN_LINES)
+        self._live: Any = None
 
-    def shown(self) -> AbstractContextManager[object]:
+    def live(self) -> AbstractContextManager[object]:
         """Return the context in which a terminal shows the table; elsewhere it does nothing."""
         if self.as_json or not sys.stderr.isatty():
             return nullcontext()
@@ -50,111 +52,116 @@ class View:
         )
         return self._live  # type: ignore[no-any-return]
 
-    def tell(self, followed: Followed) -> None:
+    def show(self, result: WatchResult) -> None:
         """Show what became of a file."""
-        self.counts[followed.outcome] += 1
-        self._test = next((test for test in followed.tests if test), self._test)
-        facts = self._facts(followed)
+        self._counts[result.outcome] += 1
+        self.has_changed |= result.outcome in _CHANGES
+        if result.problem is not None:
+            self.exit_code = self.exit_code or result.problem.exit_code
+        self._test = next((test for test in result.tests if test), self._test)
+        facts = self._facts(result)
         if self.as_json:
-            show_json({"event": followed.outcome, "file": followed.name, "tests": followed.tests, **facts})
-            return
-        for line in self._lines_of(followed, facts):
-            if self._live is not None:
-                self._lines.append(escape_control(line))
-            else:
-                click.echo(escape_control(line), err=followed.outcome == "bad")
+            show_json({"event": result.outcome, "file": result.name, "tests": result.tests, **facts})
+        elif result.problem is not None and self._live is None:
+            echo_error(result.problem)
+        else:
+            for line in _lines_of(result, facts):
+                self._show_line(line)
 
-    def event(self, name: str, **more: Any) -> None:
-        """Show something that is about no file."""
+    def show_event(self, name: str, **more: Any) -> None:
+        """Show something that is not about a file, in JSON alone."""
         if self.as_json:
             show_json({"event": name, **more})
 
-    def wait(self, problem: RecstoreError | None) -> None:
+    def show_trouble(self, problem: RecstoreError | None) -> None:
         """Show what keeps the store from being written, or that it can be again."""
-        if self.as_json:
-            told = (
-                {}
-                if problem is None
-                else {"subject": problem.subject, "reason": problem.reason, "remedy": problem.remedy}
+        if self.as_json and problem is not None:
+            show_json(
+                {"event": "waiting", "subject": problem.subject, "reason": problem.reason, "remedy": problem.remedy}
             )
-            show_json({"event": "waiting" if told else "going on", **told})
+        elif self.as_json:
+            show_json({"event": "going on"})
         elif self._live is not None:
-            self._lines.append(
-                escape_control(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on")
-            )
+            self._show_line(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on")
         elif problem is not None:
             echo_error(problem)
             echo_err("watching goes on; what comes waits until this is over")
         else:
             echo_err("it is over: all that waited is stored")
 
-    def summary(self) -> None:
+    def show_summary(self) -> None:
         """Say what was done in all."""
-        seconds = time.monotonic() - self._started_s
+        seconds, counts = self._clock.monotonic() - self._started_at_s, self._counts
         if self.as_json:
-            counts = {name: self.counts[name] for name in _COUNTED}
-            show_json({"event": "summary", **counts, "bytes": self.bytes, "tokens": self.tokens, "seconds": seconds})
+            sums = {"bytes": self._bytes, "tokens": self._tokens, "seconds": seconds}
+            show_json({"event": "summary", **{name: counts[name] for name in _COUNTED}, **sums})
             return
-        consumed = f"{plural(self.counts['consumed'], 'file')} consumed; " if self.counts["consumed"] else ""
+        consumed = f"{plural(counts['consumed'], 'file')} consumed; " if counts["consumed"] else ""
         echo_err(
-            f"{plural(self.counts['new'], 'new file')}, {self.counts['changed']:,} changed, "
-            f"{self.counts['unchanged']:,} unchanged, {self.counts['removed']:,} removed, {self.counts['bad']:,} bad; "
-            f"{plural(self.counts['recorded'], 'test')} recorded by others; {consumed}"
-            f"{human_size(self.bytes)}, {plural(self.tokens, 'token')}, in {seconds:.0f} s."
+            f"{plural(counts['new'], 'new file')}, {counts['changed']:,} changed, "
+            f"{counts['unchanged']:,} unchanged, {counts['removed']:,} removed, {counts['bad']:,} bad; "
+            f"{plural(counts['recorded'], 'test')} recorded by others; {consumed}"
+            f"{human_size(self._bytes)}, {plural(self._tokens, 'token')}, in {seconds:.0f} s."
         )
 
-    def _facts(self, followed: Followed) -> dict[str, Any]:
-        """Return what is worth knowing of the recordings; nothing of those that are as they were."""
-        facts: dict[str, Any] = {"blobs": [str(blob) for blob in followed.blobs]}
-        if followed.problem is not None:
-            facts |= {"reason": followed.problem.reason, "remedy": followed.problem.remedy}
-        if followed.secrets:
+    def _show_line(self, line: str) -> None:
+        if self._live is not None:
+            self._lines.append(escape_control(line))
+        else:
+            click.echo(escape_control(line))
+
+    def _facts(self, result: WatchResult) -> dict[str, Any]:
+        """Return what to say of the recordings; of those that did not change only their names."""
+        facts: dict[str, Any] = {"blobs": [str(blob) for blob in result.blobs]}
+        if result.problem is not None:
+            facts |= {"reason": result.problem.reason, "remedy": result.problem.remedy}
+        if result.secrets:
             facts["secrets"] = [
-                {"kind": one.kind, "place": one.place, "excerpt": one.excerpt} for one in followed.secrets
+                {"kind": secret.kind, "place": secret.place, "excerpt": secret.excerpt} for secret in result.secrets
             ]
-        if followed.outcome not in ("new", "changed", "recorded"):
+        if result.outcome not in ("new", "changed", "recorded"):
             return facts
-        facts |= {"bytes": 0, "tokens": 0, "has_new_answer": followed.has_new_answer}
-        for blob in followed.blobs:
+        facts |= {"bytes": 0, "tokens": 0, "has_new_answer": result.has_new_answer}
+        for blob in result.blobs:
             try:
-                data = self.store.read_blob(blob)
+                data = self._store.read_blob(blob)
                 recording = decode_recording(data, str(blob))
-            except RecstoreError:  # gone again
+            except RecstoreError:  # removed since
                 continue
-            asked = json_value(recording.request.body)
+            body = json_value(recording.request.body)
             facts["upstream"], facts["path"] = recording.request.upstream, recording.request.path
-            facts["model"] = asked.get("model", "") if isinstance(asked, dict) else ""
+            facts["model"] = body.get("model", "") if isinstance(body, dict) else ""
             facts["bytes"] += len(data)
             facts["tokens"] += tokens_paid(recording.response)
-        self.bytes += facts["bytes"]
-        self.tokens += facts["tokens"]
+        self._bytes += facts["bytes"]
+        self._tokens += facts["tokens"]
         return facts
-
-    def _lines_of(self, followed: Followed, facts: dict[str, Any]) -> list[str]:
-        if followed.problem is not None:
-            if self._live is None:
-                echo_error(followed.problem)
-                return []
-            return [f"bad        {followed.name}: {followed.problem.reason}"]
-        lines = []
-        if followed.outcome in ("new", "changed", "removed", "recorded"):
-            what = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
-            much = [human_size(facts["bytes"])] if "bytes" in facts else []
-            name = next((test for test in followed.tests if test), followed.name)
-            lines.append(f"{followed.outcome:<10} " + "  ".join(filter(None, (*what, *much, name))))
-        if followed.has_new_answer:
-            lines.append(f"warning: {followed.name}: the same request, another answer")
-        for secret in followed.secrets:
-            lines.append(f"warning: {followed.name}: {secret.kind}, {secret.excerpt}, in {secret.place}")
-            lines.append(f"  {SecretFound.default_remedy}")
-        return lines
 
     def _table(self) -> Any:
         from rich.console import Group
         from rich.text import Text
 
-        head = f"watching   {self._test or 'nothing has come yet'}"
-        sums = f"{self.counts['new']:,} new, {self.counts['changed']:,} changed, {self.counts['unchanged']:,} unchanged"
-        much = f"{human_size(self.bytes)}, {plural(self.tokens, 'token')}, {time.monotonic() - self._started_s:.0f} s"
-        lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (f"{sums}   {much}", *self._lines))
-        return Group(Text(escape_control(head), "bold"), *lines)
+        counts = self._counts
+        title = f"watching   {self._test or 'nothing has come yet'}"
+        sums = f"{counts['new']:,} new, {counts['changed']:,} changed, {counts['unchanged']:,} unchanged"
+        seconds = self._clock.monotonic() - self._started_at_s
+        sums += f"   {human_size(self._bytes)}, {plural(self._tokens, 'token')}, {seconds:.0f} s"
+        lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (sums, *self._lines))
+        return Group(Text(escape_control(title), "bold"), *lines)
+
+
+def _lines_of(result: WatchResult, facts: dict[str, Any]) -> list[str]:
+    if result.problem is not None:
+        return [f"bad        {result.name}: {result.problem.reason}"]
+    lines = []
+    if result.outcome in _CHANGES:
+        request = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
+        size = [human_size(facts["bytes"])] if "bytes" in facts else []
+        name = next((test for test in result.tests if test), result.name)
+        lines.append(f"{result.outcome:<10} " + "  ".join(filter(None, (*request, *size, name))))
+    if result.has_new_answer:
+        lines.append(f"warning: {result.name}: the same request, another answer")
+    for secret in result.secrets:
+        lines.append(f"warning: {result.name}: {secret.kind}, {secret.excerpt}, in {secret.place}")
+        lines.append(f"  {SecretFound.default_remedy}")
+    return lines

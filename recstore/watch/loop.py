@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event
 from typing import Final
 
@@ -18,8 +19,8 @@ _GROUPED_MS: Final = 20
 _STEP_MS: Final = 5
 _WAIT_MS: Final = 100
 _ROOTS_S: Final = 0.5
-_REST: Final = 150
-"""So many times the work of looking for new folders nothing is done about them."""
+_ROOTS_COST_FACTOR: Final = 150
+"""The roots are looked for again after this many times as long as it took: under one part in a hundred."""
 
 _LOCAL: Final = "local"
 
@@ -27,24 +28,32 @@ _LOCAL: Final = "local"
 def watch(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick: Callable[[], None]) -> None:
     """Follow the sources until `stop` is set; `on_tick` is called some times a second.
 
-    Folders that come, go or are made anew are watched from then on. The index follows the store, whoever writes it.
+    Folders that are added, removed or made again are watched from then on. The index follows the store, whoever writes it.
     """
     while not stop.is_set():
         try:
             _watch_roots(watcher, sources, store, stop, on_tick)
-        except FileNotFoundError:  # a folder has gone before it could be watched
+        except FileNotFoundError:  # a folder was removed before it could be watched
             time.sleep(_WAIT_MS / 1e3)
-        watcher.look()
+        watcher.rescan()
 
 
 def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, on_tick: Callable[[], None]) -> None:
-    """Follow until the roots are others."""
+    """Follow until there are other roots: the sources that exist, and the store's folder."""
     import watchfiles
 
-    own = f"{store.directory.root.resolve()}{os.sep}"
-    roots, seen = _roots(sources, own), watcher.roots
-    pause_s, looked_s, is_index_old = _ROOTS_S, time.monotonic(), True
-    changes = watchfiles.watch(
+    own_folder = os.path.realpath(store.directory.root)
+    own = f"{own_folder}{os.sep}"
+
+    def find_roots() -> dict[str, int]:
+        roots = sources.roots()
+        with suppress(FileNotFoundError):
+            roots[own_folder] = os.stat(own_folder).st_ino
+        return roots
+
+    roots, scanned_roots = find_roots(), watcher.roots
+    pause_s, found_at_s, is_index_old, is_first = _ROOTS_S, time.monotonic(), True, True
+    for batch in watchfiles.watch(
         *roots,
         watch_filter=None,
         debounce=_GROUPED_MS,
@@ -54,43 +63,26 @@ def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, 
         yield_on_timeout=True,
         raise_interrupt=True,
         ignore_permission_denied=True,
-    )
-    is_first = True
-    for batch in changes:
-        if is_first:
+    ):
+        if is_first:  # what happened before was not heard
             is_first = False
-            watcher.distrust()
+            watcher.request_rescan()
         paths = {path for _, path in batch}
-        ours = {path for path in paths if path.startswith(own)}
-        is_index_old = is_index_old or not all(path.startswith(f"{own}{_LOCAL}") for path in ours)
-        if paths - ours:
-            watcher.notice(paths - ours)
-        watcher.settle()
+        of_store = {path for path in paths if path.startswith(own)}
+        is_index_old = is_index_old or not all(path.startswith(f"{own}{_LOCAL}") for path in of_store)
+        watcher.tick(paths - of_store)
         if is_index_old and watcher.is_settled and not batch:
-            watcher.look_at_store()
-            is_index_old = _refresh(store)
+            watcher.report_recorded()
+            try:
+                Index(store).refresh()
+                is_index_old = False
+            except RecstoreError:  # it is tried again
+                is_index_old = True
         on_tick()
-        if watcher.roots != seen:  # a look has found what nobody listens to, and it may be gone again
+        if watcher.roots != scanned_roots:  # a scan has found what nobody listens to, and it may be gone again
             return
-        if time.monotonic() - looked_s >= pause_s:
-            looked_s, used_s = time.monotonic(), time.thread_time()
-            if _roots(sources, own) != roots:
+        if time.monotonic() - found_at_s >= pause_s:
+            found_at_s, used_s = time.monotonic(), time.thread_time()
+            if find_roots() != roots:
                 return
-            pause_s = max(_ROOTS_S, _REST * (time.thread_time() - used_s))
-
-
-def _roots(sources: Sources, own: str) -> dict[str, int]:
-    """Return what is there to be watched, each with its inode: the sources, and the store's folder."""
-    try:
-        return {**sources.roots(), own.removesuffix(os.sep): os.stat(own).st_ino}
-    except FileNotFoundError:
-        return sources.roots()
-
-
-def _refresh(store: Store) -> bool:
-    """Bring the index up to date; return whether it has to be tried again."""
-    try:
-        Index(store).refresh()
-    except RecstoreError:
-        return True
-    return False
+            pause_s = max(_ROOTS_S, _ROOTS_COST_FACTOR * (time.thread_time() - used_s))

@@ -1,299 +1,395 @@
-"""The loop: what changes is brought into the store, and looked at again until nothing is in doubt.
+"""The watcher: files that change are imported, and looked at again until they are final.
 
-Events only say where to look at once. What counts is what lies there: after every burst, and now and then without one, all
-sources are compared with what was seen of them, so that an event that was lost delays a recording and loses none. A
-file that cannot be read is tried again for a while: its recorder may be writing it. While the store cannot be written,
-nothing is given up: the files wait.
+Events only say where to look at once. A scan of all sources, after every burst and now and then without one, finds what
+changed, so that a lost event delays a recording and loses none. A file that cannot be read is tried again for a while:
+its recorder may be writing it. While the store cannot be written, nothing is given up: the files wait.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Final, Protocol
 
 from recstore.errors import RecstoreError
+from recstore.files import read_file
 from recstore.importers.scan import SourceFile
-from recstore.watch.checkpoint import Memory, Remembered
-from recstore.watch.consume import SpentFiles, digest_at
-from recstore.watch.import_changes import Followed, Follower
-from recstore.watch.sources import Sources, has_gone
-
-_QUIET_S: Final = 0.3
-"""So long nothing has happened when a burst is over, and a file that cannot be read is called bad."""
+from recstore.model import Digest
+from recstore.store.directory import Directory
+from recstore.store.fingerprints import Fingerprint, Snapshot
+from recstore.watch.import_changes import ChangeImporter, WatchResult
+from recstore.watch.sources import Sources, is_removed
 
 _TICK_S: Final = 0.1
-"""So long after a write another one may leave the same time on a file."""
+"""Two writes within this time may leave one time on a file."""
+
+_QUIET_S: Final = 0.3
+"""After this long without an event a burst is over, and a file that cannot be read is reported."""
+
+_CONSUME_AFTER_S: Final = 2.0
+"""Minimum time since a file was read before it is deleted: some recorders write one recording at a time."""
+
+_OLD_S: Final = 10.0
+"""A file that was written this long ago, by its own time, is deleted at once: clocks of other machines differ by less."""
 
 _LONG_BURST_S: Final = 5.0
 _RESCAN_S: Final = 60.0
-"""Between two looks at everything: while a burst goes on, and while nothing happens."""
+"""Between two scans: during a burst, and without events."""
+
+_RESCAN_COST_FACTOR: Final = 150
+"""No scan follows for this many times as long as the last one took: watching costs less than one part in a hundred."""
 
 _RETRY_S: Final = 1.0
 """After trouble with the store."""
 
-_REST: Final = 150
-"""So many times as long as a look took nothing is looked at: watching costs less than one part in a hundred."""
+_BATCH_SIZE: Final = 200
+_BIG_BATCH_SIZE: Final = 5_000
+"""Files that are imported at once: as they come, and where so many are new that nobody waits for the first."""
 
-_BATCH: Final = 200
-_BIG_BATCH: Final = 5_000
-"""Files that are followed at once: as they come, and where so many are new that nobody waits for the first."""
+_CHECKPOINT: Final = "watch.json"
+_CHECKPOINT_VERSION: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """A file that is looked at again: when it was followed, and what came of it; None where the store could not be written."""
+class Clock(Protocol):
+    """The module `time`, or a test's clock. Units: seconds."""
 
-    file: SourceFile
-    since_s: float
-    followed: Followed | None
+    def monotonic(self) -> float:
+        """Return the time since some moment."""
+
+    def time(self) -> float:
+        """Return the time since 1970, by the clock that stamps files."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait."""
+
+
+class Status(Enum):
+    """How far the watcher is with one file."""
+
+    CHANGED = "changed"
+    """To be imported: new or written since, or the store could not be written."""
+    SETTLING = "settling"
+    """Imported or unreadable, and perhaps half written: its bytes are compared once more."""
+    CONSUMABLE = "consumable"
+    """Imported, and deleted once nobody has written to it for a while."""
+    IMPORTED = "imported"
+    EMPTY = "empty"
+    """Holds no recording."""
+    INVALID = "invalid"
+    """Reported as unreadable."""
+
+
+_FINAL: Final = (Status.IMPORTED, Status.EMPTY, Status.INVALID)
+
+
+@dataclass(slots=True)
+class TrackedFile:
+    """All that is known of one source file.
+
+    `read_at_s` is monotonic, `result` what the last import made of it, `reported` the digest of the bytes that were
+    last reported in this burst.
+    """
+
+    source: SourceFile
+    status: Status = Status.CHANGED
+    read_at_s: float = 0.0
+    result: WatchResult | None = None
+    reported: str | None = None
 
 
 class Watcher:
     """Keeps one store in step with its sources.
 
-    `tell` is called with what became of each file, `wait` with what keeps the store from being written, once, and with
-    None when that is over; both from the same thread. With `is_mirror`, recordings whose files go, go as well. `spent` are
-    the files that are to be consumed, `roots` what the last look looked at.
+    `on_result` is called with what became of each file, `on_trouble` with what keeps the store from being written,
+    once, and with None when that is over; both from the calling thread. `roots` is what the last scan looked into;
+    while `holds_files`, none is deleted.
     """
 
     def __init__(
         self,
-        follower: Follower,
+        importer: ChangeImporter,
         sources: Sources,
-        tell: Callable[[Followed], None],
-        wait: Callable[[RecstoreError | None], None] = lambda _: None,
-        *,
-        is_mirror: bool = False,
+        clock: Clock,
+        on_result: Callable[[WatchResult], None],
+        on_trouble: Callable[[RecstoreError | None], None] = lambda _: None,
     ) -> None:
-        self._follower = follower
-        self._sources = sources
-        self._is_mirror = is_mirror
-        self._tell = tell
-        self._wait = wait
-        self._memory = Memory(follower.store.local, (*sources.stated, follower.reading))
-        self.spent = SpentFiles(follower.store)
-        self._seen: dict[str, SourceFile] | None = None
-        self._doubts: dict[str, _Doubt] = {}
-        self._digests: dict[str, str] = {}
-        self._refused: set[str] = set()
-        self._empty: set[str] = set()
-        self._bad: dict[str, str] = {}
-        self._gone: set[str] = set()
-        self._state = ""
         self.roots: dict[str, int] = {}
-        self._is_restless = False
-        self._trouble = ""
-        self._retry_s = 0.0
-        self._last_s = self._rescanned_s = time.monotonic()
-        self._rest_s = _RESCAN_S
+        self.holds_files = False
+        self._importer = importer
+        self._sources = sources
+        self._clock = clock
+        self._on_result = on_result
+        self._on_trouble = on_trouble
+        self._files: dict[str, TrackedFile] = {}
+        self._unfinished: dict[str, TrackedFile] = {}
+        self._removed: set[str] = set()
+        self._refused: set[str] = set()
+        self._is_loaded = self._is_dirty = False
+        self._trouble = self._manifests_digest = ""
+        self._changed_at_s = self._scanned_at_s = clock.monotonic()
+        self._retry_at_s = 0.0
+        self._rescan_after_s = _RESCAN_S
 
     # -- what the loop calls: nothing that is wrong with the store ends it
 
-    def look(self) -> None:
-        """Compare all sources with what was seen of them, and follow what differs."""
-        with self._patience():
-            self._rescan()
-
-    def notice(self, locations: Iterable[str]) -> None:
-        """Follow the files at these places at once, whatever is known of them."""
-        self.distrust()
-        found = [self._sources.file_at(location, self.roots) for location in set(locations)]
-        files = [file for file in found if file is not None]  # what has gone, the look after this burst finds
-        if self._seen is not None:
-            self._seen.update((file.location, file) for file in files)
-        with self._patience():
-            self._follow(files)
-
-    def settle(self) -> None:
-        """Look again at what was in doubt, and at everything after a burst, or after a long time."""
-        if time.monotonic() >= self._retry_s:
-            with self._patience():
-                self._settle()
-
-    def distrust(self) -> None:
-        """Have everything looked at again soon: what came before somebody listened was not heard."""
-        self._last_s, self._is_restless = time.monotonic(), True
-
-    def look_at_store(self) -> None:
-        """Tell what other processes have stored."""
-        with self._patience():
-            self._follower.ensure_store()
-            for recorded in self._follower.recorded():
-                self._tell(recorded)
-
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is in doubt, and no burst is on."""
-        return not self._doubts and not self._is_restless
+        """Whether every file is final or waits to be deleted, and no burst is on."""
+        return not self._is_dirty and all(file.status is Status.CONSUMABLE for file in self._unfinished.values())
+
+    def request_rescan(self) -> None:
+        """Have all sources scanned soon: something happened, or may have happened unheard."""
+        self._changed_at_s, self._is_dirty = self._clock.monotonic(), True
+
+    def rescan(self) -> None:
+        """Scan all sources now, and import what changed."""
+        with self._reporting_trouble():
+            self._scan()
+
+    def tick(self, events: Iterable[str] = ()) -> None:
+        """Import the files at the paths of `events` whatever is known of them, and do what is due."""
+        for location in set(events):
+            self.request_rescan()
+            source = self._sources.file_at(location, self.roots)
+            if source is not None:  # what was removed, the scan after this burst finds
+                self._mark_changed(source)
+        if self._clock.monotonic() >= self._retry_at_s:
+            with self._reporting_trouble():
+                self._advance()
+
+    def report_recorded(self) -> None:
+        """Report what other processes have stored."""
+        with self._reporting_trouble():
+            self._importer.ensure_store()
+            for result in self._importer.take_recorded():
+                self._on_result(result)
 
     # -- what ends with all that is there
 
-    def settle_down(self) -> None:
-        """Look until nothing is in doubt, and no file waits to be consumed.
+    def drain(self) -> None:
+        """Work until every file is final, and none waits to be deleted.
 
         Raises: RecstoreError: of the store.
         """
-        self._rescan()
-        while not self.is_settled or (self.spent and not self.spent.is_held):
-            time.sleep(_TICK_S / 2)
-            self._settle()
+        self._scan()
+        while not self.is_settled or (self._unfinished and not self.holds_files):
+            self._clock.sleep(_TICK_S / 2)
+            self._advance()
         self._save()
 
-    def _settle(self) -> None:
-        again = [doubt.file for location, doubt in list(self._doubts.items()) if self._is_another(location, doubt)]
-        self._follow(again)
+    def _advance(self) -> None:
+        self._settle()
+        self._import_changed()
         self._consume()
-        now_s = time.monotonic()
-        if self._is_restless and now_s - self._last_s >= _QUIET_S:
-            self._rescan()
+        now_s = self._clock.monotonic()
+        if self._is_dirty and now_s - self._changed_at_s >= _QUIET_S:
+            self._scan()
             self._save()
-        elif now_s - self._rescanned_s >= (_LONG_BURST_S if self._is_restless else self._rest_s):
-            self._rescan()
+        elif now_s - self._scanned_at_s >= (_LONG_BURST_S if self._is_dirty else self._rescan_after_s):
+            self._scan()
 
-    def _rescan(self) -> None:
-        start_s = time.monotonic()
-        self._is_restless = True  # until this is done
-        self._follower.ensure_store()
-        now = self._sources.look()
-        for place in sorted(now.refused.keys() - self._refused):
-            self._tell(Followed(place, "bad", problem=now.refused[place]))
-        self._refused |= now.refused.keys()
+    def _scan(self) -> None:
+        started_at_s = self._clock.monotonic()
+        self._is_dirty = True  # until this is done
+        self._importer.ensure_store()
+        sources, refused = self._sources.scan()
+        for path in sorted(refused.keys() - self._refused):
+            self._on_result(WatchResult(path, "bad", problem=refused[path]))
+        self._refused |= refused.keys()
         self.roots = self._sources.roots()
-        state = self._follower.state()  # before the names: what changes between the two is not taken for known
-        known, is_trusted = self._known(now.files, state)
-        stored: Collection[str] = () if is_trusted else self._follower.names()
-        changed = [
-            file
-            for location, file in now.files.items()
-            if known.get(location) != file
-            or not (is_trusted or file.name in stored or location in self._empty or location in self._doubts)
-        ]
-        if self._is_mirror:
-            left = known.keys() - now.files.keys()
-            self._gone |= {known[location].name for location in left if has_gone(location)}
-            self._gone -= {file.name for file in now.files.values()}
-        self._seen = now.files
-        self._rescanned_s = time.monotonic()
-        self._rest_s = max(_RESCAN_S, _REST * (self._rescanned_s - start_s))
-        self._is_restless = bool(changed or self._gone)  # until a look finds nothing to follow
-        self._state = "" if self._is_restless else state
-        self._follow(changed)
-        self._forget()
-
-    def _known(self, now: dict[str, SourceFile], state: str) -> tuple[dict[str, SourceFile], bool]:
-        """Return what was seen at the last look, and whether all of it is known to be in the store, still."""
-        if self._seen is not None:
-            return self._seen, False
-        if self._follower.keeps:
-            return {}, False  # whatever lies there is to go, also what an earlier watcher has stored
-        remembered = self._memory.load(now)
-        self._empty = set(remembered.empty)
-        return remembered.files, remembered.manifests == state != ""
-
-    def _save(self) -> None:
-        """Note what was seen; files that the next watcher is to follow, or to tell of, as others than they are."""
-        again = self._doubts.keys() | self._bad.keys()
-        seen = self._seen or {}
-        files = {
-            location: file if location not in again else file._replace(size_bytes=-1) for location, file in seen.items()
-        }
-        self._digests.clear()
-        self._memory.save(Remembered(files, frozenset(self._empty & seen.keys() - again), self._state))
+        digest = self._importer.manifests_digest()  # before the names: a change between the two is not taken for known
+        is_known = self._load() == digest != "" if not self._is_loaded else False
+        stored = () if is_known else self._importer.names()
+        self._is_loaded = True
+        for location, source in sources.items():
+            file = self._files.get(location)
+            if file is None or file.source != source:
+                self._mark_changed(source)
+            elif file.status in (Status.IMPORTED, Status.CONSUMABLE) and not (is_known or source.name in stored):
+                self._put(file, Status.CHANGED)
+        for location in self._files.keys() - sources.keys():
+            file = self._files.pop(location)
+            self._unfinished.pop(location, None)
+            if self._importer.mirror and is_removed(location):
+                self._removed.add(file.source.name)
+        self._removed -= {source.name for source in sources.values()}
+        self._scanned_at_s = self._clock.monotonic()
+        self._rescan_after_s = max(_RESCAN_S, _RESCAN_COST_FACTOR * (self._scanned_at_s - started_at_s))
+        has_changes = any(file.status is Status.CHANGED for file in self._unfinished.values())
+        self._is_dirty = has_changes or bool(self._removed)  # until a scan finds nothing to do
+        self._manifests_digest = "" if self._is_dirty else digest
+        self._import_changed()
+        if self._removed:
+            for result in self._importer.import_files([], self._removed):
+                self._on_result(result)
+            self._removed = set()
 
     @contextmanager
-    def _patience(self) -> Iterator[None]:
-        """Have what is wrong with the store be told once, and everything be tried again until it is right."""
+    def _reporting_trouble(self) -> Iterator[None]:
+        """Report what is wrong with the store once, and try everything again until it is over."""
         try:
             yield
         except RecstoreError as problem:
-            self.distrust()
-            self._retry_s = time.monotonic() + _RETRY_S
+            self.request_rescan()
+            self._retry_at_s = self._clock.monotonic() + _RETRY_S
             if self._trouble != str(problem):
-                self._wait(problem)
+                self._on_trouble(problem)
             self._trouble = str(problem)
         else:
             if self._trouble and self.is_settled:
                 self._trouble = ""
-                self._wait(None)
+                self._on_trouble(None)
 
     # -- files
 
-    def _follow(self, files: list[SourceFile]) -> None:
-        size = _BATCH if len(files) < _BIG_BATCH else _BIG_BATCH
-        for start in range(0, len(files), size):
-            batch = files[start : start + size]
-            try:
-                outcomes = self._follower.follow(batch)
-            except RecstoreError:  # none of these files is lost
-                now_s = time.monotonic()
-                self._doubts.update((file.location, _Doubt(file, now_s, None)) for file in files[start:])
-                raise
-            by_name = {file.name: file for file in batch}
-            for outcome in outcomes:
-                self._take(outcome, by_name[outcome.name])
+    def _mark_changed(self, source: SourceFile) -> None:
+        file = self._files.setdefault(source.location, TrackedFile(source))
+        file.source = source
+        self._put(file, Status.CHANGED)
 
-    def _forget(self) -> None:
-        """Have the store forget what has gone."""
-        if self._gone:
-            for outcome in self._follower.follow([], self._gone):
-                self._tell(outcome)
-            self._gone = set()
-
-    def _take(self, outcome: Followed, file: SourceFile) -> None:
-        """Tell what became of a file, unless it may be half of one, and keep it in doubt where this may not be the last."""
-        location, modified_ns = file.location, _modified_ns(file.location)
-        if outcome.outcome != "bad":
-            self._bad.pop(location, None)
-        (self._empty.discard if outcome.blobs else self._empty.add)(location)
-        is_told = self._digests.get(location) == outcome.digest and outcome.outcome in ("unchanged", "none")
-        self._digests[location] = outcome.digest
-        if outcome.outcome != "bad" and not is_told:
-            self._tell(outcome)
-        is_young = modified_ns is not None and time.time() - modified_ns / 1e9 < _TICK_S
-        if outcome.outcome == "bad" or is_young:
-            self._doubts[location] = _Doubt(file, time.monotonic(), outcome)
-        if self._follower.keeps and outcome.outcome != "bad" and outcome.blobs:
-            self.spent.add(file, outcome)
+    def _put(self, file: TrackedFile, status: Status) -> None:
+        file.status = status
+        if status in _FINAL:
+            self._unfinished.pop(file.source.location, None)
         else:
-            self.spent.discard(location)
+            self._unfinished[file.source.location] = file
 
-    def _is_another(self, location: str, doubt: _Doubt) -> bool:
-        """Return whether a file in doubt has to be followed again; otherwise, in time, it is in doubt no more."""
-        followed, waited_s = doubt.followed, time.monotonic() - doubt.since_s
-        if waited_s < _TICK_S:
-            return False
-        digest = digest_at(location)
-        if followed is not None and digest == followed.digest:
-            if followed.outcome == "bad" and waited_s < _QUIET_S:
-                return False
-            del self._doubts[location]
-            if followed.outcome == "bad":
-                if self._bad.get(location) != digest:
-                    self._tell(followed)
-                self._bad[location] = digest
-            return False
-        del self._doubts[location]
-        return digest is not None
+    def _with_status(self, status: Status) -> list[TrackedFile]:
+        return [file for file in self._unfinished.values() if file.status is status]
+
+    def _import_changed(self) -> None:
+        """Import the files that changed. Where the store cannot be written they stay so: none is lost."""
+        changed = self._with_status(Status.CHANGED)
+        size = _BATCH_SIZE if len(changed) < _BIG_BATCH_SIZE else _BIG_BATCH_SIZE
+        for start in range(0, len(changed), size):
+            batch = {file.source.name: file for file in changed[start : start + size]}
+            for result in self._importer.import_files([file.source for file in batch.values()]):
+                self._take(batch[result.name], result)
+
+    def _take(self, file: TrackedFile, result: WatchResult) -> None:
+        """Report the result unless the file may be half written, and compare its bytes again if they may be older."""
+        file.read_at_s, file.result = self._clock.monotonic(), result
+        if result.problem is not None:
+            self._put(file, Status.SETTLING)
+            return
+        if file.reported != result.digest or result.outcome not in ("unchanged", "none"):
+            self._on_result(result)
+        file.reported = result.digest
+        modified_s = 0.0
+        with suppress(OSError):
+            modified_s = os.stat(file.source.location).st_mtime
+        if self._clock.time() - modified_s < _TICK_S:
+            self._put(file, Status.SETTLING)
+        else:
+            self._finish(file, result)
+
+    def _finish(self, file: TrackedFile, result: WatchResult) -> None:
+        if result.problem is not None:
+            if file.reported != result.digest:
+                self._on_result(result)
+            file.reported = result.digest
+            self._put(file, Status.INVALID)
+        elif not result.blobs:
+            self._put(file, Status.EMPTY)
+        else:
+            self._put(file, Status.CONSUMABLE if self._importer.consume else Status.IMPORTED)
+
+    def _settle(self) -> None:
+        for file in self._with_status(Status.SETTLING):
+            waited_s = self._clock.monotonic() - file.read_at_s
+            if waited_s < _TICK_S or file.result is None:
+                continue
+            digest = _digest_at(file.source.location)
+            if digest is None:
+                self._lose(file)
+            elif digest != file.result.digest:
+                self._put(file, Status.CHANGED)
+            elif file.result.problem is None or waited_s >= _QUIET_S:
+                self._finish(file, file.result)
+
+    def _lose(self, file: TrackedFile) -> None:
+        """Leave a file that is not there to the next scan, which imports it if it is back."""
+        self._put(file, Status.EMPTY)
+        file.source = file.source._replace(size_bytes=-1)
 
     def _consume(self) -> None:
-        """Remove files whose recordings are in the store; one that somebody has written since is followed again."""
-        for file, fate, followed in self.spent.remove():
-            if fate == "removed":
-                (self._seen or {}).pop(file.location, None)
-                self._tell(Followed(file.name, "consumed", followed.tests, followed.blobs))
-            elif fate == "other":
-                self._doubts[file.location] = _Doubt(file, time.monotonic(), None)
-            elif fate == "kept":
-                self._tell(followed)
+        """Delete files whose recordings are in the store; one that was written since is imported again."""
+        for file in [] if self.holds_files else self._with_status(Status.CONSUMABLE):
+            source, result = file.source, file.result
+            is_old = self._clock.time() - source.modified_ns / 1e9 >= _OLD_S
+            if result is None or not (is_old or self._clock.monotonic() - file.read_at_s >= _CONSUME_AFTER_S):
+                continue
+            try:
+                if not self._importer.is_stored(result) or _digest_at(source.location) != result.digest:
+                    self._put(file, Status.CHANGED)
+                    continue
+                Directory(Path(source.location).parent).remove(Path(source.location).name)
+            except RecstoreError as problem:
+                self._put(file, Status.IMPORTED)
+                self._on_result(replace(result, outcome="bad", problem=problem))
+                continue
+            del self._files[source.location], self._unfinished[source.location]
+            self._on_result(WatchResult(source.name, "consumed", result.tests, result.blobs))
+
+    # -- the checkpoint: what has not changed since the last watcher of these sources ended need not be read again
+
+    def _load(self) -> str:
+        """Take over the files of the checkpoint, and return the digest of the manifests that it was saved with.
+
+        "", and no file, where it is absent, damaged, of other sources or another configuration.
+        """
+        snapshot = Snapshot.load(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
+        note = snapshot.note
+        if self._importer.consume or note.get("identity") != self._identity():
+            return ""  # a file that an earlier watcher has stored is deleted as well
+        try:
+            files = []
+            for key, fingerprint in snapshot.files.items():
+                root, _, name = key.partition("//")
+                source = SourceFile(f"{root}{os.sep}{name}", len(root) + 1, *fingerprint)
+                files.append(TrackedFile(source, Status(note["statuses"].get(key, Status.IMPORTED.value))))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return ""
+        if any("\0" in file.source.location for file in files):
+            return ""
+        for file in files:
+            self._files[file.source.location] = file
+            self._put(file, file.status)
+        return str(note.get("manifests", ""))
+
+    def _save(self) -> None:
+        """Write the checkpoint, where the store can be written, at the end of a burst.
+
+        Shape: a `Snapshot` of `<root>//<name>`, with the note `{"identity": [...], "manifests": <digest>, "statuses":
+        {<root>//<name>: <status>}}`; a file that the next watcher is to read has the status "changed".
+        """
+        files: dict[str, Fingerprint] = {}
+        statuses: dict[str, str] = {}
+        for file in self._files.values():
+            if file.status is not Status.INVALID:
+                file.reported = None
+            location, root_length, *fingerprint = file.source
+            key = f"{location[: root_length - 1]}//{location[root_length:]}"
+            files[key] = Fingerprint(*fingerprint)
+            if file.status is not Status.IMPORTED:
+                statuses[key] = (file.status if file.status is Status.EMPTY else Status.CHANGED).value
+        note = {"identity": self._identity(), "manifests": self._manifests_digest, "statuses": statuses}
+        with suppress(RecstoreError):  # the next watcher reads everything
+            Snapshot(files, note).save(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
+
+    def _identity(self) -> list[object]:
+        return [list(self._sources.stated), self._importer.config_digest]
 
 
-def _modified_ns(location: str) -> int | None:
-    """Return when the file was written, None if there is none."""
+def _digest_at(location: str) -> str | None:
+    """Return the digest of the file's bytes, "" if they cannot be read, None if it does not exist."""
     try:
-        return os.stat(location).st_mtime_ns
-    except OSError:
+        return Digest.of(read_file(location))
+    except FileNotFoundError:
         return None
+    except OSError:
+        return ""

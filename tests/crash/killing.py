@@ -24,7 +24,6 @@ from recstore.git import Repository
 from recstore.git.history import find_blobs
 from recstore.record.modes import Mode
 from recstore.store import FOLDER, Store
-from recstore.watch import watcher
 from tests.crash.operations import called
 from tests.crash.state import names_of, refuse_loss, state_of
 from tests.exchanges import answer, chat, completion, session
@@ -67,7 +66,6 @@ class _Rounds:
 
     def warm_up(self) -> None:
         """Make the project, import what commands import, and measure how long each takes."""
-        watcher._TICK_S, watcher._QUIET_S = 0.002, 0.004  # type: ignore[misc]
         os.cpu_count = lambda: 1  # workers have the same code, and take longer to start than all this
         made = GitRepository.create(self.project)
         shutil.rmtree(self.project / ".git/hooks", ignore_errors=True)

@@ -25,6 +25,7 @@ from recstore.model import Digest
 from recstore.record.modes import Mode
 from recstore.store import Store
 from recstore.store.usage import FileUsage, TestUsage, write_usage
+from tests.clock import FastClock
 from tests.exchanges import answer, chat, completion, session
 from tests.generator import as_recorded, generated
 from tests.git_repository import GitRepository, recording
@@ -69,7 +70,7 @@ def called(*words: str) -> Callable[[Path], Done]:
         os.chdir(project)
         try:
             with patch.object(sys, "argv", ["recstore", *words]), redirect_stdout(io.StringIO()), redirect_stderr(said):
-                main()
+                main(FastClock())
         except SystemExit as ended:
             return Done(int(ended.code or 0), said.getvalue())
         finally:

@@ -15,7 +15,6 @@ import pytest
 from recstore.cli.main import COMMANDS, HIDDEN
 from recstore.errors import GitError
 from recstore.store import FOLDER, directory
-from recstore.watch import watcher
 from tests.crash.operations import OPERATIONS, READING, Done, Operation
 from tests.crash.state import State, refuse_loss, refuse_unsound, settled, state_of
 from tests.crash.system import Audit, StoppedError, System, audited
@@ -41,8 +40,6 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sync", lambda: None)
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(watcher, "_TICK_S", 0.002)
-    monkeypatch.setattr(watcher, "_QUIET_S", 0.004)
 
 
 @dataclass(frozen=True)

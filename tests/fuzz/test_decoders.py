@@ -19,6 +19,7 @@ from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
 from recstore.importers.parse import parse_source
 from recstore.importers.render import entries_by_file, render_source_file
+from recstore.importers.run import ImportOptions
 from recstore.importers.scan import SourceFile
 from recstore.model import Entry, Manifest
 from recstore.secrets.redact import SecretScan
@@ -33,7 +34,10 @@ from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.usage import read_usage, usage_path
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
-from recstore.watch.checkpoint import Memory
+from recstore.watch.import_changes import ChangeImporter
+from recstore.watch.sources import Sources
+from recstore.watch.watcher import Status, Watcher
+from tests.clock import FastClock
 from tests.formats.sample import FORMATS
 from tests.fuzz.mutations import hostile_bytes
 from tests.fuzz.packed import PACKED
@@ -200,14 +204,18 @@ def test_indexes(sample: Store, index_bytes: bytes, data: st.DataObject) -> None
     assert all(row.entry_count >= 0 for row in Index(store).blob_rows())
 
 
+def watcher_of(store: Store) -> Watcher:
+    """Return a watcher of a source that has no files."""
+    sources = Sources(store.directory.root.parent, ("nothing",))
+    return Watcher(ChangeImporter(store, ImportOptions()), sources, FastClock(), lambda _result: None)
+
+
 @pytest.fixture(scope="module")
 def notes(sample: Store) -> dict[str, bytes]:
     """Return what sound notes of the local folder hold."""
-    memory = Memory(sample.local, ("recordings",))
-    file = SourceFile("/p/recordings/a.json", 3, 1, 2, 3)
-    from recstore.watch.checkpoint import Remembered
-
-    memory.save(Remembered({file.location: file}, frozenset([file.location]), "state"))
+    watcher = watcher_of(sample)
+    watcher._mark_changed(SourceFile("/p/recordings/a.json", 3, 1, 2, 3))
+    watcher._save()
     Snapshot({"blobs/ab/x.json": Fingerprint(1, 2, 3)}, {"since": 4}).save(sample.local, "verified.json", 2)
     served = (
         b'{"recstore":1,"file":"tests/a.py","tests":{"tests/a.py::b":{"manifest":"","collected":true,'
@@ -228,15 +236,17 @@ def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> N
         path = sample.local.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.draw(hostile_bytes(sound)))
-    seen = Memory(sample.local, ("recordings",)).load({})
+    watcher = watcher_of(sample)
+    manifests_digest = watcher._load()
     known = Snapshot.load(sample.local, "verified.json", 2)
     run = read_usage(sample.local, "tests/a.py")
 
-    for location, file in seen.files.items():
-        assert [str, int, int, int, int] == [type(value) for value in file]
-        assert location == file.location
+    for location, file in watcher._files.items():
+        assert [str, int, int, int, int] == [type(value) for value in file.source]
+        assert location == file.source.location
         assert "\0" not in location
-    assert str is type(seen.manifests)
+        assert Status is type(file.status)
+    assert str is type(manifests_digest)
     assert all(len(fingerprint) == 3 for fingerprint in known.files.values())
     assert dict is type(known.note)
     assert run is None or run.is_complete

@@ -40,9 +40,8 @@ KNOWN_REPEATS: Final[frozenset[str]] = frozenset(
             "install",
             "patch",
             "read_request",
-            "read_response",
         ),
-        *("recorded_body", "uninstall"),
+        "uninstall",
     )
 )
 """Names that still mean two things. None may be added; the list ends empty."""
@@ -58,18 +57,10 @@ KNOWN_WORDING: Final[frozenset[str]] = frozenset(
         "recstore/cli/mv_command.py",
         "recstore/cli/repository.py",
         "recstore/cli/verify_command.py",
-        "recstore/cli/watch_command.py",
         "recstore/files.py",
         "recstore/gc/judging.py",
         "recstore/git/program.py",
         "recstore/git/trash.py",
-        "recstore/importers/known_manifests.py",
-        "recstore/importers/llama_stack/storage.py",
-        "recstore/importers/parse.py",
-        "recstore/importers/plan.py",
-        "recstore/importers/render.py",
-        "recstore/importers/rewrite.py",
-        "recstore/importers/scan.py",
         "recstore/importers/vcr/values.py",
         "recstore/importers/vcr/yaml.py",
         "recstore/pytest_plugin/__init__.py",
@@ -84,10 +75,6 @@ KNOWN_WORDING: Final[frozenset[str]] = frozenset(
         "recstore/store/index.py",
         "recstore/store/merge.py",
         "recstore/store/os_errors.py",
-        "recstore/watch/consume.py",
-        "recstore/watch/import_changes.py",
-        "recstore/watch/loop.py",
-        "recstore/watch/sources.py",
     )
 )
 """Files that still use words of the list below. None may be added; the list ends empty."""

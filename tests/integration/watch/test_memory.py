@@ -15,14 +15,19 @@ from recstore.importers.run import ImportOptions
 from recstore.importers.scan import SourceFile
 from recstore.model import Manifest
 from recstore.store import Store
-from recstore.watch.checkpoint import Memory, Remembered
-from recstore.watch.import_changes import Followed, Follower
+from recstore.watch.import_changes import ChangeImporter, WatchResult
 from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
+from tests.clock import FastClock
 from tests.generator import write_recordings
 from tests.integration.watch.watching import stored
 
 LONG_AGO = 1_700_000_000
+
+
+def checkpoint(project: Path) -> Path:
+    """Return the file."""
+    return Store.open(project).local.path("watch.json")
 
 
 @pytest.fixture
@@ -45,14 +50,12 @@ def age(project: Path) -> None:
         os.utime(path, (LONG_AGO, LONG_AGO))
 
 
-def looked(
-    project: Path, follower: Follower | None = None, *, mirror: bool = False, source: str = "tests"
-) -> list[tuple[str, str]]:
-    """Return what a new watcher tells of, after it has looked until nothing is in doubt."""
-    told: list[Followed] = []
-    follower = follower or Follower(Store.open(project), ImportOptions())
-    Watcher(follower, Sources(project, (source,)), told.append, is_mirror=mirror).settle_down()
-    return [(one.outcome, one.name) for one in told]
+def looked(project: Path, *, mirror: bool = False, source: str = "tests") -> list[tuple[str, str]]:
+    """Return what a new watcher reports, after it has worked until every file is final."""
+    results: list[WatchResult] = []
+    importer = ChangeImporter(Store.open(project), ImportOptions(), mirror=mirror)
+    Watcher(importer, Sources(project, (source,)), FastClock(), results.append).drain()
+    return [(result.outcome, result.name) for result in results]
 
 
 def test_what_is_known_is_not_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,26 +111,26 @@ def test_a_bad_file_is_told_of_by_each_watcher(project: Path) -> None:
 def test_what_a_locked_store_did_not_forget_it_forgets_later(project: Path) -> None:
     """A file went, and another process held the store just then."""
 
-    class Busy(Follower):
-        """A follower that finds the store locked the first time it is to forget something."""
+    class Busy(ChangeImporter):
+        """An importer that finds the store locked the first time it is to forget something."""
 
         was_busy = False
 
-        def follow(self, files: list[SourceFile], gone: Collection[str] = ()) -> list[Followed]:
-            if gone and not self.was_busy:
+        def import_files(self, files: list[SourceFile], removed: Collection[str] = ()) -> list[WatchResult]:
+            if removed and not self.was_busy:
                 self.was_busy = True
                 raise Locked("the store", "another process has been writing to it")
-            return super().follow(files, gone)
+            return super().import_files(files, removed)
 
     [first, *_] = sorted((project / "tests").rglob("recordings/*.json"))
     first.unlink()
-    told: list[Followed] = []
+    told: list[WatchResult] = []
     waits: list[object] = []
-    follower = Busy(Store.open(project), ImportOptions())
-    watcher = Watcher(follower, Sources(project, ("tests",)), told.append, waits.append, is_mirror=True)
-    watcher.look()
+    importer = Busy(Store.open(project), ImportOptions(), mirror=True)
+    watcher = Watcher(importer, Sources(project, ("tests",)), FastClock(), told.append, waits.append)
+    watcher.rescan()
     waited = list(waits)
-    watcher.settle_down()
+    watcher.drain()
 
     assert ["Locked"] == [type(problem).__name__ for problem in waited]
     assert [("removed", first.relative_to(project).as_posix())] == [(one.outcome, one.name) for one in told]
@@ -135,49 +138,51 @@ def test_what_a_locked_store_did_not_forget_it_forgets_later(project: Path) -> N
 
 def test_a_damaged_note_is_no_note(project: Path) -> None:
     """Everything is read again, and found to be there."""
-    note = project / ".recstore/local/watch.json"
+    note = checkpoint(project)
     note.write_bytes(note.read_bytes()[:-10])
 
     assert {"unchanged", "none"} == {outcome for outcome, _ in looked(project)}
 
 
-WRONG: dict[str, object] = {
-    "prefix is text": ["/nowhere/x.json", "a", 1, 2, 3],
-    "location is a number": [7, 0, 1, 2, 3],
-    "location is none": [None, 0, 1, 2, 3],
-    "location is no path": ["/nowhere/\0x", 0, 1, 2, 3],
-    "inode is a flag": ["/nowhere/x.json", 0, True, 2, 3],
-    "time has a fraction": ["/nowhere/x.json", 0, 1, 2.5, 3],
-    "size is none": ["/nowhere/x.json", 0, 1, 2, None],
-    "size is missing": ["/nowhere/x.json", 0, 1, 2],
-    "too much": ["/nowhere/x.json", 0, 1, 2, 3, 4],
-    "text": "abcde",
-    "a number": 7,
-    "a table": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5},
+WRONG: dict[str, tuple[str, object, object]] = {
+    "the inode is text": ("/nowhere//x.json", ["a", 1, 2], "imported"),
+    "the size is none": ("/nowhere//x.json", [0, 1, None], "imported"),
+    "the size is missing": ("/nowhere//x.json", [0, 1], "imported"),
+    "too much": ("/nowhere//x.json", [0, 1, 2, 3], "imported"),
+    "the location is no path": ("/nowhere//\0x", [0, 1, 2], "imported"),
+    "text": ("/nowhere//x.json", "abc", "imported"),
+    "a number": ("/nowhere//x.json", 7, "imported"),
+    "a table": ("/nowhere//x.json", {"a": 1, "b": 2, "c": 3}, "imported"),
+    "a status of no watcher": ("/nowhere//x.json", [0, 1, 2], "lost"),
+    "a status that is a list": ("/nowhere//x.json", [0, 1, 2], []),
 }
 
 
+def add_row(project: Path, location: str, fingerprint: object, status: object) -> None:
+    """Add a file to the checkpoint."""
+    file = checkpoint(project)
+    value = orjson.loads(file.read_bytes())
+    value["files"][location] = fingerprint
+    value["note"]["statuses"][location] = status
+    file.write_bytes(orjson.dumps(value))
+
+
 @pytest.mark.parametrize("row", WRONG.values(), ids=WRONG)
-def test_a_note_with_a_row_that_no_watcher_writes_is_no_note(project: Path, row: object) -> None:
-    """Whoever committed it: nothing is taken to have gone, and nothing fails."""
-    note, expected = project / ".recstore/local/watch.json", stored(project)
-    listed, _, rest = note.read_bytes().partition(b"\n")
-    note.write_bytes(orjson.dumps([*orjson.loads(listed), row]) + b"\n" + rest)
-    follower = Follower(Store.open(project), ImportOptions())
-    remembered = Memory(follower.store.local, ("tests", follower.reading)).load({})
+def test_a_checkpoint_with_a_row_that_no_watcher_writes_is_none(project: Path, row: tuple[str, object, object]) -> None:
+    """Whoever wrote it: nothing is taken to have been removed, nothing fails, and everything is read."""
+    expected = stored(project)
+    add_row(project, *row)
     told = looked(project, mirror=True)
 
-    assert Remembered() == remembered
     assert {"unchanged", "none"} == {outcome for outcome, _ in told}
     assert expected == stored(project)
 
 
-def test_a_note_as_it_was_written_is_one(project: Path) -> None:
-    """So that the one above is of its row, and of nothing else."""
-    note = project / ".recstore/local/watch.json"
-    listed, _, rest = note.read_bytes().partition(b"\n")
-    note.write_bytes(orjson.dumps([*orjson.loads(listed), ["/nowhere/x.json", 0, 1, 2, 3]]) + b"\n" + rest)
-    follower = Follower(Store.open(project), ImportOptions())
-    remembered = Memory(follower.store.local, ("tests", follower.reading)).load({})
+@pytest.mark.parametrize("fingerprint", [[1, 2, 3], [True, 2, 3], [1, 2.5, 3]], ids=str)
+def test_a_checkpoint_with_a_file_more_is_one(project: Path, fingerprint: list[float]) -> None:
+    """So that the one above is of its row, and of nothing else: nothing is read again, and nothing removed."""
+    expected = stored(project)
+    add_row(project, "/nowhere//x.json", fingerprint, "imported")
 
-    assert 1 + len(list((project / "tests").rglob("*.json"))) == len(remembered.files)
+    assert [] == looked(project, mirror=True)
+    assert expected == stored(project)
