@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +66,17 @@ _OPTIONS: Final = (
 )
 
 
+_REMEDIES: Final[Mapping[str, str]] = {
+    "not a git repository": "Run `git init` first: this command works through Git.",
+    "cannot use bare repository": "Files that were committed make the folder look like a Git repository of its own (HEAD, "
+    "objects, refs, config). Look at who committed them, and why, before you run anything there.",
+    "dubious ownership": "Run the `git config` command that Git names above, if you trust this folder.",
+    ".lock': File exists": "Another Git process is at work in this repository; try again when it has ended.",
+    "promisor remote": "This clone left trees with its remote: `git fetch --refetch --filter=blob:none` brings them.",
+    "bad object": "`git fsck` lists what is missing in the repository; `git fetch --refetch` brings it back.",
+}
+
+
 class Git:
     """Runs `git` in one folder.
 
@@ -89,17 +100,44 @@ class Git:
         """Return the same in another folder."""
         return Git(folder, self._environment, self.variables)
 
-    def run(self, *arguments: str, data: bytes = b"", accept: Collection[int] = (0,)) -> bytes:
+    def run(
+        self,
+        *arguments: str,
+        data: bytes = b"",
+        accept: Collection[int] = (0,),
+        options: Sequence[str] = _OPTIONS,
+    ) -> bytes:
         """Return what `git` with these arguments prints; `data` is its standard input.
 
         Raises: GitError: there is no `git`, or its exit code is not one to `accept`.
         """
-        return self._finish(arguments, data, accept).stdout
+        passed_on = {
+            name: value
+            for name, value in self._environment.items()
+            if not name.startswith("GIT_") or name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+        }
+        command = [git_program(self._environment), *options, *arguments]
+        environment = {**passed_on, **_FIXED, **self.variables}
+        try:
+            done = subprocess.run(  # noqa: S603 - a list of words, no shell; paths and revisions are checked by Git
+                command, cwd=self.folder, env=environment, input=data, capture_output=True, check=False
+            )
+        except FileNotFoundError as error:
+            raise GitError(str(self.folder), "is not a folder") from error
+        except OSError as error:
+            raise GitError("git", f"cannot be run: {error.strerror or error}") from error
+        if done.returncode not in accept:
+            message = decode_path(done.stderr).strip()
+            skipped = 2 * arguments.count("-c")  # settings of ours, which come first
+            subject = " ".join(("git", *arguments[skipped : skipped + 2]))
+            remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in message), f"Seen in {self.folder}.")
+            raise GitError(subject, message or f"ended with exit code {done.returncode}", remedy)
+        return done.stdout
 
     def configured(self, name: str) -> tuple[str, ...]:
-        """Return the values that Git's configuration gives `name`; the last one counts."""
-        done = self._finish(("config", "-z", "--get-all", name), b"", (0, 1), options=_SAFE)  # not what `_OPTIONS` says
-        return tuple(decode_path(done.stdout).split("\0")[:-1])
+        """Return the values that Git's configuration gives `name`; the last one counts. Our own options are left out."""
+        printed = self.run("config", "-z", "--get-all", name, accept=(0, 1), options=_SAFE)
+        return tuple(decode_path(printed).split("\0")[:-1])
 
     def text(self, *arguments: str, accept: Collection[int] = (0,)) -> str:
         """Return what is printed, as text without white space at its ends."""
@@ -114,30 +152,6 @@ class Git:
         """Return what a command prints that ends (or parts) its fields with NUL, mostly for an option `-z`."""
         printed = self.run(*arguments, data=data)
         return decode_path(printed.removesuffix(b"\0")).split("\0") if printed else []
-
-    def _finish(
-        self, arguments: tuple[str, ...], data: bytes, accept: Collection[int], options: tuple[str, ...] = _OPTIONS
-    ) -> subprocess.CompletedProcess[bytes]:
-        command = [git_program(self._environment), *options, *arguments]
-        try:
-            done = subprocess.run(  # noqa: S603 - a list of words, no shell; paths and revisions are checked by Git
-                command, cwd=self.folder, env=self._scrubbed(), input=data, capture_output=True, check=False
-            )
-        except FileNotFoundError as error:
-            raise GitError(str(self.folder), "is not a folder") from error
-        except OSError as error:
-            raise GitError("git", f"cannot be run: {error.strerror or error}") from error
-        if done.returncode not in accept:
-            raise _failure(arguments, done, self.folder)
-        return done
-
-    def _scrubbed(self) -> dict[str, str]:
-        passed_on = {
-            name: value
-            for name, value in self._environment.items()
-            if not name.startswith("GIT_") or name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
-        }
-        return {**passed_on, **_FIXED, **self.variables}
 
 
 def git_program(environment: Mapping[str, str]) -> str:
@@ -163,22 +177,3 @@ def decode_path(data: bytes) -> str:
 def encode_path(path: str) -> bytes:
     """Return the bytes that `decode_path` made a path of."""
     return path.encode("utf-8", "surrogateescape")
-
-
-def _failure(arguments: tuple[str, ...], done: subprocess.CompletedProcess[bytes], folder: Path) -> GitError:
-    said = decode_path(done.stderr).strip()
-    skipped = 2 * arguments.count("-c")  # settings of ours, which come first
-    subject = " ".join(("git", *arguments[skipped : skipped + 2]))
-    remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in said), f"Seen in {folder}.")
-    return GitError(subject, said or f"ended with exit code {done.returncode}", remedy)
-
-
-_REMEDIES: Final[Mapping[str, str]] = {
-    "not a git repository": "Run `git init` first: this command works through Git.",
-    "cannot use bare repository": "Files that were committed make the folder look like a Git repository of its own (HEAD, "
-    "objects, refs, config). Look at who committed them, and why, before you run anything there.",
-    "dubious ownership": "Run the `git config` command that Git names above, if you trust this folder.",
-    ".lock': File exists": "Another Git process is at work in this repository; try again when it has ended.",
-    "promisor remote": "This clone left trees with its remote: `git fetch --refetch --filter=blob:none` brings them.",
-    "bad object": "`git fsck` lists what is missing in the repository; `git fetch --refetch` brings it back.",
-}

@@ -34,7 +34,7 @@ _IDENTITY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TrashedRun:
+class TrashCommit:
     """What one run removed: when, and path below the store's folder -> object id."""
 
     commit: str
@@ -48,7 +48,7 @@ class Trash:
 
     repository: Repository
 
-    def runs(self) -> Iterator[TrashedRun]:
+    def runs(self) -> Iterator[TrashCommit]:
         """Yield what each run removed, newest first.
 
         Raises: GitError: the trash cannot be read.
@@ -56,7 +56,7 @@ class Trash:
         for commit, time_s, _ in self._chain():
             files = self.repository.store_files(commit, "")
             if files:  # a run of another store has none
-                yield TrashedRun(commit, time_s, files)
+                yield TrashCommit(commit, time_s, files)
 
     def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> str:
         """Add a run, and return its commit: `files` are path below the store's folder -> object id.
