@@ -161,7 +161,7 @@ class GitRepository:
     @contextmanager
     def opened(self, **variables: str) -> Iterator[Repository]:
         """Open the repository as a command would, with `variables` set."""
-        with Repository.open(self.store.directory.root, {**self.environment(), **variables}) as repository:
+        with Repository(self.store.directory.root, {**self.environment(), **variables}) as repository:
             yield repository
 
     def plan(self, options: GcOptions | None = None) -> Plan:

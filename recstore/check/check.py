@@ -265,7 +265,7 @@ class _Check:
         try:
             data = repository.objects.read(oid)
         except RecstoreError as error:
-            if not (repository.layout.is_partial and not repository.objects.has(oid)):
+            if not (repository.is_partial and not repository.objects.has(oid)):
                 self._blob(path, f"{error.subject}: {error.reason}")
             return None
         self._blob(path, _defect(path, data))
@@ -339,7 +339,7 @@ def _manifests_that_lose_blobs(repository: Repository, commits: CommitRange) -> 
 
 def _changed_tests(repository: Repository, commits: CommitRange) -> list[str]:
     """Return the test files, from the project's folder, that the commits change or remove a manifest of."""
-    prefix = repository.layout.project_prefix
+    prefix = repository.project_prefix
     changed = repository.objects.changed_files(commits.bases, commits.tip, [prefix.rstrip("/")])
     files = {path[len(prefix) :] for path in changed if is_test_file(path)}
     for base in commits.bases:

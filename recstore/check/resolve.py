@@ -180,7 +180,7 @@ def side_names(repository: Repository) -> tuple[str, str]:
 
     Raises: GitError: Git cannot answer.
     """
-    folder = repository.layout.git_dir
+    folder = repository.git_dir
     rebase = next((folder / name for name in ("rebase-merge", "rebase-apply") if (folder / name).is_dir()), None)
     branch = repository.git.text("rev-parse", "--abbrev-ref", "HEAD", accept=(0, 128))
     ours = f"HEAD ({branch})" if rebase is None else "HEAD (the new base of the rebase)"

@@ -65,7 +65,7 @@ def heal_from_git(store: Store, blobs: Iterable[BlobName], environment: Mapping[
     For readers, which do this once before they report a blob as missing. After: the files are durable.
     """
     try:
-        with Repository.open(store.directory.root, environment) as repository:
+        with Repository(store.directory.root, environment) as repository:
             return heal(store, repository, blobs)
     except RecstoreError:  # the reader's own error, that a blob is missing, tells more
         return ()

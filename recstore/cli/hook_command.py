@@ -113,7 +113,7 @@ def _heal(projects: list[Path]) -> None:
 def _is_under_way(projects: list[Path]) -> bool:
     """Return whether a merge, a rebase or the like waits to be finished."""
     for project in projects[:1]:  # one repository holds them all
-        with Repository.open(project / FOLDER, os.environ) as repository:
+        with Repository(project / FOLDER, os.environ) as repository:
             return operation_in_progress(repository) is not None
     return False
 

@@ -153,7 +153,7 @@ def _is_under_way(projects: list[Path]) -> bool:
     """Return whether a merge, a rebase or the like waits to be finished."""
     if not projects:
         return False
-    with Repository.open(projects[0] / FOLDER, os.environ) as repository:  # one repository holds all projects
+    with Repository(projects[0] / FOLDER, os.environ) as repository:  # one repository holds all projects
         return operation_in_progress(repository) is not None
 
 

@@ -39,7 +39,7 @@ def open_repository(store: Store) -> Repository:
     """
     from recstore.git import Repository
 
-    return Repository.open(store.directory.root, os.environ)
+    return Repository(store.directory.root, os.environ)
 
 
 @contextmanager

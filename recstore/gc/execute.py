@@ -105,7 +105,7 @@ def _update_indexes(repository: Repository, rows: tuple[Removal, ...]) -> None:
             changes[row.path] = (row.staged_oid, new)
     indexes = [repository.top] if changes else []
     index_file = Path(repository.git.variables.get("GIT_INDEX_FILE", ""))
-    proper = repository.layout.git_dir / "index.lock"
+    proper = repository.git_dir / "index.lock"
     if changes and index_file.name.startswith(_PARTIAL_INDEX) and proper.exists():
         indexes.append(repository.top.with_variables(GIT_INDEX_FILE=str(proper)))
     nothing = "0" * repository.objects.id_length

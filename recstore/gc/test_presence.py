@@ -103,7 +103,7 @@ def _known_to_git(repository: Repository, missing: set[str]) -> set[str]:
     head = repository.head
     if head is None:
         return set()
-    prefix = repository.layout.project_prefix
+    prefix = repository.project_prefix
     known = {path for path in missing if repository.objects.lookup(head, prefix + path) is not None}
     if known < missing:
         versions = path_versions(repository, [prefix + path for path in missing - known], [head])
@@ -164,7 +164,7 @@ class _RenameSearch:
         if path not in self._versions:
             self._versions[path] = []
             revisions = [repository.head or "--all", f"--max-count={_MAX_VERSIONS}"]
-            for version in path_versions(repository, [repository.layout.project_prefix + path], revisions):
+            for version in path_versions(repository, [repository.project_prefix + path], revisions):
                 if repository.objects.has(version.oid):
                     definitions = parse_definitions(repository.objects.read(version.oid))
                     if definitions is not None:
@@ -173,7 +173,7 @@ class _RenameSearch:
 
     def _new_tests(self, commit: str, file: str, wanted: str) -> list[TestName]:
         """Return the functions with this fingerprint that changed files have now, and had not in `commit`."""
-        objects, prefix = self.tree.repository.objects, self.tree.repository.layout.project_prefix
+        objects, prefix = self.tree.repository.objects, self.tree.repository.project_prefix
         tests: list[TestName] = []
         for path in dict.fromkeys([file, *self._files_changed_since(commit)]):
             if path not in self._functions:

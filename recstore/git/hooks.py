@@ -112,7 +112,7 @@ def install_hooks(repository: Repository, python: str, *, is_forced: bool = Fals
         raise UsageError(
             f"core.hooksPath = {location.setting}",
             f"leads out of this repository, to {location.git_folder}: hooks there are run for others, too",
-            f"Give this repository hooks of its own, `git config core.hooksPath '{repository.layout.common_dir / 'hooks'}'`, "
+            f"Give this repository hooks of its own, `git config core.hooksPath '{repository.common_dir / 'hooks'}'`, "
             "or use --force to write there.",
         )
     files = [_HookFile(location.folder, name) for name in HOOKS]
@@ -190,23 +190,23 @@ class _Location:
 
 
 def _find_location(repository: Repository) -> _Location:
-    layout, git = repository.layout, repository.git
-    setting, git_folder = "", layout.common_dir / "hooks"
+    git, common_dir = repository.git, repository.common_dir
+    setting, git_folder = "", common_dir / "hooks"
     for setting in git.configured("core.hooksPath")[-1:]:  # seen from the top folder, where hooks are run
-        stated = (layout.top or layout.git_dir) / os.path.expanduser(setting)
+        stated = (repository.top_folder or repository.git_dir) / os.path.expanduser(setting)
         git_folder = Path(os.path.normpath(stated) if setting else os.devnull)
-    own = layout.common_dir / OWN_FOLDER
+    own = common_dir / OWN_FOLDER
     is_huskys = git_folder.name == "_" and (git_folder.parent.name == ".husky" or (git_folder / "h").is_file())
     kind: Literal["folder", "configuration", "husky"] = "husky" if is_huskys else "folder"
     if is_configurable(git.text("version")):
         kind = "configuration"
     folder = git_folder if kind == "folder" else own
 
-    inside = [layout.common_dir, *([layout.top] if layout.top else [])]
-    if layout.common_dir.name == ".git":
-        inside.append(layout.common_dir.parent)
+    inside = [common_dir, *([repository.top_folder] if repository.top_folder else [])]
+    if common_dir.name == ".git":
+        inside.append(common_dir.parent)
     is_shared = not any(git_folder.resolve().is_relative_to(within.resolve()) for within in inside)
-    known = (layout.common_dir / "hooks", own, *(() if is_shared else (git_folder,)))
+    known = (common_dir / "hooks", own, *(() if is_shared else (git_folder,)))
     others = tuple(other for other in dict.fromkeys(known) if other != folder)
     return _Location(kind, folder, git_folder, others, setting, is_shared)
 

@@ -40,54 +40,42 @@ class Ref:
     time_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The folders of a repository.
-
-    `prefix` is the store's folder inside the repository, `/` at its end: `.recstore/`, `sub/.recstore/`. `top` is
-    None where there is no work tree.
-    """
-
-    top: Path | None
-    git_dir: Path
-    common_dir: Path
-    prefix: str
-    is_partial: bool
-    object_format: str
-
-    @property
-    def project_prefix(self) -> str:
-        """The folder that the store's folder is in, which test ids begin from: ``, `sub/`."""
-        return self.prefix.removesuffix(f"{FOLDER}/")
-
-
 class Repository:
-    """The repository that `folder`, a store's folder, is in.
+    """The repository that `folder`, a store's folder, is in. Use it in one thread and in a `with` block.
 
-    Use it in one thread and in a `with` block: it keeps pack files open.
+    `top_folder` is that of the work tree, None where there is none; `git_dir` and `common_dir` are Git's. `prefix` is the
+    store's folder inside the repository, `/` at its end: `.recstore/`, `sub/.recstore/`; `project_prefix` is the folder
+    that holds it, which test ids begin from: ``, `sub/`. `environment` is that of the process. Of the variables of a calling
+    hook two are heeded: `GIT_INDEX_FILE`, which `git commit --all` and `git commit PATH` set, and `GIT_DIR` together with
+    `GIT_WORK_TREE`.
     """
 
-    def __init__(self, git: Git, layout: Layout) -> None:
-        self.git = git
-        self.layout = layout
-
-    @classmethod
-    def open(cls, folder: Path, environment: Mapping[str, str]) -> Repository:
-        """Return the repository around `folder`; `environment` is that of the process.
-
-        Of the variables of a calling hook two are heeded: `GIT_INDEX_FILE`, which `git commit --all` and
-        `git commit PATH` set, and `GIT_DIR` together with `GIT_WORK_TREE`.
-
-        Raises: GitError: there is no Git, or no repository.
-        """
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         git_dir, work_tree = environment.get("GIT_DIR"), environment.get("GIT_WORK_TREE")
         explicit = {}
         if git_dir and work_tree:  # one alone was not meant for the repository of this folder
             explicit = {"GIT_DIR": os.path.abspath(git_dir), "GIT_WORK_TREE": os.path.abspath(work_tree)}
         git = Git(folder, environment, explicit)
-        layout = _layout(git)
-        index_file = _index_file(environment.get("GIT_INDEX_FILE", ""), layout)
-        return cls(git.with_variables(GIT_INDEX_FILE=index_file) if index_file else git, layout)
+        asked = ("--show-object-format", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
+        printed = decode_path(git.run("rev-parse", "--path-format=absolute", *asked, "--show-prefix")).split("\n")
+        if len(printed) != len(asked) + 2:
+            raise GitError(str(git.folder), "has a line break in its path, which recstore cannot work with")
+        self._object_format, inside, git_dir, common_dir, self.prefix, _ = printed
+        self.git_dir, self.common_dir = Path(git_dir), Path(common_dir)
+        self.top_folder = Path(git.text("rev-parse", "--show-toplevel")) if inside == "true" else None
+        self.project_prefix = self.prefix.removesuffix(f"{FOLDER}/")
+        promisors = ("config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
+        self.is_partial = bool(git.run(*promisors, accept=(0, 1)))
+        index_file = self._index_file(environment.get("GIT_INDEX_FILE", ""))
+        self.git = git.with_variables(GIT_INDEX_FILE=index_file) if index_file else git
+
+    def _index_file(self, stated: str) -> str:
+        """Return the index that a calling hook is about, "" where it is the usual one or another repository's."""
+        if not stated or self.top_folder is None:
+            return ""
+        path = Path(os.path.normpath(self.top_folder / stated))  # hooks run in the top folder
+        is_foreign = ".git" in path.parts and not path.is_relative_to(self.git_dir)
+        return "" if is_foreign or not path.exists() or path == self.git_dir / "index" else str(path)
 
     def __enter__(self) -> Self:
         """Return the repository itself."""
@@ -103,12 +91,7 @@ class Repository:
     @cached_property
     def objects(self) -> Objects:
         """The reader of its objects."""
-        return Objects(self.layout.common_dir / "objects", self.layout.object_format)
-
-    @property
-    def prefix(self) -> str:
-        """The store's folder inside the repository: `.recstore/`."""
-        return self.layout.prefix
+        return Objects(self.common_dir / "objects", self._object_format)
 
     @property
     def project(self) -> Git:
@@ -118,7 +101,7 @@ class Repository:
     @property
     def top(self) -> Git:
         """Git in the top folder, where paths are those of the repository."""
-        return self.git.in_folder(self.layout.top or self.layout.git_dir)
+        return self.git.in_folder(self.top_folder or self.git_dir)
 
     @property
     def head(self) -> str | None:
@@ -177,7 +160,7 @@ class Repository:
     def fetch(self, oids: Iterable[str]) -> None:
         """Fetch the objects that a partial clone has left with its remote; does nothing in any other repository."""
         absent = []
-        if self.layout.is_partial:
+        if self.is_partial:
             absent = [oid for oid in dict.fromkeys(oids) if not self.objects.has(oid)]
         for remote in self.git.text("remote").split() if absent else ():
             promisors = self.git.configured("extensions.partialclone")
@@ -196,35 +179,6 @@ def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
         tag, mode, oid, stage = facts.split(" ")
         entries.append(IndexEntry(path, oid, int(mode, 8), int(stage), tag == "S"))
     return tuple(entries)
-
-
-def _layout(git: Git) -> Layout:
-    asked = ("--show-object-format", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir", "--show-prefix")
-    printed = decode_path(git.run("rev-parse", "--path-format=absolute", *asked)).split("\n")
-    if len(printed) != len(asked) + 1:
-        raise GitError(str(git.folder), "has a line break in its path, which recstore cannot work with")
-    object_format, inside, git_dir, common_dir, prefix, _ = printed
-    top = git.text("rev-parse", "--show-toplevel") if inside == "true" else ""
-    promisors = ("config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
-    return Layout(
-        top=Path(top) if top else None,
-        git_dir=Path(git_dir),
-        common_dir=Path(common_dir),
-        prefix=prefix,
-        is_partial=bool(git.run(*promisors, accept=(0, 1))),
-        object_format=object_format,
-    )
-
-
-def _index_file(stated: str, layout: Layout) -> str:
-    """Return the index that a calling hook is about, "" where it is the usual one or another repository's."""
-    if not stated or layout.top is None:
-        return ""
-    path = os.path.normpath(layout.top / stated)  # hooks run in the top folder
-    if not Path(path).exists() or Path(path) == layout.git_dir / "index":
-        return ""
-    is_foreign = ".git" in Path(path).parts and not Path(path).is_relative_to(layout.git_dir)
-    return "" if is_foreign else path
 
 
 # -- other work trees, stashes, operations in progress
@@ -272,13 +226,12 @@ def checkouts(repository: Repository) -> tuple[Checkout, ...]:
 
     Source: gitrepository-layout(5), `worktrees/`; git-worktree(1), "REFS" for the names of their refs.
     """
-    layout = repository.layout
-    trees = [Checkout(layout.git_dir)]
-    if layout.git_dir != layout.common_dir:
-        trees.append(Checkout(layout.common_dir, "main-worktree/"))
-    linked = layout.common_dir / "worktrees"
+    trees = [Checkout(repository.git_dir)]
+    if repository.git_dir != repository.common_dir:
+        trees.append(Checkout(repository.common_dir, "main-worktree/"))
+    linked = repository.common_dir / "worktrees"
     folders = sorted(linked.iterdir()) if linked.is_dir() else []
-    others = (folder for folder in folders if folder != layout.git_dir and (folder / "HEAD").exists())
+    others = (folder for folder in folders if folder != repository.git_dir and (folder / "HEAD").exists())
     return (*trees, *(Checkout(folder, f"worktrees/{folder.name}/") for folder in others))
 
 
@@ -305,7 +258,7 @@ def stashes(repository: Repository) -> dict[str, str]:
 def operation_in_progress(repository: Repository) -> str | None:
     """Return what is in progress in this work tree (`a merge`), None if nothing is."""
     for name, files in _OPERATION_FILES.items():
-        if any((repository.layout.git_dir / file).exists() for file in files):
+        if any((repository.git_dir / file).exists() for file in files):
             return name
     return next((_OPERATION_REFS[name] for name in repository.resolve(_OPERATION_REFS)), None)
 

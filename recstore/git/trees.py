@@ -100,7 +100,7 @@ class Tree(ABC):
 
     def prepare(self, paths: Iterable[str]) -> None:
         """Fetch what a partial clone has left with its remote. What cannot be fetched is an error when it is read."""
-        if self.repository.layout.is_partial:
+        if self.repository.is_partial:
             with suppress(GitError):
                 self.repository.fetch(oid for path in paths if (oid := self._oid(path)) is not None)
 
@@ -131,13 +131,13 @@ class CommitTree(Tree):
     def python_files(self) -> Iterator[str]:
         """Yield the path of every Python file of the project."""
         if self.commit is not None:
-            prefix = self.repository.layout.project_prefix
+            prefix = self.repository.project_prefix
             names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
             yield from _python_files(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist."""
-        oid = self._project_oid(self.repository.layout.project_prefix + path)
+        oid = self._project_oid(self.repository.project_prefix + path)
         return None if oid is None else self.repository.read_object(oid)
 
     def _project_oid(self, path: str) -> str | None:

@@ -122,7 +122,7 @@ class _Rounds:
         gone = before.keys() - now.keys()
         lost = [name for name, path in names_of(before).items() if path in gone]
         if lost and not self.under_way.startswith("import, replacing"):  # which is there to drop what files have not
-            with Repository.open(self.project / FOLDER, os.environ) as repository:
+            with Repository(self.project / FOLDER, os.environ) as repository:
                 found = {file.path for file in find_blobs(repository, lost)}
             assert {blob.path for blob in lost} == found
         sources = {path: data for path, data in before.items() if path.startswith(SOURCE) and path in gone}

@@ -82,7 +82,7 @@ def refuse_loss(project: Path, states: tuple[State, State], scratch: Path, where
     assert set() == gone & finished.keys() - {".git/hooks/pre-commit"}, where  # which may have been renamed already
     blobs = [name for name, path in names_of(before).items() if path in gone]
     if blobs and (project / ".git").is_dir():
-        with Repository.open(project / FOLDER, os.environ) as repository:
+        with Repository(project / FOLDER, os.environ) as repository:
             found = {file.path for file in find_blobs(repository, blobs)}
         assert {blob.path for blob in blobs} == found, where
     consumed = {path: before[path] for path in gone if not path.startswith((FOLDER, ".git/"))}

@@ -135,7 +135,7 @@ class Race:
         report = verify_store(store)
         assert report.problems == (), f"seed {self.seed}: {report.problems}"
         absent = sorted({blob for blob in told if store.directory.read(blob.path) is None})
-        with Repository.open(self.project / FOLDER, os.environ) as repository:
+        with Repository(self.project / FOLDER, os.environ) as repository:
             found = {file.path for file in find_blobs(repository, absent)}
         lost = [blob for blob in absent if blob.path not in found]
         assert lost == [], f"seed {self.seed}: {lost}"

@@ -186,7 +186,7 @@ def test_every_way_to_commit_takes_the_recordings_along(project: GitRepository, 
         "import os; from pathlib import Path; from recstore.store import Store; from recstore.git import Repository;"
         "from recstore.gc.plan import plan_gc; from recstore.gc.plan import GcOptions;"
         "from recstore.gc.execute import execute_plan, Expiry\n"
-        "store = Store.open(Path.cwd()); repository = Repository.open(store.directory.root, os.environ)\n"
+        "store = Store.open(Path.cwd()); repository = Repository(store.directory.root, os.environ)\n"
         "execute_plan(store, repository, plan_gc(store, repository, GcOptions(is_staged=True)), Expiry(0))\n"
     )
     (project.folder / "hook.py").write_text(code)

@@ -295,7 +295,7 @@ def test_a_work_tree_apart_from_its_repository_is_found_by_both_variables(tmp_pa
     variables = {"GIT_DIR": str(tmp_path / "apart"), "GIT_WORK_TREE": str(project.folder)}
 
     with project.opened(**variables) as repository:
-        assert (".recstore/", project.folder) == (repository.prefix, repository.layout.top)
+        assert (".recstore/", project.folder) == (repository.prefix, repository.top_folder)
         assert repository.store_files(repository.head or "", "tests")
 
 
