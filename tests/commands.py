@@ -22,7 +22,8 @@ def recstore_bytes(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command as `recstore ARGUMENTS` in `folder`: its exit code, and the bytes it has printed."""
     printed, errors = BytesIO(), BytesIO()
-    output, talk = (TextIOWrapper(stream, "utf-8", write_through=True) for stream in (printed, errors))
+    encoding = (environment or {}).get("PYTHONIOENCODING", "utf-8")
+    output, talk = (TextIOWrapper(stream, encoding, write_through=True) for stream in (printed, errors))
     code: object = 0
     with (
         chdir(folder),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -106,20 +106,47 @@ class _ManifestPair:
         return old, new
 
 
-def diff_trees(old: CommitTree, new: Tree, choose: Callable[[Collection[str]], Collection[str]] | None = None) -> Diff:
-    """Return the differences between a commit and another one, Git's index, or the files as they are.
+@dataclass(frozen=True, slots=True)
+class ChangedManifests:
+    """The manifests that two trees do not share, before any recording is read; `unreadable` are those that cannot be used."""
 
-    `choose` gets the tests that differ and returns those that are asked for; without it all are, and recordings outside
-    any test.
+    old: CommitTree
+    new: Tree
+    pairs: tuple[_ManifestPair, ...]
+    unreadable: tuple[TestChange, ...]
 
-    Raises: GitError: a commit cannot be read. NewerVersion: a manifest has a later format. What is missing, damaged
-    or in conflict is in the result.
+    @property
+    def test_ids(self) -> list[str]:
+        """The tests that differ."""
+        ids = {pair.test_id for pair in self.pairs if pair.test_id is not None}
+        return sorted({*ids, *(change.name for change in self.unreadable)})
+
+    def compare(self, wanted: Collection[str] | None = None) -> Diff:
+        """Return the differences; only of the tests `wanted`, without recordings outside any test, if that is given.
+
+        Raises: GitError: a commit cannot be read. Missing or damaged recordings are in the result.
+        """
+        pairs = [pair for pair in self.pairs if wanted is None or pair.test_id in wanted]
+        changes = [change for change in self.unreadable if wanted is None or change.name in wanted]
+        outside = [pair for pair in pairs if pair.path.startswith("shared/")]  # one manifest for each recording
+        before, after = ([entry for pair in outside for entry in pair.entries[side][:1]] for side in (0, 1))
+        recordings = compare_entries((self.old, before), (self.new, after))
+        if recordings:
+            changes.append(TestChange("re-recorded", None, None, len(after), recordings))
+        changes += _test_changes([pair for pair in pairs if pair not in outside], self.old, self.new)
+        return Diff(self.old.title, self.new.title, tuple(sorted(changes, key=lambda change: change.name)))
+
+
+def changed_manifests(old: CommitTree, new: Tree) -> ChangedManifests:
+    """Return the manifests that differ between a commit and another one, Git's index, or the files as they are.
+
+    Raises: GitError: a commit cannot be read. NewerVersion: a manifest has a later format.
     """
     paths = new.manifests_unlike(old)
     for side in (old, new):
         side.prepare(paths)
     pairs: list[_ManifestPair] = []
-    changes: list[TestChange] = []
+    unreadable: list[TestChange] = []
     for path in paths:
         texts = old.read(path), new.read(path)
         if texts[0] == texts[1]:
@@ -132,19 +159,8 @@ def diff_trees(old: CommitTree, new: Tree, choose: Callable[[Collection[str]], C
             pairs.append(_ManifestPair(path, *manifests))
         except (DamagedManifest, ManifestConflict) as error:
             name = next((test_id for text in texts if (test_id := _stated_id(text or b""))), path)
-            changes.append(TestChange("unreadable", name, name, problem=error))
-    if choose is not None:
-        ids = {pair.test_id for pair in pairs if pair.test_id is not None}
-        wanted = choose(sorted({*ids, *(change.name for change in changes)}))
-        pairs = [pair for pair in pairs if pair.test_id in wanted]
-        changes = [change for change in changes if change.name in wanted]
-    outside = [pair for pair in pairs if pair.path.startswith("shared/")]  # one manifest for each recording
-    before, after = ([entry for pair in outside for entry in pair.entries[side][:1]] for side in (0, 1))
-    recordings = compare_entries((old, before), (new, after))
-    if recordings:
-        changes.append(TestChange("re-recorded", None, None, len(after), recordings))
-    changes += _test_changes([pair for pair in pairs if pair not in outside], old, new)
-    return Diff(old.title, new.title, tuple(sorted(changes, key=lambda change: change.name)))
+            unreadable.append(TestChange("unreadable", name, name, problem=error))
+    return ChangedManifests(old, new, tuple(pairs), tuple(unreadable))
 
 
 def diff_entries(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from recstore.check.diff import Diff, RecordingChange, diff_entries, diff_trees
+from recstore.check.diff import Diff, RecordingChange, changed_manifests, diff_entries
 from recstore.cli.diff_page import PageOptions, diff_page, stat_page, summary
 from recstore.cli.output import echo_ascii_json, echo_encodable, echo_error, json_option
 from recstore.cli.repository import open_project, open_repository
@@ -22,6 +22,7 @@ from recstore.git.trees import CommitTree, IndexTree, WorkTree
 from recstore.store import Store
 from recstore.store.index import Index
 from recstore.store.manifest import manifest_path
+from recstore.store.rename import is_selected
 from recstore.text import escape_control
 
 _TESTS: Final = "recstore.cli.diff_command.tests"
@@ -169,8 +170,8 @@ def _answer(store: Store, repository: Repository, question: DiffQuestion, *, is_
     if question.is_pair:
         old, new = ([selected.entry for selected in _select(store, word)] for word in tests)
         return diff_entries(files, (tests[0], old), (tests[1], new), in_order=len(old) == len(new) == 1)
-    choose = (lambda changed: _chosen_tests(store, tests, changed)) if tests else None
-    return diff_trees(question.old, question.new or files, choose)
+    changed = changed_manifests(question.old, question.new or files)
+    return changed.compare(_chosen_tests(store, tests, changed.test_ids) if tests else None)
 
 
 def _chosen_tests(store: Store, limits: Sequence[str], changed: Collection[str]) -> set[str]:
@@ -199,11 +200,8 @@ def _chosen_tests(store: Store, limits: Sequence[str], changed: Collection[str])
 
 
 def _is_called(test_id: str, limit: str) -> bool:
-    start = limit.removeprefix("./").rstrip("/")
-    if test_id == start or (start and test_id.startswith(start) and test_id[len(start)] in "/:["):
-        return True
     names = test_id.partition("::")[2].partition("[")[0]
-    return f"::{limit}::" in f"::{names}::"
+    return is_selected(test_id, limit) or f"::{limit}::" in f"::{names}::"
 
 
 def _select(store: Store, word: str) -> tuple[Selected, ...]:
