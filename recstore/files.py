@@ -51,7 +51,7 @@ def read_file(path: str) -> bytes:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         size_bytes = status.st_size
         if size_bytes > LARGEST_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {LARGEST_BYTES >> 20} MiB")

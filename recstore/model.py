@@ -55,7 +55,7 @@ class StreamBody:
 
     Shape: with framing `objects` an event is any JSON value that a client library yielded; with
     `ndjson` one JSON value a line; with `sse` (or `sse-crlf`, by its line ends) an object of the event's fields in the order sent, its
-    `data` being an object or array where the text was JSON of `layout`, and the text itself otherwise.
+    `data` being an object or array where the text was JSON of `layout`, else the text itself.
     """
 
     framing: Framing

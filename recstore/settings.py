@@ -1,13 +1,13 @@
 """What a project sets: in `recstore.toml` or `[tool.recstore]` of `pyproject.toml`, and in the environment above it.
 
-    sources = ["tests/recordings"]                  folders of loose recordings that another recorder writes
+    sources = ["tests/recordings"]                  folders of recordings that another recorder writes
     tests = ["tests/integration"]                   tests that use recordings: folders, files, ids; `*` allowed
 
-    mode = "replay"                                 what a test does without being told otherwise, see `session.modes`
+    mode = "replay"                                 what a test does unless its marker or an option says more, see `record.modes`
     share = false                                   `record-if-missing` takes any test's answer, not only the one there is
     repeat_last = false                             the last answer to a request serves every further one
     timing = false                                  streams are recorded and replayed with their pauses
-    passthrough = ["http://127.0.0.1:*"]            requests that are none of recstore's: base URLs, `*` within a part
+    passthrough = ["http://127.0.0.1:*"]            requests that bypass recstore: base URLs, `*` within a part
 
     [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
     ollama = ["http://localhost:11434", "http://ollama:11434"]
@@ -18,7 +18,7 @@
     [tool.recstore.redact]                          what is secret besides what always is, see `redact`
     headers = ["x-customer"]                        also: query, fields, patterns
 
-    [[tool.recstore.allowed_secrets]]               what looks like a secret and is none, by the digest that is said of it
+    [[tool.recstore.allowed_secrets]]               what looks like a secret and is not one, by its digest in reports
     digest = "0123456789abcdef"
     reason = "the example of the vendor's manual"
 
@@ -118,7 +118,7 @@ def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
     if own is not None:
         return str(project / _OWN_FILE), own
     if table is not None and not isinstance(table, dict):
-        raise UsageError(str(project / _SHARED_FILE), f"tool.recstore = {table!r} is no table")
+        raise UsageError(str(project / _SHARED_FILE), f"tool.recstore = {table!r} is not a table")
     return str(project / _SHARED_FILE), table or {}
 
 
@@ -169,7 +169,7 @@ def _variable_value(variable: str, text: str) -> Any:
 
 def _parse_upstreams(value: Any, subject: str) -> UpstreamMap:
     if not isinstance(value, dict):
-        raise UsageError(subject, f"upstreams = {value!r} is no table", 'One line of it: `label = "https://host"`.')
+        raise UsageError(subject, f"upstreams = {value!r} is not a table", 'One line of it: `label = "https://host"`.')
     labels: dict[str, str] = {}
     for label, bases in value.items():
         name = f"upstreams.{label}"
@@ -186,7 +186,7 @@ def _check_base(base: str, name: str, subject: str) -> None:
     if _BASE_URL.fullmatch(base) is None:
         raise UsageError(
             subject,
-            f"{name}: {base!r} is no base URL",
+            f"{name}: {base!r} is not a base URL",
             "One is a scheme, a host and perhaps a path: `https://host/v1`; no user, query or fragment.",
         )
 
@@ -209,15 +209,13 @@ def _parse_passthrough(value: Any, subject: str) -> tuple[str, ...]:
 def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
-        raise UsageError(
-            subject, f"{name} = {value!r} is neither a string nor an array of strings, empty ones not counted"
-        )
+        raise UsageError(subject, f"{name} = {value!r} must be a non-empty string or a list of non-empty strings")
     return tuple(texts)
 
 
 def _parse_mode(value: Any, subject: str) -> str:
     if value not in MODES:
-        raise UsageError(subject, f"mode = {value!r} is no mode", f"They are {', '.join(MODES)}.")
+        raise UsageError(subject, f"mode = {value!r} is not a mode", f"They are {', '.join(MODES)}.")
     return str(value)
 
 
@@ -234,7 +232,7 @@ def _switch(name: str) -> Callable[[Any, str], bool]:
 
 def _parse_redact(value: Any, subject: str) -> Redaction:
     if not isinstance(value, dict):
-        raise UsageError(subject, f"redact = {value!r} is no table", 'One line of it: `fields = ["customer_code"]`.')
+        raise UsageError(subject, f"redact = {value!r} is not a table", 'One line of it: `fields = ["customer_code"]`.')
     names = ("headers", "query", "fields", "patterns")
     refuse_unknown(value, names, f"{subject}: redact")
     texts = {name: _texts(value[name], f"redact.{name}", subject) for name in names if name in value}
@@ -242,7 +240,7 @@ def _parse_redact(value: Any, subject: str) -> Redaction:
         try:
             parse_expression(pattern.encode())
         except ValueError as error:
-            reason = f"redact.patterns: {pattern!r} is no regular expression: {error}"
+            reason = f"redact.patterns: {pattern!r} is not a regular expression: {error}"
             raise UsageError(subject, reason) from error
     lower = {name: tuple(text.lower() for text in texts[name]) for name in names[:3] if name in texts}
     return Redaction(**{**texts, **lower})
@@ -250,7 +248,7 @@ def _parse_redact(value: Any, subject: str) -> Redaction:
 
 def _parse_allowed(value: Any, subject: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise UsageError(subject, f"allowed_secrets = {value!r} is no array of tables")
+        raise UsageError(subject, f"allowed_secrets = {value!r} is not an array of tables")
     for one in value:
         refuse_unknown(one, ("digest", "reason"), f"{subject}: allowed_secrets")
         digest, reason = one.get("digest"), one.get("reason")

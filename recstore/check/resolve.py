@@ -21,7 +21,7 @@ from recstore.git.repository import Repository
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
-from recstore.store.merge import both_of, conflict_text, has_markers, is_same_owner, merge_manifests, sides_of
+from recstore.store.merge import format_conflict, has_markers, is_same_owner, keep_both, merge_manifests, parse_conflict
 from recstore.store.rename import is_selected
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
@@ -88,7 +88,7 @@ def find_conflicts(store: Store, repository: Repository) -> Iterator[Conflict]:
     for path in store.manifest_paths():
         data = store.directory.read(path) or b""
         if path not in stages and has_markers(data):
-            yield Conflict(path, None, *sides_of(data, f"{FOLDER}/{path}"))
+            yield Conflict(path, None, *parse_conflict(data, f"{FOLDER}/{path}"))
 
 
 def select_conflicts(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> list[Conflict]:
@@ -130,13 +130,13 @@ def resolve(conflict: Conflict, choice: Choice) -> Resolution:
             return by("kept: one side has removed it", only)
         question = f"removed by {'ours' if ours is None else 'theirs'}, re-recorded by the other side"
     else:
-        merged = merge_manifests(base, ours, theirs).manifest
+        merged = merge_manifests(base, ours, theirs)
         if merged is not None:
             return by("both sides agree", merged)
         if not is_same_owner(ours, theirs):
             return by("kept both: they are of two tests", ours, theirs)
         if choice == "both":
-            return by("kept both: ours first, theirs as later calls", both_of(base, ours, theirs))
+            return by("kept both: ours first, theirs as later calls", keep_both(base, ours, theirs))
         question = "re-recorded on both sides, with different answers"
     if not choice:
         return Resolution(conflict.path, conflict.test_id, question, is_open=True)
@@ -202,10 +202,10 @@ def merge_files(texts: tuple[bytes, bytes, bytes], subject: str) -> tuple[bytes,
         left, right = parse_manifest(ours, subject), parse_manifest(theirs, subject)
     except (Damage, ManifestConflict, NewerVersion):
         return None
-    merged = merge_manifests(before, left, right).manifest
+    merged = merge_manifests(before, left, right)
     if merged is not None:
         return format_manifest(merged), True
-    return conflict_text(left, right), False
+    return format_conflict(left, right), False
 
 
 def _conflict_stages(repository: Repository) -> dict[str, dict[int, str]]:
@@ -221,7 +221,7 @@ def _parse_side(data: bytes | None, stage: int, subject: str) -> Manifest | None
     if data is None:
         return None
     if has_markers(data):  # Git has merged it already: both sides have renamed the file, each to another name
-        return sides_of(data, subject)[stage - OURS]
+        return parse_conflict(data, subject)[stage - OURS]
     return parse_manifest(data, subject)
 
 

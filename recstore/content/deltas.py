@@ -46,7 +46,7 @@ def shrink(values: list[Json]) -> list[Json]:
 def expand(stored: list[Json]) -> list[Json]:
     """Return the values that `shrink` made `stored` of; consumes `stored`, and shares nothing between values.
 
-    Raises: DeltaError: an element is no delta, or leads nowhere.
+    Raises: DeltaError: an element is not a delta, or leads nowhere.
     """
     if not stored:
         return []
@@ -55,7 +55,7 @@ def expand(stored: list[Json]) -> list[Json]:
     size_bytes = len(texts[0])
     for delta in stored[1:]:
         if type(delta) is not dict:
-            raise DeltaError("an event after the first is no object of changes")
+            raise DeltaError("an event after the first is not an object of changes")
         working.apply(delta)
         texts.append(orjson.dumps(working.value))
         size_bytes += len(texts[-1])
@@ -153,7 +153,7 @@ def _element(node: Any, step: str) -> Any:
 
 def _steps(pointer: str) -> list[str]:
     if not pointer.startswith("/"):
-        raise DeltaError(f"{pointer!r} is no JSON Pointer")
+        raise DeltaError(f"{pointer!r} is not a JSON Pointer")
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
 
 

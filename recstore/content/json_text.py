@@ -36,7 +36,7 @@ class NotExactError(ValueError):
 def parse_exact(data: bytes) -> Json:
     """Return the value that stands for `data` without loss.
 
-    Raises: NotExactError: `data` is no JSON, or no value carries all of it.
+    Raises: NotExactError: `data` is not JSON, or no value carries all of it.
     """
     try:
         value: Json = orjson.loads(data)

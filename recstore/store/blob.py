@@ -274,7 +274,7 @@ def _is_sent_event(event: Any) -> bool:
 def _read_layout(document: dict[str, Any]) -> str:
     layout = _text(document.get("layout", ""))
     if layout and layout not in LAYOUTS:
-        raise ValueError(f"there is no layout {layout!r:.40}")
+        raise ValueError(f"the layout is not known: {layout!r:.40}")
     return layout
 
 

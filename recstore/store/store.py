@@ -151,7 +151,7 @@ class Store:
         After: durable only once `directory.flush` was called; until then nothing may name it.
 
         Raises: DamagedBlob: a file of that name holds other bytes; it is left as it is. UsageError: a body
-        holds a value that is no JSON.
+        holds a value that is not JSON.
         """
         data = encode_checked(recording)
         blob = BlobName(request_key(recording.request), Digest.of(data))

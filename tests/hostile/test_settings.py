@@ -33,8 +33,8 @@ def sparse(path: Path) -> None:
 
 
 ENDLESS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a device": (lambda path: path.symlink_to("/dev/zero"), "it is no regular file"),
-    "a pipe": (lambda path: os.mkfifo(path), "it is no regular file"),  # noqa: PLW0108 - Windows has no such function
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "it is not a regular file"),
+    "a pipe": (lambda path: os.mkfifo(path), "it is not a regular file"),  # noqa: PLW0108 - Windows has no such function
     "a large file": (sparse, "it is larger than 256 MiB"),
 }
 

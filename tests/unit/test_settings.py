@@ -125,7 +125,7 @@ def test_an_empty_variable_is_none(tmp_path: Path) -> None:
         ({"RECSTORE_SOURCES": '["a"'}, ("RECSTORE_SOURCES:1", "is not TOML", "Unclosed array")),
         ({"RECSTORE_SOURCES": '"a"\nrules = []'}, ("RECSTORE_SOURCES", "more than one value")),
         ({"RECSTORE_SHARE": "yes"}, ("RECSTORE_SHARE", "share = 'yes' is neither true nor false")),
-        ({"RECSTORE_UPSTREAMS": "ollama"}, ("RECSTORE_UPSTREAMS", "is no table")),
+        ({"RECSTORE_UPSTREAMS": "ollama"}, ("RECSTORE_UPSTREAMS", "is not a table")),
     ],
 )
 def test_a_broken_variable_is_named(tmp_path: Path, environment: dict[str, str], words: tuple[str, ...]) -> None:
@@ -181,25 +181,25 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     [
         ('source = "a"', ("`source`", "Did you mean `sources`?")),
         ("x = 1", ("`x`", "Known are: upstreams, rules, sources, tests, mode, share,")),
-        ("sources = 1", ("sources = 1", "neither a string nor an array of strings")),
+        ("sources = 1", ("sources = 1", "must be a non-empty string")),
         ('sources = ["a", 2]', ("sources = ['a', 2]",)),
         ('sources = ["a", ""]', ("sources = ['a', '']",)),
-        ('upstreams = "http://x"', ("upstreams = 'http://x' is no table", "label")),
+        ('upstreams = "http://x"', ("upstreams = 'http://x' is not a table", "label")),
         ("upstreams.a = 1", ("upstreams.a = 1",)),
-        ('upstreams.a = "localhost:11434"', ("upstreams.a", "'localhost:11434' is no base URL")),
-        ('upstreams.a = "http://"', ("is no base URL",)),
-        ('upstreams.a = "http://me:secret@host"', ("is no base URL", "no user")),
-        ('upstreams.a = "http://host/v1?x=1"', ("is no base URL",)),
+        ('upstreams.a = "localhost:11434"', ("upstreams.a", "'localhost:11434' is not a base URL")),
+        ('upstreams.a = "http://"', ("is not a base URL",)),
+        ('upstreams.a = "http://me:secret@host"', ("is not a base URL", "no user")),
+        ('upstreams.a = "http://host/v1?x=1"', ("is not a base URL",)),
         ('upstreams."" = "http://host"', ("a label is empty",)),
         ('upstreams.a = "http://h/"\nupstreams.b = "http://h"', ("upstreams.b", "'http://h'", "of `a` already")),
         ("rules = 1", ("array of tables",)),
-        ('mode = "rewrite"', ("mode = 'rewrite' is no mode", "They are replay, record,")),
-        ("mode = []", ("mode = [] is no mode",)),
+        ('mode = "rewrite"', ("mode = 'rewrite' is not a mode", "They are replay, record,")),
+        ("mode = []", ("mode = [] is not a mode",)),
         ("timing = 1", ("timing = 1 is neither true nor false",)),
-        ("redact = 1", ("redact = 1 is no table",)),
+        ("redact = 1", ("redact = 1 is not a table",)),
         ("redact.field = 1", ("redact: `field`", "Did you mean `fields`?")),
         ("redact.fields = 1", ("redact.fields = 1",)),
-        ("redact.patterns = '('", ("redact.patterns: '('", "is no regular expression")),
+        ("redact.patterns = '('", ("redact.patterns: '('", "is not a regular expression")),
         ('[[rules]]\nreplace = "("\nwith = ""', ("rule 1", "replace = '('", "is not a regular expression")),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_broken_setting_is_named_with_its_file(tmp_path: Path, text: str, word
 
 def test_a_tool_table_that_is_none_is_refused(tmp_path: Path) -> None:
     """`recstore = 1` under `[tool]` is no configuration."""
-    assert "tool.recstore = 1 is no table" in _complaint(_project_with(tmp_path, shared="[tool]\nrecstore = 1"))
+    assert "tool.recstore = 1 is not a table" in _complaint(_project_with(tmp_path, shared="[tool]\nrecstore = 1"))
 
 
 def test_what_sessions_do_can_be_set(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_on_ci_nothing_is_recorded_unless_the_command_line_says_so(story: Story)
 WRONG = {
     "an option": (["--recstore=rewind"], {}, "", "invalid choice: 'rewind'"),
     "a variable": ([], {"RECSTORE_MODE": "rewind"}, "", "RECSTORE_MODE: 'rewind' is not a mode"),
-    "a setting": ([], {}, 'mode = "rewind"', "mode = 'rewind' is no mode"),
+    "a setting": ([], {}, 'mode = "rewind"', "mode = 'rewind' is not a mode"),
     "a file": ([], {}, "mode = ", "is not TOML"),
 }
 
