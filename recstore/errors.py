@@ -8,6 +8,7 @@
     +-- Damage                   20
     |   +-- DamagedBlob
     |   +-- DamagedManifest
+    |   |   +-- ForeignManifest
     |   +-- DamagedSource
     +-- NewerVersion             21
     +-- Locked                   30
@@ -91,6 +92,10 @@ class DamagedBlob(Damage):
 
 class DamagedManifest(Damage):
     """A manifest is not in the format, or belongs to another test than its name says."""
+
+
+class ForeignManifest(DamagedManifest):
+    """A manifest is another test's than its name says: it is not replaced, not even by recording."""
 
 
 class DamagedSource(Damage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Literal, NewType, Self, TypeAlias
 
 import blake3
@@ -28,6 +29,16 @@ class Digest(str):
     def of(cls, data: bytes) -> Self:
         """Return the digest of `data`."""
         return cls(blake3.blake3(data).hexdigest())
+
+
+class Mode(StrEnum):
+    """What a session does with requests."""
+
+    REPLAY = "replay"
+    RECORD = "record"
+    RECORD_IF_MISSING = "record-if-missing"
+    LIVE = "live"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +166,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which blobs one test uses; `test_id` None: one blob that was recorded outside any test."""
+    """Which blobs one test uses; `test_id` None: one blob that was recorded outside any test.
+
+    `digest` is that of the text that the manifest was read from, "" if it was not.
+    """
 
     test_id: str | None
     entries: tuple[Entry, ...]
+    digest: Digest = field(default=Digest(""), compare=False)
 
     @property
     def blobs(self) -> frozenset[BlobName]:

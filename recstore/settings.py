@@ -38,6 +38,7 @@ from typing import Any, Final
 
 from recstore.errors import UsageError
 from recstore.files import read_file
+from recstore.model import Mode
 from recstore.rules import RuleSet
 from recstore.rules.parse import parse_expression, parse_rules, refuse_unknown
 from recstore.secrets.redact import Redaction
@@ -49,7 +50,7 @@ PREFIX: Final = "RECSTORE_"
 _NO_SETTINGS: Final = frozenset(("RECSTORE_DEBUG", "RECSTORE_MODE", "RECSTORE_SKIP_PUSH"))
 """Variables that speak to one surface alone, which reads them itself."""
 
-MODES: Final = ("replay", "record", "record-if-missing", "live", "verify")
+MODES: Final = tuple(Mode)
 """What `mode` may be: the modes of `session.modes`, which is above this room."""
 
 _OWN_FILE: Final = "recstore.toml"

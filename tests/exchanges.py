@@ -6,16 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recstore.model import Headers
-from recstore.record.call import Call
-from recstore.record.modes import Mode
+from recstore.model import Headers, Mode
+from recstore.record.exchange import Exchange, WireRequest, WireResponse
 from recstore.record.session import Session
-from recstore.record.wire import WireRequest, WireResponse
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.directory import Directory
 
-__all__ = ["JSON", "TEST", "URL", "answer", "asked", "body_of", "chat", "completion", "files_of", "replayed", "session"]
+__all__ = [
+    "JSON",
+    "TEST",
+    "URL",
+    "answer",
+    "asked",
+    "body_of",
+    "chat",
+    "completion",
+    "files_of",
+    "live",
+    "replayed",
+    "session",
+]
 
 URL = "https://api.example.com/v1/chat/completions"
 TEST = "tests/test_chat.py::test_answer"
@@ -38,26 +49,37 @@ def chat(*texts: str, **more: Any) -> WireRequest:
     return asked({"model": "m", "messages": [{"role": "user", "content": text} for text in texts], **more})
 
 
-def answer(call: Call | None, *chunks: bytes | dict[str, Any], status: int = 200, headers: Headers = JSON) -> None:
-    """Have the server answer a live call; objects are sent as JSON."""
-    assert call is not None
-    assert call.replayed is None
-    call.answered(status, "OK", headers)
+def live(exchange: Exchange | None) -> Exchange:
+    """Return the exchange, which the store does not answer."""
+    assert exchange is not None
+    assert exchange.replayed is None
+    return exchange
+
+
+def answer(
+    session: Session,
+    exchange: Exchange | None,
+    *chunks: bytes | dict[str, Any],
+    status: int = 200,
+    headers: Headers = JSON,
+) -> None:
+    """Have the server answer an exchange of the session; objects are sent as JSON."""
+    live(exchange).on_headers(status, "OK", headers)
     for chunk in chunks:
-        call.received(chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode())
-    call.ended()
+        live(exchange).on_chunk(chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode())
+    session.complete(live(exchange))
 
 
-def replayed(call: Call | None) -> WireResponse:
-    """Return what the call is answered with from the store."""
-    assert call is not None
-    assert call.replayed is not None
-    return call.replayed
+def replayed(exchange: Exchange | None) -> WireResponse:
+    """Return the recorded answer of the exchange."""
+    assert exchange is not None
+    assert exchange.replayed is not None
+    return exchange.replayed
 
 
-def body_of(call: Call | None) -> Any:
-    """Return the value of the JSON body that the call is answered with from the store."""
-    return json.loads(b"".join(replayed(call).chunks))
+def body_of(exchange: Exchange | None) -> Any:
+    """Return the value of the JSON body of the recorded answer."""
+    return json.loads(b"".join(replayed(exchange).chunks))
 
 
 def completion(text: str, *, made: int = 1) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def rehearsed(project: Path, make_script: Callable[[], Script], ask: Callable[[s
     with recstore.use("a test", project=project) as used:
         replayed = ask(server.base)
     assert used.report is not None
-    assert () == used.report.unserved
+    assert () == used.report.unused
     assert () == verify_store(store).problems
     return Rehearsal(plain, (recorded[0], recorded[1]), replayed, (stored[0], stored[1]), requests, counted)
 

@@ -1,13 +1,115 @@
-"""HTTP clients, intercepted: each request is offered to the session that is active, and told what came back.
+"""HTTP clients, intercepted: each request is offered to the active session, and the answer noted as it comes back.
 
-One module per client. A client is patched when it is imported: at once if it is there already, otherwise by a hook that
-waits for it. What is not used costs nothing, and what makes no network call (mock and in-process transports) is left alone.
+One module per client. A client is patched when it is imported: at once if it is there already, if not by an import hook that
+waits for it. An unused client costs nothing, and transports without network calls (mock, in-process) are left alone.
 
-May know: sessions and what they speak, the clients. May not know: pytest, Git, files, terminals.
+May know: sessions and exchanges, the clients. May not know: pytest, Git, files, terminals. `use` is a surface, and may heal.
 """
 
 from __future__ import annotations
 
-from recstore.capture.import_hook import install, uninstall
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Final, TypeAlias
 
-__all__ = ["install", "uninstall"]
+Undo: TypeAlias = Callable[[], None]
+
+_PATCHES: Final = {
+    "httpx": "recstore.capture.httpx",
+    "httpx2": "recstore.capture.httpx",
+    "aiohttp": "recstore.capture.aiohttp",
+    "http.client": "recstore.capture.http_client",
+    "urllib3.connection": "recstore.capture.http_client",
+    "socket": "recstore.capture.network_guard",
+}
+"""Module of a client -> the module here whose `patch(module)` intercepts it, and returns the function that undoes it."""
+
+_patched: Final[dict[str, Undo]] = {}  # which clients are patched is a fact about the process
+
+
+def install() -> None:
+    """Intercept every client there is, and every one that will be imported. Idempotent."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+    for name in _PATCHES:
+        module = sys.modules.get(name)
+        if module is not None and not getattr(module.__spec__, "_initializing", False):
+            _patch(module)
+
+
+def uninstall() -> None:
+    """Leave all clients as they were."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    while _patched:
+        _patched.popitem()[1]()
+
+
+def swap(*replacements: tuple[Any, str, Any]) -> Undo:
+    """Give each owner the attribute of that name and value; return the function that undoes it, for the last one first."""
+    before = [(owner, name, vars(owner).get(name)) for owner, name, _ in replacements]
+    for owner, name, value in replacements:
+        setattr(owner, name, value)
+
+    def undo() -> None:
+        for owner, name, original in reversed(before):
+            if original is None:  # it was inherited
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+    return undo
+
+
+def _patch(module: ModuleType) -> None:
+    name = module.__name__
+    if name not in _patched:
+        _patched[name] = importlib.import_module(_PATCHES[name]).patch(module)
+
+
+class _Finder(MetaPathFinder):
+    """Finds a client where it would be found anyway, with a loader that patches it once it is loaded."""
+
+    def __init__(self) -> None:
+        self._searching: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the client's own spec, its loader wrapped; None for other modules."""
+        if fullname not in _PATCHES or fullname in self._searching:
+            return None
+        self._searching.add(fullname)
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._searching.discard(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _PatchingLoader(spec.loader)
+        return spec
+
+
+class _PatchingLoader(Loader):
+    """Loads as `loader` does, then puts it back in its place and patches the module."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Return what the module's own loader makes."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, then patch it."""
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _patch(module)

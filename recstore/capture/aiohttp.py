@@ -1,6 +1,6 @@
 """aiohttp, from 3.12 on: intercepted where it asks for a connection, and where a response begins.
 
-A recorded response is written, event by event, to a connection that leads nowhere, so that the client's own parser
+A recorded response is written, event by event, to a transport without a network, so that the client's own parser
 reads it. Of a live one the body is passed on as it comes. Redirects and retries are the client's, above.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from recstore.capture.nowhere import NoPool, Nowhere
-from recstore.record.active import current
-from recstore.record.call import Call
-from recstore.record.wire import ErrorKind, WireError, WireRequest, WireResponse
+from recstore.capture import Undo, swap
+from recstore.capture.http1 import serialize_response
+from recstore.record.exchange import ErrorKind, Exchange, WireError, WireRequest, WireResponse
+from recstore.record.session import Session, current
 
 _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
     ("ConnectionTimeoutError", "connect-timeout"),
@@ -31,164 +31,219 @@ _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
 )
 """The client's class and recstore's word for it, the more special ones first."""
 
+_OS_ERROR: Final = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
 
-def patch(module: Any) -> Callable[[], None]:
-    """Intercept aiohttp, which `module` is, and return what undoes it; a version before 3.12 is left alone."""
-    connector, response = module.BaseConnector, module.ClientResponse
-    originals = connector.connect, response.start
+
+def patch(module: Any) -> Undo:
+    """Intercept aiohttp, which `module` is, and return the function that undoes it; a version before 3.12 is left alone."""
     if not hasattr(module.payload.Payload, "as_bytes"):
         return lambda: None
-    client = _Client(module)
-    connector.connect, response.start = client.connecting(originals[0]), client.starting(originals[1])
-
-    def undo() -> None:
-        connector.connect, response.start = originals
-
-    return undo
+    client, connector, response = _Client(module), module.BaseConnector, module.ClientResponse
+    return swap(
+        (connector, "connect", client.connecting(connector.connect)),
+        (response, "start", client.starting(response.start)),
+    )
 
 
 class _Client:
-    """The module, and which calls its open connections are for."""
+    """The module, and the exchanges that its open connections are for."""
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self._calls: WeakKeyDictionary[Any, Call] = WeakKeyDictionary()
+        self._exchanges: WeakKeyDictionary[Any, tuple[Session, Exchange]] = WeakKeyDictionary()
 
     def connecting(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return `BaseConnector.connect` with the session asked first."""
+        """Return `BaseConnector.connect` that asks the session first."""
 
         async def connect(connector: Any, req: Any, *arguments: Any, **named: Any) -> Any:
             session = current()
             if session is None or "websocket" in req.headers.get("Upgrade", "").lower():
                 return await original(connector, req, *arguments, **named)
-            call = session.begin(_wire_request(req, await _body(req)))
-            if call is None:
+            body = req.body if isinstance(req.body, bytes | bytearray) else await req.body.as_bytes()
+            request = WireRequest(req.method, str(req.url), tuple(req.headers.items()), bytes(body))
+            exchange = session.begin(request)
+            if exchange is None:
                 return await original(connector, req, *arguments, **named)
-            if call.replayed is not None:
-                connection = self._recorded(call.replayed, req)
+            if exchange.replayed is not None:
+                connection = self._replayed(exchange.replayed, req)
             else:
-                with self._watched(call):
+                with self._errors_noted(session, exchange):
                     connection = await original(connector, req, *arguments, **named)
-            self._calls[connection] = call
+            self._exchanges[connection] = session, exchange
             return connection
 
         return connect
 
     def starting(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return `ClientResponse.start` with the body sent or listened to."""
+        """Return `ClientResponse.start` that has the recorded body sent, or the live one noted."""
 
         async def start(response: Any, connection: Any) -> Any:
-            call = self._calls.pop(connection, None)
-            if call is None:
+            session, exchange = self._exchanges.pop(connection, (None, None))
+            if session is None or exchange is None:
                 return await original(response, connection)
-            if call.replayed is not None:
-                nowhere = connection.transport
+            if exchange.replayed is not None:
+                transport, error = connection.transport, exchange.replayed.error
                 await original(response, connection)
-                nowhere.begin(response.content, self._error(call.replayed))
+                transport.send_body(response.content, self._to_client_error(error) if error else None)
                 return response
-            with self._watched(call):
+            with self._errors_noted(session, exchange):
                 await original(response, connection)
-            self._listen(response, call)
+            self._note_body(response, session, exchange)
             return response
 
         return start
 
     @contextmanager
-    def _watched(self, call: Call) -> Iterator[None]:
+    def _errors_noted(self, session: Session, exchange: Exchange) -> Iterator[None]:
+        """Complete the exchange with an error of the client's, and let the error go on."""
         try:
             yield
         except (self.module.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            call.failed(self._wire_error(error))
+            session.complete(exchange, self._wire_error(error))
             raise
 
     def _wire_error(self, error: BaseException) -> WireError:
         name = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
-        message = str(getattr(error, "os_error", error))
-        for class_name, kind in _KINDS:
-            if isinstance(error, getattr(self.module, class_name)):
-                return WireError(kind, name, message)
-        return WireError("read-timeout" if isinstance(error, TimeoutError) else "read", name, message)
+        other: ErrorKind = "read-timeout" if isinstance(error, TimeoutError) else "read"
+        classes = ((getattr(self.module, class_name), kind) for class_name, kind in _KINDS)
+        kind = next((kind for error_class, kind in classes if isinstance(error, error_class)), other)
+        return WireError(kind, name, str(getattr(error, "os_error", error)))
 
-    def _error(self, answer: WireResponse, request: Any = None) -> Exception | None:
+    def _to_client_error(self, wire_error: WireError, request: Any = None) -> Exception:
         """Return the exception that was raised when the answer was recorded, or the nearest that this client has."""
-        told = answer.error
-        if told is None:
-            return None
-        name = told.type_name.rpartition(".")[2]
+        module, message = self.module, wire_error.message
+        name = wire_error.type_name.rpartition(".")[2]
         if name == "TimeoutError":
-            return TimeoutError(told.message)
-        kind = getattr(self.module, name, None)
-        if not (isinstance(kind, type) and issubclass(kind, self.module.ClientError)):
-            kind = getattr(self.module, next((name for name, kind in _KINDS if kind == told.kind), "ClientOSError"))
-        if issubclass(kind, self.module.ClientConnectorError):
+            return TimeoutError(message)
+        error_class = getattr(module, name, None)
+        if not (isinstance(error_class, type) and issubclass(error_class, module.ClientError)):
+            nearest = next((name for name, kind in _KINDS if kind == wire_error.kind), "ClientOSError")
+            error_class = getattr(module, nearest)
+        if issubclass(error_class, module.ClientConnectorError):
+            numbered = _OS_ERROR.fullmatch(message)
+            os_error = OSError(int(numbered[1]), numbered[2]) if numbered else OSError(None, message)
             key = request.connection_key if request is not None else None
-            return self.module.ClientConnectorError(key, _os_error(told.message))  # type: ignore[no-any-return]
-        if issubclass(kind, self.module.ClientResponseError):
-            return self.module.ClientPayloadError(told.message)  # type: ignore[no-any-return]
-        raised: Exception = kind(told.message)
-        return raised
+            return module.ClientConnectorError(key, os_error)  # type: ignore[no-any-return]
+        if issubclass(error_class, module.ClientResponseError):
+            error_class = module.ClientPayloadError
+        error: Exception = error_class(message)
+        return error
 
-    def _recorded(self, answer: WireResponse, request: Any) -> Any:
+    def _replayed(self, answer: WireResponse, request: Any) -> Any:
         if answer.status is None:
-            raise self._error(answer, request) or self.module.ClientOSError("no response was recorded")
+            raise self._to_client_error(answer.error or WireError("read", "", "no response was recorded"), request)
         loop = asyncio.get_running_loop()
         protocol = self.module.client_proto.ResponseHandler(loop)
-        protocol.connection_made(Nowhere(loop, protocol, answer, has_body=request.method != "HEAD"))
-        return self.module.connector.Connection(NoPool(), request.connection_key, protocol, loop)
+        protocol.connection_made(_ReplayTransport(loop, protocol, answer, request.method))
+        return self.module.connector.Connection(_NullConnector(), request.connection_key, protocol, loop)
 
-    def _listen(self, response: Any, call: Call) -> None:
-        """Have the body go through `call` on its way to whoever reads it."""
-        live, session = response.content, response._session  # noqa: SLF001 - whether bodies are decoded says only it
-        is_decoded = session is None or session.auto_decompress
+    def _note_body(self, response: Any, session: Session, exchange: Exchange) -> None:
+        """Have the body noted in the exchange on its way to whoever reads it."""
+        live, owner = response.content, response._session  # noqa: SLF001 - only it says whether bodies are decoded
+        is_decoded = owner is None or owner.auto_decompress
         headers = tuple(
             (name, value)
             for name, value in response.headers.items()
             if not (is_decoded and name.lower() == "content-encoding")
         )
-        call.answered(response.status, response.reason or "", headers)
+        exchange.on_headers(response.status, response.reason or "", headers)
         if not isinstance(live, self.module.StreamReader) or live is self.module.streams.EMPTY_PAYLOAD:
-            call.ended()
+            session.complete(exchange)
             return
         loop = asyncio.get_running_loop()
-        open_end = self.module.client_proto.ResponseHandler(loop)  # what has come may be read when the server has gone
-        open_end.connection_made(asyncio.Transport())
+        protocol = self.module.client_proto.ResponseHandler(loop)  # open: the rest may be read when the server has gone
+        protocol.connection_made(asyncio.Transport())
         timer = response._timer  # noqa: SLF001 - the limit on the whole response is for who reads it, too
-        response.content = passed = self.module.StreamReader(open_end, 2**16, timer=timer, loop=loop)
-        passing = loop.create_task(self._pass_on(live, passed, call))
+        response.content = passed = self.module.StreamReader(protocol, 2**16, timer=timer, loop=loop)
+        passing = loop.create_task(self._pass_on(live, passed, session, exchange))
 
-        def over(_: object) -> None:
+        def end(_: object) -> None:
             if live.exception() is None:
-                call.received(live.read_nowait(-1))
-            call.ended()
+                exchange.on_chunk(live.read_nowait(-1))
+            session.complete(exchange)
 
-        passing.add_done_callback(over)
+        passing.add_done_callback(end)
 
-    async def _pass_on(self, live: Any, passed: Any, call: Call) -> None:
+    async def _pass_on(self, live: Any, passed: Any, session: Session, exchange: Exchange) -> None:
         try:
             async for data, is_end in live.iter_chunks():
-                call.received(data)
+                exchange.on_chunk(data)
                 passed.begin_http_chunk_receiving()
                 passed.feed_data(data)
                 if is_end:
                     passed.end_http_chunk_receiving()
         except (self.module.ClientError, OSError) as error:
             if not isinstance(error, self.module.ClientConnectionError) or str(error) != "Connection closed":
-                call.failed(self._wire_error(error))  # otherwise the client wants no more of it
+                session.complete(exchange, self._wire_error(error))  # else the client wants no more of it
             passed.set_exception(error)
             return
-        call.ended()
+        session.complete(exchange)
         passed.feed_eof()
 
 
-def _os_error(message: str) -> OSError:
-    numbered = re.fullmatch(r"\[Errno (\d+)\] (.*)", message, re.DOTALL)
-    return OSError(int(numbered[1]), numbered[2]) if numbered else OSError(None, message)
+class _NullConnector:
+    """The pool that a connection is given back to: it closes it."""
+
+    force_close = False
+
+    def _release(self, _key: object, protocol: Any, **_: object) -> None:
+        protocol.close()
 
 
-async def _body(request: Any) -> bytes:
-    body = request.body
-    return bytes(body) if isinstance(body, bytes | bytearray) else await body.as_bytes()
+class _ReplayTransport(asyncio.Transport):
+    """A connection on which a recorded answer comes once a request has been written."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Any, answer: WireResponse, method: str) -> None:
+        super().__init__()
+        self._loop, self._protocol, self._delays_s = loop, protocol, answer.delays_s
+        self._head, *self._body = serialize_response(answer, method, "utf-8")
+        self._is_answering = self._is_closed = False
+        self._sender: asyncio.Task[None] | None = None
 
-def _wire_request(request: Any, body: bytes) -> WireRequest:
-    return WireRequest(request.method, str(request.url), tuple(request.headers.items()), body)
+    def write(self, _data: object) -> None:
+        """Take a part of the request; after the first, the head of the answer comes."""
+        if not self._is_answering:
+            self._is_answering = True
+            self._loop.call_soon(self._receive, self._head)
+
+    def writelines(self, _parts: object) -> None:
+        """Take parts of the request."""
+        self.write(b"")
+
+    def send_body(self, content: Any, error: Exception | None) -> None:
+        """Have the body come, which is read from `content`, and then the error that broke it."""
+        if self._body or error is not None:
+            self._sender = self._loop.create_task(self._send(content, error))
+
+    async def _send(self, content: Any, error: Exception | None) -> None:
+        for index, piece in enumerate(self._body):
+            await asyncio.sleep(self._delays_s[index] if index < len(self._delays_s) else 0)  # a reader sees each
+            self._receive(piece)
+        if error is not None:
+            await asyncio.sleep(0)
+            content.set_exception(error)
+
+    def _receive(self, data: bytes) -> None:
+        if not self._is_closed:
+            self._protocol.data_received(data)
+
+    def close(self) -> None:
+        """Close the connection: nothing more comes."""
+        if not self._is_closed:
+            self._is_closed = True
+            if self._sender is not None:
+                self._sender.cancel()
+            with suppress(RuntimeError):  # the loop is closed, too
+                self._loop.call_soon(self._protocol.connection_lost, None)
+
+    abort = close
+
+    def is_closing(self) -> bool:
+        """Return whether it is closed."""
+        return self._is_closed
+
+    def pause_reading(self) -> None:
+        """Do nothing: the answer is in memory anyway."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""

@@ -1,6 +1,6 @@
-"""HTTP/1.1 messages as bytes: a request that was held back, the head of an answer, chunks.
+"""HTTP/1.1 messages as bytes: a request that was held back, chunks, a recorded response as a server would send it.
 
-Source: RFC 9112. What is read here was written by a client of this very process.
+Source: RFC 9112. The messages read here were written by a client of this very process.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from recstore.model import Headers
-from recstore.record.wire import WireRequest, WireResponse
+from recstore.record.exchange import WireRequest, WireResponse, header_value
 
 _BODILESS: Final = (204, 304)
 _CUT_SHORT: Final = re.compile(
     r"IncompleteRead\(\d+ bytes read, (?P<more>\d+) more expected\)|"
     r"\(received (?P<received>\d+) bytes, expected (?P<all>\d+)\)"
 )
-"""What http.client and httpx say where a body is shorter than was promised."""
+"""The messages of http.client and httpx where a body is shorter than was promised."""
 
 
 def read_request(data: bytes, base: str) -> WireRequest:
@@ -27,13 +26,13 @@ def read_request(data: bytes, base: str) -> WireRequest:
     method, _, rest = first.partition(" ")
     target = rest.rpartition(" ")[0]
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
-    if _is_chunked(headers):
-        body = b"".join(Unchunking().feed(body))
+    if "chunked" in header_value(headers, "transfer-encoding").lower():
+        body = b"".join(ChunkedDecoder().feed(body))
     return WireRequest(method, target if "://" in target else base + target, headers, body)
 
 
-class Unchunking:
-    """A body in chunked transfer coding, undone as it comes."""
+class ChunkedDecoder:
+    """Decodes a body in chunked transfer coding as it comes."""
 
     def __init__(self) -> None:
         self.is_whole = False
@@ -42,7 +41,7 @@ class Unchunking:
         self._is_after_chunk = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what the next bytes hold of the body."""
+        """Yield the pieces of the body in the next bytes."""
         while data and not self.is_whole:
             if self._left_bytes:
                 piece, data = data[: self._left_bytes], data[self._left_bytes :]
@@ -55,7 +54,7 @@ class Unchunking:
                     self._end_line(line.strip())
 
     def _end_line(self, line: bytes) -> None:
-        """Take the line that ends a chunk, or the one that says how long the next is: one of nothing is the last."""
+        """Take the line that ends a chunk, or the one with the length of the next: a length of zero ends the body."""
         if self._is_after_chunk:
             self._is_after_chunk = False
             return
@@ -67,41 +66,28 @@ class Unchunking:
         self.is_whole = not self._left_bytes
 
 
-def chunk(data: bytes) -> bytes:
-    """Return one chunk of a body; one of nothing is the last."""
+def encode_chunk(data: bytes) -> bytes:
+    """Return one chunk of a body; an empty one is the last."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def response_pieces(answer: WireResponse, method: str) -> list[bytes]:
+def serialize_response(answer: WireResponse, method: str, charset: str = "latin-1") -> list[bytes]:
     """Return the recorded answer as a server would send it: the head, then chunk after chunk of the body.
 
     A body of no stated length goes in chunks. One that broke off breaks off in the same way: bytes that were promised
-    do not come, or the last chunk does not.
+    do not come, or the last chunk does not. `charset` is that of the headers.
     """
-    headers = _with_promise(answer)
-    if method == "HEAD" or answer.status in _BODILESS:
-        return [_head(answer, headers)]
-    if any(name.lower() == "content-length" for name, _ in headers):
-        return [_head(answer, headers), *answer.chunks]
-    headers = (*headers, ("Transfer-Encoding", "chunked"))
-    end = [] if answer.error else [chunk(b"")]
-    return [_head(answer, headers), *map(chunk, filter(None, answer.chunks)), *end]
-
-
-def _with_promise(answer: WireResponse) -> Headers:
-    """Return the headers; with the length that was promised, where that is how the client saw that the body broke off."""
-    told = _CUT_SHORT.search(answer.error.message) if answer.error else None
-    if told is None:
-        return answer.headers
-    missing = int(told["more"]) if told["more"] else int(told["all"]) - int(told["received"])
-    length = sum(map(len, answer.chunks)) + max(missing, 1)
-    return (*answer.headers, ("Content-Length", str(length)))
-
-
-def _head(answer: WireResponse, headers: Headers) -> bytes:
+    headers = [(name, value) for name, value in answer.headers if name.lower() != "transfer-encoding"]
+    cut_short = _CUT_SHORT.search(answer.error.message) if answer.error else None
+    if cut_short is not None:
+        more, received, promised = cut_short.group("more", "received", "all")
+        missing = int(more) if more else int(promised) - int(received)
+        headers.append(("Content-Length", str(sum(map(len, answer.chunks)) + max(missing, 1))))
+    body: list[bytes] = []
+    if method != "HEAD" and answer.status not in _BODILESS:
+        body = [data for data in answer.chunks if data]
+        if not header_value(tuple(headers), "content-length"):
+            headers.append(("Transfer-Encoding", "chunked"))
+            body = [*map(encode_chunk, body), *([] if answer.error else [encode_chunk(b"")])]
     lines = [f"HTTP/1.1 {answer.status} {answer.reason}".rstrip(), *(f"{name}: {value}" for name, value in headers)]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
-
-
-def _is_chunked(headers: Headers) -> bool:
-    return any(name.lower() == "transfer-encoding" and "chunked" in value.lower() for name, value in headers)
+    return ["\r\n".join([*lines, "", ""]).encode(charset, "replace"), *body]

@@ -6,56 +6,57 @@ the socket. So http.client's own parser reads recorded answers as it reads live 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from http.client import HTTPSConnection
+import http.client
+import io
+import re
+import sys
+import time
+from collections.abc import Callable
+from http.client import BadStatusLine, HTTPException, HTTPSConnection, RemoteDisconnected, UnknownProtocol
 from types import ModuleType
 from typing import Any, Final
 
-from recstore.capture.http1 import read_request
-from recstore.capture.http_errors import network_errors, raised, wire_error
-from recstore.capture.http_files import RecordedSocket, Tee, Unopened
-from recstore.record.active import current
-from recstore.record.call import Call
-from recstore.record.modes import Mode
-from recstore.record.wire import WireError, WireResponse
+from recstore.capture import Undo, swap
+from recstore.capture.http1 import ChunkedDecoder, read_request, serialize_response
+from recstore.model import Mode
+from recstore.record.exchange import ErrorKind, Exchange, WireError, WireResponse
+from recstore.record.session import Session, current
 
 _HELD: Final = "_recstore_held"
+"""The member of a connection with the parts of its request; False while they are sent."""
+
+_ERRORS: Final[dict[ErrorKind, type[Exception]]] = {
+    "connect": ConnectionRefusedError,
+    "read": ConnectionResetError,
+    "write": BrokenPipeError,
+    "protocol": RemoteDisconnected,
+    "proxy": ConnectionRefusedError,
+}
+_ERRORS_OF_ONE_TEXT: Final = (BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol)
+_OS_ERROR: Final = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
 
 
-def patch(module: ModuleType) -> Callable[[], None]:
-    """Intercept the connections of `module`, http.client or urllib3.connection, and return what undoes it."""
-    found: list[tuple[Any, str, Any]] = []
-
-    def swap(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-        original = owner.__dict__.get(name)
-        if original is not None:
-            found.append((owner, name, original))
-            setattr(owner, name, wrap(original))
-
-    for owner in (module.HTTPConnection, module.HTTPSConnection):
-        swap(owner, "connect", _connecting)
+def patch(module: ModuleType) -> Undo:
+    """Intercept the connections of `module`, http.client or urllib3.connection, and return the function that undoes it."""
+    plain, secure = module.HTTPConnection, module.HTTPSConnection
+    wrappers = [(plain, "connect", _connecting), (secure, "connect", _connecting)]
     if module.__name__ == "http.client":
-        swap(module.HTTPConnection, "send", _sending)
-        swap(module.HTTPConnection, "getresponse", _answering)
-
-    def undo() -> None:
-        for owner, name, original in reversed(found):
-            setattr(owner, name, original)
-
-    return undo
+        wrappers += [(plain, "send", _sending), (plain, "getresponse", _answering)]
+    own = [(owner, name, wrap) for owner, name, wrap in wrappers if name in vars(owner)]
+    return swap(*((owner, name, wrap(vars(owner)[name])) for owner, name, wrap in own))
 
 
-def _is_asked() -> bool:
+def _is_intercepted() -> bool:
     session = current()
     return session is not None and session.mode is not Mode.LIVE
 
 
 def _connecting(original: Callable[..., Any]) -> Callable[..., Any]:
     def connect(connection: Any) -> Any:
-        if connection.__dict__.get(_HELD) is False or not _is_asked():
+        if connection.__dict__.get(_HELD) is False or not _is_intercepted():
             return original(connection)
-        connection.sock = Unopened()
-        connection.is_verified = True  # urllib3 warns otherwise; a live request verifies when it connects
+        connection.sock = _DeferredSocket()
+        connection.is_verified = True  # urllib3 warns if it is not set; a live request verifies when it connects
         return None
 
     return connect
@@ -64,12 +65,18 @@ def _connecting(original: Callable[..., Any]) -> Callable[..., Any]:
 def _sending(original: Callable[..., Any]) -> Callable[..., Any]:
     def send(connection: Any, data: Any) -> Any:
         held = connection.__dict__.get(_HELD)
-        if held is False or (held is None and not _is_asked()):
+        if held is False or (held is None and not _is_intercepted()):
             return original(connection, data)
         if held is None:
             held = connection.__dict__[_HELD] = []
-            connection.sock = connection.sock or Unopened()
-        held.extend(_pieces(data))
+            connection.sock = connection.sock or _DeferredSocket()
+        if hasattr(data, "read"):
+            text = data.read()
+            held.append(text.encode("latin-1") if isinstance(text, str) else bytes(text))
+        elif isinstance(data, bytes | bytearray | memoryview) or hasattr(data, "__buffer__"):
+            held.append(bytes(data))
+        else:
+            held.extend(map(bytes, data))
         return None
 
     return send
@@ -83,28 +90,35 @@ def _answering(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(connection)
         data = b"".join(held)
         request = read_request(data, _base_of(connection))
-        call = session.begin(request) if session is not None else None
-        if call is not None and call.replayed is not None:
-            return _replayed(connection, call.replayed, request.method)
-        if call is None:
+        exchange = session.begin(request) if session is not None else None
+        if session is None or exchange is None:
             _flush(connection, data)
             return original(connection)
+        if exchange.replayed is not None:
+            return _replayed(connection, exchange.replayed, request.method)
+        urllib3 = sys.modules.get("urllib3.exceptions")
+        network_errors = (OSError, HTTPException) if urllib3 is None else (OSError, HTTPException, urllib3.HTTPError)
         try:
             _flush(connection, data)
             response = original(connection)
-        except network_errors() as error:
-            call.failed(wire_error(error))
+        except network_errors as error:
+            session.complete(exchange, _wire_error(error))
             raise
-        return _listened(response, call)
+        exchange.on_headers(response.status, response.reason or "", tuple(response.getheaders()))
+        if response.fp is None:  # nothing follows
+            session.complete(exchange)
+        else:
+            response.fp = _RecordingReader(response, session, exchange)
+        return response
 
     return getresponse
 
 
 def _flush(connection: Any, data: bytes) -> None:
-    """Send what was held back, on a connection that is opened only now."""
+    """Send the request that was held back, on a connection that is opened only now."""
     connection.__dict__[_HELD] = False
     try:
-        if connection.sock is None or isinstance(connection.sock, Unopened):
+        if connection.sock is None or isinstance(connection.sock, _DeferredSocket):
             connection.sock = None
             connection.connect()
         connection.sock.sendall(data)
@@ -116,37 +130,160 @@ def _base_of(connection: Any) -> str:
     scheme = "https" if isinstance(connection, HTTPSConnection) else "http"
     host, port = connection.host, connection.port
     if getattr(connection, "_tunnel_host", None):
-        host, port = connection._tunnel_host, connection._tunnel_port  # noqa: SLF001 - what the request is for, behind a proxy
+        host, port = connection._tunnel_host, connection._tunnel_port  # noqa: SLF001 - the target behind a proxy
     name = f"[{host}]" if ":" in host else host
     return f"{scheme}://{name}" if port in (None, connection.default_port) else f"{scheme}://{name}:{port}"
 
 
-def _pieces(data: Any) -> Iterator[bytes]:
-    if hasattr(data, "read"):
-        read = data.read()
-        yield read.encode("latin-1") if isinstance(read, str) else bytes(read)
-    elif isinstance(data, bytes | bytearray | memoryview) or hasattr(data, "__buffer__"):
-        yield bytes(data)
-    else:
-        for piece in data:
-            yield bytes(piece)
-
-
-def _listened(response: Any, call: Call) -> Any:
-    headers = tuple(response.getheaders())
-    call.answered(response.status, response.reason or "", headers)
-    if response.fp is None:  # nothing follows
-        call.ended()
-    else:
-        response.fp = Tee(response.fp, call, length=response.length, is_chunked=response.chunked)
-    return response
-
-
 def _replayed(connection: Any, answer: WireResponse, method: str) -> Any:
-    connection.close()  # the next request is another one
+    connection.close()  # the next request gets a connection of its own
     if answer.status is None:
-        error = answer.error or WireError("other", "", "no response was recorded")
-        raise raised(error, connection)
-    response = connection.response_class(RecordedSocket(answer, method), method=method)
+        raise _to_client_error(answer.error or WireError("other", "", "no response was recorded"), connection)
+    response = connection.response_class(_ReplayedSocket(answer, method), method=method)
     response.begin()
     return response
+
+
+# -- errors
+
+
+def _to_client_error(wire_error: WireError, connection: Any) -> Exception:
+    """Return the exception that was raised when it was recorded, or the nearest that http.client raises."""
+    name, message = wire_error.type_name.rpartition(".")[2], wire_error.message
+    urllib3 = sys.modules.get("urllib3.exceptions")
+    if urllib3 is not None and name in ("NewConnectionError", "ConnectTimeoutError"):
+        error: Exception = getattr(urllib3, name)(connection, message)
+        return error
+    own = getattr(http.client, name, None) if wire_error.type_name.startswith("http.client.") else None
+    if own in _ERRORS_OF_ONE_TEXT:
+        return own(message)  # type: ignore[no-any-return]
+    numbered = _OS_ERROR.fullmatch(message)
+    error_class = TimeoutError if wire_error.kind.endswith("-timeout") else _ERRORS.get(wire_error.kind, OSError)
+    return error_class(*((int(numbered[1]), numbered[2]) if numbered else (message,)))
+
+
+def _wire_error(error: Exception) -> WireError:
+    name = f"{type(error).__module__}.{type(error).__name__}"
+    kind: ErrorKind = "read"
+    if isinstance(error, ConnectionRefusedError) or name.endswith(("NewConnectionError", "gaierror")):
+        kind = "connect"
+    elif name.endswith("ConnectTimeoutError"):
+        kind = "connect-timeout"
+    elif isinstance(error, TimeoutError):
+        kind = "read-timeout"
+    elif isinstance(error, HTTPException):
+        kind = "protocol"
+    return WireError(kind, name, str(error))
+
+
+# -- the files and sockets that http.client reads from
+
+
+class _RecordingReader:
+    """The file of a live response: every piece of the body that is read is noted in the exchange.
+
+    If the file ends before the body does, the exchange has failed: http.client finds that out by itself, after it has read.
+    """
+
+    def __init__(self, response: Any, session: Session, exchange: Exchange) -> None:
+        self._file, self._session, self._exchange = response.fp, session, exchange
+        self._length = response.length
+        self._decoder = ChunkedDecoder() if response.chunked else None
+        self._size_bytes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _read_and_note(self, read: Callable[..., bytes], size: int | None, *, is_end: Callable[[bytes], bool]) -> bytes:
+        try:
+            data = read(size)
+        except OSError as error:
+            self._session.complete(self._exchange, _wire_error(error))
+            raise
+        for piece in [data] if self._decoder is None else self._decoder.feed(data):
+            self._size_bytes += len(piece)
+            self._exchange.on_chunk(piece)
+        if is_end(data):
+            message = f"IncompleteRead({self._size_bytes} bytes read"
+            if self._decoder is not None and not self._decoder.is_whole:
+                self._fail(f"{message})")
+            elif self._decoder is None and self._length is not None and self._size_bytes < self._length:
+                self._fail(f"{message}, {self._length - self._size_bytes} more expected)")
+        return data
+
+    def _fail(self, message: str) -> None:
+        self._session.complete(self._exchange, WireError("protocol", "http.client.IncompleteRead", message))
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return what the file's own `read` returns."""
+        return self._read_and_note(
+            self._file.read, size, is_end=lambda data: size is None or size < 0 or len(data) < size
+        )
+
+    def read1(self, size: int = -1) -> bytes:
+        """Return what the file's own `read1` returns."""
+        return self._read_and_note(self._file.read1, size, is_end=lambda data: bool(size) and not data)
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return what the file's own `readline` returns."""
+        return self._read_and_note(
+            self._file.readline,
+            size,
+            is_end=lambda data: not data.endswith(b"\n") and (size < 0 or len(data) < size),
+        )
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into `buffer`."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file: what was read is the answer."""
+        self._file.close()
+        self._session.complete(self._exchange)
+
+
+class _DeferredSocket:
+    """Stands for the socket of a connection that is not opened before somebody needs it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("settimeout", "setsockopt", "close", "shutdown", "setblocking"):
+            return lambda *_: None
+        raise AttributeError(name)
+
+
+class _ReplayedSocket(io.RawIOBase):
+    """The socket of a recorded answer, which gives its bytes as a live one would: the head, then chunk by chunk."""
+
+    def __init__(self, answer: WireResponse, method: str) -> None:
+        super().__init__()
+        self._error = answer.error
+        pieces = serialize_response(answer, method)
+        delays_s = [0.0, *answer.delays_s, *[0.0] * len(pieces)]
+        self._pieces = list(zip(delays_s, pieces, strict=False))
+
+    def makefile(self, *_: Any) -> Any:
+        """Return the file that http.client reads."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give the rest of the next piece."""
+        if not self._pieces:
+            if self._error is not None and self._error.kind != "protocol":  # there, that nothing comes is the error
+                raise _to_client_error(self._error, None)
+            return 0
+        delay_s, piece = self._pieces.pop(0)
+        if delay_s:
+            time.sleep(delay_s)
+        view = memoryview(buffer).cast("B")
+        data, rest = piece[: len(view)], piece[len(view) :]
+        view[: len(data)] = data
+        if rest:
+            self._pieces.insert(0, (0.0, rest))
+        return len(data)

@@ -8,13 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from recstore.capture.import_hook import install
+from recstore.capture import install
 from recstore.check.heal import heal_scope
 from recstore.errors import RecstoreError
-from recstore.record.active import activate
-from recstore.record.modes import Mode
-from recstore.record.report import SessionReport
-from recstore.record.session import Session
+from recstore.model import Mode
+from recstore.record.session import Session, SessionReport, activate
 from recstore.settings import load_settings
 from recstore.store import Store
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from recstore.errors import UsageError
-from recstore.record.modes import Mode
+from recstore.model import Mode
 
 RECORDING: Final = frozenset((Mode.RECORD, Mode.RECORD_IF_MISSING))
 """The modes that write recordings."""

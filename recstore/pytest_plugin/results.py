@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from recstore.model import Digest
+from recstore.model import Digest, Mode
 from recstore.pytest_plugin.ids import function_of, project_id
-from recstore.record.modes import Mode
-from recstore.record.report import SessionReport
+from recstore.record.session import SessionReport
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
 from recstore.store.usage import FileUsage, TestUsage, write_usage
@@ -88,10 +87,10 @@ class RunResults:
             if values:
                 texts[name] = [str(value) for value in values]
         self.unused.pop(name, None)
-        if has_passed and report.unserved:
-            self.unused[name] = len(report.unserved)
+        if has_passed and report.unused:
+            self.unused[name] = len(report.unused)
         if report.scope_id is not None:
-            self.tests[name] = TestUsage(report.manifest, was_collected=True, has_passed=has_passed, used=report.served)
+            self.tests[name] = TestUsage(report.manifest, was_collected=True, has_passed=has_passed, used=report.used)
 
     def merge(self, other: RunResults) -> None:
         """Take the results of another worker; where both ran one fixture, both must agree."""

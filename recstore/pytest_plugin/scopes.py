@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from recstore.errors import RecstoreError, ReplayMiss
+from recstore.model import Mode
 from recstore.pytest_plugin.ids import is_setup
-from recstore.record.active import activate
-from recstore.record.modes import Mode
-from recstore.record.report import SessionReport
-from recstore.record.session import Session
+from recstore.record.session import Session, SessionReport, activate
 
 
 class Scope:

@@ -1,33 +1,40 @@
-"""What one scope has recorded, read once: its manifest, and each blob when it is first asked for.
+"""The recordings of one scope, read once: its manifest, and each blob when it is first asked for.
 
-No index is asked, and nothing is written: replay works on a folder that is read-only.
+Replay asks no index and writes nothing: it works on a folder that is read-only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from recstore.content.canonical import request_key
-from recstore.errors import DamagedManifest
-from recstore.model import BlobName, Digest, Entry, Recording, Request, RequestKey, Response
-from recstore.record.answer import as_one
+from recstore.errors import RecstoreError
+from recstore.files import FOLDER
+from recstore.model import BlobName, Digest, Entry, Request, RequestKey, Response
+from recstore.record.exchange import NormalisedRequest
+from recstore.record.replay import DELAYS, merge_union
 from recstore.rules import RuleSet
-from recstore.store import FOLDER, Store
+from recstore.store import Store
 from recstore.store.blob import LLAMA_STACK, decode_recording, decode_request, minted_id
-from recstore.store.manifest import manifest_path, parse_manifest
 
-Time: TypeAlias = tuple[Entry, ...]
-"""What answers one request, the n-th of its kind: one entry, or several where a list of models is a union."""
+Occurrence: TypeAlias = tuple[Entry, ...]
+"""The entries that answer one occurrence of a request: one, or several where a list of models is a union."""
 
-_SHARED: Final = "shared"
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The answer to a request: the entries of one occurrence, and the response that they give together."""
+
+    entries: Occurrence
+    response: Response
 
 
 class Recordings:
-    """The recordings of a test, or with `scope_id` None those made outside any test, in the order they answer in.
+    """The recordings of a test, or with `scope_id` None those made outside any test, in the order in which they answer.
 
-    Raises: DamagedManifest, ManifestConflict, NewerVersion: any question, where the manifest cannot be used.
+    Raises: DamagedManifest, ManifestConflict, NewerVersion: any question, if the manifest cannot be used.
     """
 
     def __init__(self, store: Store, rules: RuleSet, scope_id: str | None) -> None:
@@ -35,19 +42,24 @@ class Recordings:
         self._rules = rules
         self._scope_id = scope_id
         self._entries: tuple[Entry, ...] | None = None
-        self._digest = ""
-        self._times: dict[RequestKey, tuple[Time, ...]] = {}
-        self._close: dict[RequestKey, tuple[Time, ...]] | None = None
+        self._digest = Digest("")
+        self._by_key: dict[RequestKey, tuple[Occurrence, ...]] = {}
+        self._by_normal_form: dict[RequestKey, tuple[Occurrence, ...]] | None = None
         self._blobs: dict[BlobName, bytes] = {}
-        self._taken: dict[RequestKey, int] = {}
-        self._served: set[tuple[RequestKey, int]] = set()
+        self._next: dict[RequestKey, int] = {}
+        self._used: set[tuple[RequestKey, int]] = set()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Everything that is recorded."""
         if self._entries is None:
-            entries, self._digest = self._shared() if self._scope_id is None else self._of_test(self._scope_id)
-            self._times = _by_key(entries)
+            if self._scope_id is None:
+                entries = self._shared_entries()
+            else:
+                manifest = self._store.manifest(self._scope_id)
+                entries = manifest.entries if manifest else ()
+                self._digest = manifest.digest if manifest else Digest("")
+            self._by_key = _occurrences_by_key(entries)
             self._entries = entries
         return self._entries
 
@@ -55,125 +67,125 @@ class Recordings:
     def digest(self) -> Digest:
         """The digest of the manifest's text, "" where there is none."""
         _ = self.entries
-        return Digest(self._digest)
+        return self._digest
 
     @property
-    def served(self) -> frozenset[tuple[RequestKey, int]]:
-        """What has been taken, as (key, n)."""
-        return frozenset(self._served)
+    def used(self) -> frozenset[tuple[RequestKey, int]]:
+        """The entries that have answered, as (key, n)."""
+        return frozenset(self._used)
 
-    def times(self, request: Request, key: RequestKey) -> tuple[Time, ...]:
-        """Return what is recorded for the request, first time first; else for those that are close enough to it."""
-        _ = self.entries
-        found = self._times.get(key)
-        if found is not None or not self._rules.rules or not self._times:
-            return found or ()
-        if self._close is None:
-            self._close = self._by_normal_form()
-        return self._close.get(request_key(self._rules.normalised(request)), ())
+    def mark_used(self, entries: Iterable[Entry]) -> None:
+        """Note that something else has answered from these entries."""
+        self._used.update((entry.blob.key, entry.n) for entry in entries)
 
     def count_of(self, key: RequestKey) -> int:
         """Return how often that very request was recorded."""
         _ = self.entries
-        return len(self._times.get(key, ()))
+        return len(self._by_key.get(key, ()))
 
-    def take(self, request: Request, key: RequestKey, *, may_repeat: bool) -> Time | None:
-        """Return what answers the request this time: the first that answered none yet, None where all have.
+    def occurrences(self, request: Request, key: RequestKey) -> tuple[Occurrence, ...]:
+        """Return the recorded occurrences of the request in order; without one, those of requests that are close enough."""
+        _ = self.entries
+        exact = self._by_key.get(key)
+        if exact is not None or not self._rules.rules or not self._by_key:
+            return exact or ()
+        if self._by_normal_form is None:
+            forms: dict[RequestKey, list[Occurrence]] = {}
+            for occurrences in self._by_key.values():
+                form = request_key(self._rules.normalised(self.request(occurrences[0][0])))
+                forms.setdefault(form, []).extend(occurrences)
+            self._by_normal_form = {form: tuple(occurrences) for form, occurrences in forms.items()}
+        return self._by_normal_form.get(request_key(self._rules.normalised(request)), ())
 
-        The last one again, where it may repeat: if that is configured, was recorded outside any test, or by
-        a recorder that keeps one answer for each request.
+    def next_match(self, request: Request, key: RequestKey, *, may_repeat: bool) -> Match | None:
+        """Return the answer of the first occurrence that has answered nothing yet, None if all have.
+
+        Then the last one answers again if it may: if that is configured, or it was recorded outside any test or by
+        a recorder that has one answer for each request.
+
+        Raises: NotInStore: its blob is not there. DamagedBlob, NewerVersion: it cannot be used. It counts as not used.
         """
-        times = self.times(request, key)
-        place = self._taken.get(key, 0)
-        while place < len(times) and _place_of(times[place]) in self._served:
-            place += 1
-        self._taken[key] = place
-        if place < len(times):
-            self._served.add(_place_of(times[place]))
-            return times[place]
-        return times[-1] if times and (may_repeat or self._repeats(times[-1])) else None
+        occurrences = self.occurrences(request, key)
+        index = self._next.get(key, 0)
+        while index < len(occurrences) and _place_of(occurrences[index]) in self._used:
+            index += 1
+        self._next[key] = index
+        if index < len(occurrences):
+            match = self._match(occurrences[index])
+            self._used.add(_place_of(occurrences[index]))
+            return match
+        if occurrences and (may_repeat or self._scope_id is None or _is_llama_stack(occurrences[-1])):
+            return self._match(occurrences[-1])
+        return None
 
-    def note_served(self, entries: Iterable[Entry]) -> None:
-        """Have entries count as served that something else has answered from."""
-        self._served.update((entry.blob.key, entry.n) for entry in entries)
+    def find_reusable(self, request: NormalisedRequest, occurrence: int, *, share: bool) -> Match | None:
+        """Return another test's answer to that occurrence of the request, None unless it is certain.
 
-    def give_back(self, time: Time) -> None:
-        """Have a time that could not be read count as not taken."""
-        self._served.discard(_place_of(time))
-        self._taken.clear()
-
-    def response(self, time: Time) -> Response:
-        """Return the response that was recorded.
-
-        Raises: NotInStore: its blob is not there. DamagedBlob, NewerVersion: it cannot be used.
+        It is if some test made the request that often, and the whole store knows one response to it; with `share` the first
+        test's will do. An entry with the id of the file that it was imported from is that file's alone. A blob that is
+        missing or damaged answers nothing, and is not reported: the request is called for.
         """
-        return as_one([self._recording(entry).response for entry in time])
+        from recstore.store.index import Index
+
+        uses = [use for use in Index(self._store).uses_of(request.key) if not minted_id(use[1].origin)]
+        owner = next((owner for owner, entry in uses if entry.n == occurrence), None)
+        found = [entry for other, entry in uses if other == owner and entry.n == occurrence]
+        if not found or (len({entry.blob for _, entry in uses}) > 1 and not share):
+            return None
+        entries = found if found[0].is_union else found[:1]
+        delays = [{name: value for name, value in entry.origin.items() if name == DELAYS} for entry in entries]
+        try:
+            return self._match(tuple(replace(entry, origin=own) for entry, own in zip(entries, delays, strict=True)))
+        except RecstoreError:
+            return None
 
     def request(self, entry: Entry) -> Request:
         """Return the request that was recorded.
 
-        Raises: as `response`.
+        Raises: as `next_match`.
         """
-        return decode_request(self._bytes(entry.blob), _subject(entry.blob))
+        return decode_request(self._read(entry.blob), f"{FOLDER}/{entry.blob.path}")
 
-    def _recording(self, entry: Entry) -> Recording:
-        return decode_recording(self._bytes(entry.blob), _subject(entry.blob), minted_id(entry.origin))
+    def _match(self, entries: Occurrence) -> Match:
+        responses = []
+        for entry in entries:
+            data, subject = self._read(entry.blob), f"{FOLDER}/{entry.blob.path}"
+            responses.append(decode_recording(data, subject, minted_id(entry.origin)).response)
+        return Match(entries, merge_union(responses))
 
-    def _bytes(self, blob: BlobName) -> bytes:
+    def _read(self, blob: BlobName) -> bytes:
         data = self._blobs.get(blob)
         if data is None:
             data = self._blobs[blob] = self._store.read_blob(blob)
         return data
 
-    def _repeats(self, time: Time) -> bool:
-        return self._scope_id is None or time[0].origin.get("format") == LLAMA_STACK
-
-    def _by_normal_form(self) -> dict[RequestKey, tuple[Time, ...]]:
-        forms: dict[RequestKey, list[Time]] = {}
-        for times in self._times.values():
-            form = request_key(self._rules.normalised(self.request(times[0][0])))
-            forms.setdefault(form, []).extend(times)
-        return {form: tuple(times) for form, times in forms.items()}
-
-    def _of_test(self, test_id: str) -> tuple[tuple[Entry, ...], str]:
-        path = manifest_path(test_id)
-        data = self._store.directory.read(path)
-        if data is None:
-            return (), ""
-        manifest = parse_manifest(data, f"{FOLDER}/{path}")
-        if manifest.test_id != test_id:
-            reason = f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
-            raise DamagedManifest(f"{FOLDER}/{path}", reason)
-        return manifest.entries, Digest.of(data)
-
-    def _shared(self) -> tuple[tuple[Entry, ...], str]:
-        """Return what was recorded outside any test, numbered as if one test had made all of it."""
-        directory = self._store.directory
-        manifests = [self._store.read_manifest(directory.name_of(file)) for file in directory.walk(_SHARED)]
+    def _shared_entries(self) -> tuple[Entry, ...]:
+        """Return the recordings made outside any test, numbered as if one test had made all of them."""
         entries: list[Entry] = []
         last: dict[RequestKey, int] = {}
-        for entry in (entry for manifest in manifests for entry in manifest.entries):
-            key = entry.blob.key
-            if not entry.is_union or key not in last:
-                last[key] = last.get(key, 0) + 1
-            entries.append(replace(entry, n=last[key]))
-        return tuple(entries), ""
+        for file in self._store.directory.walk("shared"):
+            for entry in self._store.read_manifest(self._store.directory.name_of(file)).entries:
+                key = entry.blob.key
+                if not entry.is_union or key not in last:
+                    last[key] = last.get(key, 0) + 1
+                entries.append(replace(entry, n=last[key]))
+        return tuple(entries)
 
 
-def _by_key(entries: Iterable[Entry]) -> dict[RequestKey, tuple[Time, ...]]:
-    times: dict[RequestKey, list[Time]] = {}
+def _occurrences_by_key(entries: Iterable[Entry]) -> dict[RequestKey, tuple[Occurrence, ...]]:
+    by_key: dict[RequestKey, list[Occurrence]] = {}
     for entry in sorted(entries, key=lambda entry: entry.n):
-        of_key = times.setdefault(entry.blob.key, [])
-        if entry.is_union and of_key and of_key[-1][0].is_union and of_key[-1][0].n == entry.n:
-            of_key[-1] += (entry,)
+        occurrences = by_key.setdefault(entry.blob.key, [])
+        if entry.is_union and occurrences and occurrences[-1][0].is_union and occurrences[-1][0].n == entry.n:
+            occurrences[-1] += (entry,)
         else:
-            of_key.append((entry,))
-    return {key: tuple(of_key) for key, of_key in times.items()}
+            occurrences.append((entry,))
+    return {key: tuple(occurrences) for key, occurrences in by_key.items()}
 
 
-def _place_of(time: Time) -> tuple[RequestKey, int]:
-    return time[0].blob.key, time[0].n
+def _place_of(occurrence: Occurrence) -> tuple[RequestKey, int]:
+    return occurrence[0].blob.key, occurrence[0].n
 
 
-def _subject(blob: BlobName) -> str:
-    return f"{FOLDER}/{blob.path}"
+def _is_llama_stack(occurrence: Occurrence) -> bool:
+    return occurrence[0].origin.get("format") == LLAMA_STACK

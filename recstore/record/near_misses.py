@@ -1,81 +1,190 @@
-"""Which recorded request comes nearest to one that is not recorded, and what a rule would have to ignore."""
+"""A request that nothing answers: the nearest recorded ones, how they differ, the rule and the command that mend it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from recstore.content.bodies import body_bytes
 from recstore.content.canonical import identity_headers, request_key
 from recstore.content.deltas import Difference, differences
 from recstore.content.json_text import NotExactError, compact_text, parse_exact
-from recstore.model import Json, JsonBody, Request
-from recstore.rules import RuleSet
+from recstore.errors import RecstoreError, ReplayMiss
+from recstore.files import FOLDER
+from recstore.model import BlobName, Entry, Json, JsonBody, Request
+from recstore.record.exchange import NormalisedRequest
+from recstore.record.lookup import Recordings
 from recstore.rules.parse import parse_rules
+from recstore.store import Store
+from recstore.store.blob import decode_request
+from recstore.upstreams import default_base
 
 _Name = TypeVar("_Name")
 _HEAD: Final = ("method", "upstream", "path", "query", "headers")
-_MOST_RULES: Final = 3
-_WORDS_OF_MODEL: Final = frozenset(
+_MAX_DIFFERENCES: Final = 6
+_MAX_RULES: Final = 3
+_MAX_REQUESTS: Final = 2000
+"""At most so many requests of a store are compared: it may hold any number, and a whole suite may miss."""
+_PROMPT_MEMBERS: Final = frozenset(
     ("messages", "model", "tools", "input", "prompt", "contents", "system", "instructions")
 )
-"""Members that say what is asked: a rule that ignores one would give the answer to another question."""
+"""Members that are the question: a rule that ignores one would give the answer to another question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Near(Generic[_Name]):
+class NearMiss(Generic[_Name]):
     """A recorded request, by whatever name the caller gave it, and where the one that was made differs from it."""
 
     name: _Name
     request: Request
     differences: tuple[Difference, ...]
 
+    def lines(self, asked: Request) -> list[str]:
+        """Return the differences for people, and the rule that would make the two the same, if there is one."""
+        lines = [f"  {difference}" for difference in self.differences[:_MAX_DIFFERENCES]]
+        if len(self.differences) > _MAX_DIFFERENCES:
+            lines.append(f"  and {len(self.differences) - _MAX_DIFFERENCES} more differences")
+        rule = suggest_rule(self.request, self.differences, asked)
+        return [*lines, f"  a rule that makes them the same ([[tool.recstore.rules]]): {rule}"] if rule else lines
 
-def nearest(asked: Request, candidates: Iterable[tuple[_Name, Request]]) -> Near[_Name] | None:
+
+def replay_miss(store: Store, recordings: Recordings, scope_id: str | None, sent: NormalisedRequest) -> ReplayMiss:
+    """Return the error that says all there is to say of a request that the scope has no recording of."""
+    request = sent.request
+    whose = "this test has" if scope_id is not None else "outside any test was"
+    query = f"?{request.query}" if request.query else ""
+    lines = [f"no recording answers {request.method} {default_base(request.upstream)}{request.path}{query}"]
+    count = len(recordings.occurrences(request, sent.key))
+    if count:
+        times = {1: "once", 2: "twice"}
+        recorded, requested = (times.get(number, f"{number} times") for number in (count, count + 1))
+        lines.append(f"recorded {recorded}, requested {requested}")
+    else:
+        near = nearest_request(request, _readable(recordings))
+        if near is not None:
+            lines += [f"the nearest that {whose} recorded (call {near.name.n}):", *near.lines(request)]
+        elif recordings.entries:
+            lines.append(f"{whose} recordings, none of which can be read")
+        else:
+            lines.append(f"{whose} nothing recorded")
+        lines += _nearest_of_store(store, sent, near.request if near else None)
+    return ReplayMiss(scope_id or "outside any test", "\n  ".join(lines), _remedy(store, scope_id))
+
+
+def _readable(recordings: Recordings) -> Iterator[tuple[Entry, Request]]:
+    for entry in recordings.entries:
+        try:
+            yield entry, recordings.request(entry)
+        except RecstoreError:  # the miss is what is reported; `recstore verify` finds the damage
+            continue
+
+
+def _nearest_of_store(store: Store, sent: NormalisedRequest, of_scope: Request | None) -> list[str]:
+    requests = _requests_by_store.setdefault(store, _StoredRequests())
+    same = requests.tests_of(store, sent.key)
+    if same:
+        others = {1: "", 2: ", and one more test"}.get(len(same), f", and {len(same) - 1} more tests")
+        return [
+            f"{same[0]} has recorded that very request{others}:",
+            "  `--recstore=record-if-missing` takes its answer over, if it has but one",
+        ]
+    near = nearest_request(sent.request, requests.of_path(store, sent.request.path))
+    if near is None:
+        return ["no other request in the store has that path"]
+    if of_scope == near.request:
+        return ["nothing in the store is nearer"]
+    owners = requests.tests_of(store, near.name)
+    return [f"the nearest of the store ({owners[0] if owners else 'of no test'}):", *near.lines(sent.request)]
+
+
+def _remedy(store: Store, scope_id: str | None) -> str:
+    command = "pytest --recstore=record"
+    if scope_id is not None:
+        file, _, name = scope_id.partition("::")
+        is_fixture = "@" in name.partition("[")[0]  # `client@module` is not a name that pytest could be given
+        target = file if is_fixture or not name else scope_id
+        command += f" {shlex.quote(target)}" if target else ""
+    if not store.directory.path("").is_dir():
+        return f"There is no store yet at {store.directory.root}: `recstore init`, then record it: {command}"
+    return f"Record it: {command}"
+
+
+@dataclass(slots=True)
+class _StoredRequests:
+    """The requests of a store, read when one is missed: without the index, which would be written."""
+
+    by_path: dict[str, list[tuple[BlobName, Request]]] = field(default_factory=dict)
+    manifests: list[bytes] | None = None
+
+    def of_path(self, store: Store, path: str) -> list[tuple[BlobName, Request]]:
+        if path not in self.by_path:
+            marker = b'"path":' + compact_text(path)
+            requests = self.by_path[path] = []
+            for blob in store.blobs():
+                data = store.directory.read(blob.path)
+                if data is None or marker not in data[:4096] or len(requests) == _MAX_REQUESTS:
+                    continue
+                try:
+                    requests.append((blob, decode_request(data, f"{FOLDER}/{blob.path}")))
+                except RecstoreError:
+                    continue
+        return self.by_path[path]
+
+    def tests_of(self, store: Store, name: str | BlobName) -> list[str]:
+        if self.manifests is None:
+            self.manifests = [store.directory.read(path) or b"" for path in store.manifest_paths()]
+        marker = str(name).replace("-", " ").encode()
+        owners = [data.split(b"\n", 2)[1].decode("utf-8", "replace") for data in self.manifests if marker in data]
+        return [
+            line.removeprefix("test ").strip('"') if line.startswith("test ") else "a recording made outside any test"
+            for line in owners
+        ]
+
+
+_requests_by_store: Final[WeakKeyDictionary[Store, _StoredRequests]] = WeakKeyDictionary()
+# one reading serves every test that misses
+
+
+def nearest_request(asked: Request, candidates: Iterable[tuple[_Name, Request]]) -> NearMiss[_Name] | None:
     """Return the candidate that differs in the fewest places, the first of several; None where there is none."""
     wanted = _as_json(asked)
-    best: tuple[tuple[bool, int, int], Near[_Name]] | None = None
+    best: tuple[tuple[bool, int, int], NearMiss[_Name]] | None = None
     for name, request in candidates:
         found = tuple(differences(_as_json(request), wanted))
         is_elsewhere = (request.method, request.path) != (asked.method, asked.path)
         distance = (is_elsewhere, len(found), -sum(difference.common_length for difference in found))
         if best is None or distance < best[0]:
-            best = distance, Near(name, request, found)
+            best = distance, NearMiss(name, request, found)
     return best[1] if best else None
 
 
-def matching_rule(stored: Request, found: tuple[Difference, ...], asked: Request) -> str:
-    """Return the rules, as the configuration states them, that make the two requests the same; "" where none should."""
-    rules = [_rule(difference) for difference in found]
-    tables = [rule for rule in rules if rule is not None]
-    if not 0 < len(found) == len(tables) <= _MOST_RULES:
+def suggest_rule(stored: Request, found: tuple[Difference, ...], asked: Request) -> str:
+    """Return the rules that make the two requests the same, as the configuration states them; "" where none should."""
+    tables = [table for table in map(_rule_for, found) if table is not None]
+    if not 0 < len(found) == len(tables) <= _MAX_RULES:
         return ""
-    if not _match(parse_rules(tables, "rule"), stored, asked):
+    rules = parse_rules(tables, "rule")
+    if request_key(rules.normalised(stored)) != request_key(rules.normalised(asked)):
         return ""
     texts = (", ".join(f"{name} = {compact_text(value).decode()}" for name, value in table.items()) for table in tables)
     return "; ".join(dict.fromkeys(texts))
 
 
-def _match(rules: RuleSet, stored: Request, asked: Request) -> bool:
-    return request_key(rules.normalised(stored)) == request_key(rules.normalised(asked))
-
-
-def _rule(difference: Difference) -> dict[str, Json] | None:
+def _rule_for(difference: Difference) -> dict[str, Json] | None:
     part, *steps = difference.path
-    if part == "query" and steps:
-        return {"ignore_query": str(steps[0])}
-    if part == "headers" and steps:
-        return {"ignore_header": str(steps[0])}
+    if part in ("query", "headers") and steps:
+        return {"ignore_query" if part == "query" else "ignore_header": str(steps[0])}
     if part in _HEAD:
         return None
-    if isinstance(difference.old, float) and isinstance(difference.new, float):
-        digits = next(
-            (count for count in range(10, 2, -1) if round(difference.old, count) == round(difference.new, count)), 0
-        )
+    old, new = difference.old, difference.new
+    if isinstance(old, float) and isinstance(new, float):
+        digits = next((count for count in range(10, 2, -1) if round(old, count) == round(new, count)), 0)
         if digits:
             return {"round": digits}
-    if part in _WORDS_OF_MODEL:
+    if part in _PROMPT_MEMBERS:
         return None
     names = (str(step).replace("~", "~0").replace("/", "~1") for step in difference.path)
     return {"ignore": "/" + "/".join(names)}
@@ -90,17 +199,14 @@ def _as_json(request: Request) -> Json:
     headers = identity_headers(request.headers)
     if headers:
         head["headers"] = dict(headers)
-    body = _body(request)
+    if isinstance(request.body, JsonBody):
+        body: Json = request.body.value
+    else:
+        data = body_bytes(request.body)
+        try:
+            body = parse_exact(data) if data else None
+        except NotExactError:
+            body = data.decode("utf-8", "backslashreplace")
     if isinstance(body, dict):
         return {**body, **head}
-    return {**head, "body": body} if body is not None else dict(head)
-
-
-def _body(request: Request) -> Json:
-    if isinstance(request.body, JsonBody):
-        return request.body.value
-    data = body_bytes(request.body)
-    try:
-        return parse_exact(data) if data else None
-    except NotExactError:
-        return data.decode("utf-8", "backslashreplace")
+    return {**head, "body": body} if body is not None else head

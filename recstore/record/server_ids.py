@@ -1,13 +1,13 @@
-"""Ids that a server makes up: stored under names that do not change, and handed out under names that never repeat.
+"""Generated ids: stored under names that never change, and replayed under names that never repeat.
 
-    live         chatcmpl-BxT3kq...                         what the server said
-    stored       chatcmpl-recstore<12 digits>               from the request's key and the id's place in the answer
-    presented    chatcmpl-recstore<12 digits><12 digits>    the same, and which test was answered, and which time
+    live        chatcmpl-BxT3kq...                         as the server generated it
+    stored      chatcmpl-recstore<12 digits>               from the request's key and the id's place in the answer
+    replayed    chatcmpl-recstore<12 digits><12 digits>    the same, then digits of the test and the occurrence
 
-What is signed or encrypted for the model alone (a thought, say) is treated alike: both names of it are base64, too.
+Values that are signed or encrypted for the model alone (a thought, say) are treated alike: both names are base64, too.
 
-Clients send ids back. A presented id says of itself what it is stored as; what a live one is stored as, the session
-remembers that heard it. So a request is keyed and stored with stored ids alone, whoever made it, and when.
+Clients send ids back. A replayed id encodes its stored form; for live ids the session has a map. So a request is keyed and
+stored with stored ids alone, whoever made it, and whenever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recstore.model import RequestKey
 _DIGITS: Final = 12
 _MARK: Final = b"recstore"
 _STORED: Final = re.compile(rb"recstore([0-9a-f]{12})(?![0-9a-f])")
-_PRESENTED: Final = re.compile(rb"recstore([0-9a-f]{12})([0-9a-f]{12})(?![0-9a-f])")
+_REPLAYED: Final = re.compile(rb"recstore([0-9a-f]{12})([0-9a-f]{12})(?![0-9a-f])")
 
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PREFIX: Final = (
@@ -34,9 +34,9 @@ _PREFIX: Final = (
     "(?:bdrk_|vrtx_)?"
 )
 _WHOLE: Final = re.compile(f"({_PREFIX})(?:{_UUID}|[A-Za-z0-9]{{8,}})|({_UUID}|[0-9a-f]{{32}})")
-_MADE_UP: Final = re.compile(f"({_PREFIX}|function-call-)?.+", re.DOTALL)
+_GENERATED: Final = re.compile(f"({_PREFIX}|function-call-)?.+", re.DOTALL)
 _LONG_BYTES: Final = 64
-"""From here on, what was made up is known by itself wherever it stands; what is shorter, only where it stands alone."""
+"""Generated values of this length or more are recognised anywhere in a text; shorter ones only where they stand alone."""
 _FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
 """Google's client sends base64 back in its other alphabet."""
 _ANYWHERE: Final = re.compile(
@@ -44,139 +44,138 @@ _ANYWHERE: Final = re.compile(
 )
 
 
-def looks_minted(text: str) -> bool:
-    """Return whether `text` is what servers of language models make up as an id."""
+def looks_generated(text: str) -> bool:
+    """Return whether `text` looks like an id that servers of language models generate."""
     return _WHOLE.fullmatch(text) is not None
 
 
-class Names:
-    """The ids that one session has heard of: what live ones are stored as, and how stored ones were last presented.
+class IdMap:
+    """The ids that one session knows: how live ones are stored, and under which suffix stored ones were last replayed.
 
-    `known_before` are those of the scopes that this one lives in: what a fixture was given, its tests send back.
+    `parents` are those of the scopes that this one lives in: an id that a fixture was given, its tests send back.
     """
 
-    def __init__(self, scope_id: str | None, known_before: Iterable[Names] = ()) -> None:
+    def __init__(self, scope_id: str | None, parents: Iterable[IdMap] = ()) -> None:
         self._scope_id = scope_id
-        self._before = tuple(known_before)
+        self._parents = tuple(parents)
         self._stored: dict[bytes, bytes] = {}
-        self._odd: dict[bytes, bytes] = {}
+        self._unstructured: dict[bytes, bytes] = {}
         self._suffixes: dict[bytes, bytes] = {}
 
-    def know_too(self, other: Names) -> None:
+    def add_parent(self, parent: IdMap) -> None:
         """Know the ids of one more scope that this one lives in."""
-        self._before = (*self._before, other)
+        self._parents = (*self._parents, parent)
 
     def to_stored(self, data: bytes) -> bytes:
-        """Return the bytes of a request with each id that a client was given replaced by what it is stored as."""
+        """Return the bytes of a request with each id that a client was given in its stored form."""
         if _MARK in data:
-            data = _PRESENTED.sub(self._heard_again, data)
-        if self.has_live:
+            data = _REPLAYED.sub(self._unreplayed, data)
+        if self._has_live:
             data = _ANYWHERE.sub(lambda match: self.stored_as(match[0]) or match[0], data)
-        for live, stored in self._odd_ones():
+        for live, stored in self._unstructured_ids():
             if live in data:
-                data = _replaced(data, live, stored)
+                data = _replace_alone(data, live, stored)
         return data
 
-    def _odd_ones(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the ids that do not look like any, and what they are stored as."""
-        yield from self._odd.items()
-        for names in self._before:
-            yield from names._odd_ones()  # noqa: SLF001 - its own class
-
-    @property
-    def has_live(self) -> bool:
-        """Whether any live id has been heard of, here or before: a replay hears of none."""
-        return bool(self._stored) or any(names.has_live for names in self._before)
-
     def unknown_in(self, data: bytes) -> frozenset[bytes]:
-        """Return what looks like a minted id in the bytes of a request, and this session has not heard of."""
-        return frozenset(found for found in _ANYWHERE.findall(data) if self.stored_as(found) is None)
+        """Return what looks like a generated id in the bytes of a request, and is not known here."""
+        return frozenset(live for live in _ANYWHERE.findall(data) if self.stored_as(live) is None)
 
     def stored_as(self, live: bytes) -> bytes | None:
-        """Return what a live id is stored as, None if no answer had it."""
+        """Return the stored form of a live id, None if no answer had it."""
         stored = self._stored.get(live)
-        return stored or next(filter(None, (names.stored_as(live) for names in self._before)), None)
+        return stored or next(filter(None, (parent.stored_as(live) for parent in self._parents)), None)
 
     def remember(self, live: bytes, stored: bytes) -> None:
-        """Know what a live id is stored as."""
+        """Note the stored form of a live id."""
         self._stored[live] = stored
         if _ANYWHERE.fullmatch(live) is None:
-            self._odd[live] = stored
+            self._unstructured[live] = stored
             if len(live) >= _LONG_BYTES:
-                self._odd[live.translate(_FOR_URLS)] = stored
+                self._unstructured[live.translate(_FOR_URLS)] = stored
 
-    def presented(self, chunks: tuple[bytes, ...], key: RequestKey, n: int) -> tuple[bytes, ...]:
-        """Return the answer to the n-th request of that key, with each stored id replaced by a presented one.
+    def to_replayed(self, chunks: tuple[bytes, ...], key: RequestKey, occurrence: int) -> tuple[bytes, ...]:
+        """Return the answer to that occurrence of a request with each stored id in its replayed form.
 
-        An id that this answer minted is new each time; one that it repeats from before is what it was before.
+        An id of an earlier answer, which this one only repeats, is replayed as it was there.
         """
-        tokens = {token for chunk in chunks if _MARK in chunk for token in _STORED.findall(chunk)}
+        tokens = {token: None for chunk in chunks if _MARK in chunk for token in _STORED.findall(chunk)}
         if not tokens:
             return chunks
         own = {_token(key, place) for place in range(len(tokens))}
-        suffix = _digits(f"{self._scope_id}\n{n}")
+        suffix = _digits(f"{self._scope_id}\n{occurrence}")
         for token in tokens:
             self._suffixes[token] = suffix if token in own else self._suffix_of(token) or suffix
-        given = {token: self._suffixes[token] for token in tokens}
-        return tuple(_STORED.sub(lambda match: match[0] + given[match[1]], chunk) for chunk in chunks)
+        suffixes = {token: self._suffixes[token] for token in tokens}
+        return tuple(_STORED.sub(lambda match: match[0] + suffixes[match[1]], chunk) for chunk in chunks)
+
+    # The members of parents are those of their own class.
+
+    @property
+    def _has_live(self) -> bool:
+        return bool(self._stored) or any(parent._has_live for parent in self._parents)  # noqa: SLF001
+
+    def _unstructured_ids(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the ids that do not look like one, and their stored form."""
+        yield from self._unstructured.items()
+        for parent in self._parents:
+            yield from parent._unstructured_ids()  # noqa: SLF001
 
     def _suffix_of(self, token: bytes) -> bytes | None:
         suffix = self._suffixes.get(token)
-        return suffix or next(filter(None, (names._suffix_of(token) for names in self._before)), None)  # noqa: SLF001 - its own class
+        return suffix or next(filter(None, (parent._suffix_of(token) for parent in self._parents)), None)  # noqa: SLF001
 
-    def _heard_again(self, match: re.Match[bytes]) -> bytes:
+    def _unreplayed(self, match: re.Match[bytes]) -> bytes:
         self._suffixes[match[1]] = match[2]
         return _MARK + match[1]
 
 
-class Minter:
-    """Gives the ids of one live answer the names under which they are stored.
+class IdRewriter:
+    """Gives the generated ids of one live answer their stored form.
 
-    `sent` is what the request said, ids as they are stored. An answer to one that `looks_up` speaks of what is there;
+    `sent` is the text of the request, with stored ids. An answer to a look-up (`is_lookup`) speaks of what is there;
     any other makes something new, though a server may call it as it called something before.
     """
 
-    def __init__(self, names: Names, key: RequestKey, sent: bytes, *, looks_up: bool = False) -> None:
-        self._names = names
+    def __init__(self, ids: IdMap, key: RequestKey, sent: bytes, *, is_lookup: bool = False) -> None:
+        self._ids = ids
         self._key = key
         self._sent = sent
-        self._looks_up = looks_up
+        self._is_lookup = is_lookup
         self._own: dict[str, str] = {}
 
     def stored(self, text: str) -> str:
-        """Return what the id is stored as; `text` itself where it is none that a server makes up.
+        """Return the stored form of the id; `text` itself if it does not look generated.
 
         An id that the request names, or that is looked up, keeps the name it has.
         """
-        if text in self._own:
-            return self._own[text]
-        return self._renamed(text, _WHOLE.fullmatch(text))
+        return self._own.get(text) or self._rewritten(text, _WHOLE.fullmatch(text))
 
-    def made_up(self, text: str) -> str:
-        """Return what is stored in place of `text`, which the server has made up whatever it looks like."""
-        return self._own.get(text) or self._renamed(text, _MADE_UP.fullmatch(text))
+    def stored_generated(self, text: str) -> str:
+        """Return the stored form of a value that the server has generated, whatever it looks like."""
+        return self._own.get(text) or self._rewritten(text, _GENERATED.fullmatch(text))
 
-    def _renamed(self, text: str, match: re.Match[str] | None) -> str:
+    def _rewritten(self, text: str, match: re.Match[str] | None) -> str:
         live = text.encode("utf-8", "replace")
         if match is None or _MARK in live or self._is_sent(live):
             return text
-        known = self._names.stored_as(live)
-        if known is None or not (self._looks_up or known in self._sent):
-            known = (match[1] or "").encode() + _MARK + _token(self._key, len(self._own))
-            self._own[text] = known.decode()
-            self._names.remember(live, known)
-        return known.decode()
+        stored = self._ids.stored_as(live)
+        if stored is None or not (self._is_lookup or stored in self._sent):
+            stored = (match[1] or "").encode() + _MARK + _token(self._key, len(self._own))
+            self._own[text] = stored.decode()
+            self._ids.remember(live, stored)
+        return stored.decode()
 
     def _is_sent(self, live: bytes) -> bool:
-        is_odd = _ANYWHERE.fullmatch(live) is None
-        return live in self._sent and (not is_odd or _replaced(self._sent, live, b"") != self._sent)
+        is_structured = _ANYWHERE.fullmatch(live) is not None
+        return live in self._sent and (is_structured or _replace_alone(self._sent, live, b"") != self._sent)
 
 
-def _replaced(data: bytes, odd: bytes, stored: bytes) -> bytes:
-    """Return `data` with an id that does not look like one replaced."""
-    if len(odd) >= _LONG_BYTES:
-        return data.replace(odd, stored)
-    return re.sub(rb"(?<![^\"/=])" + re.escape(odd) + rb"(?=\\*\"|[/?&\n]|\Z)", lambda _: stored, data)
+def _replace_alone(data: bytes, live: bytes, stored: bytes) -> bytes:
+    """Return `data` with an id that does not look like one replaced: wherever it is if it is long, else where it stands alone."""
+    if len(live) >= _LONG_BYTES:
+        return data.replace(live, stored)
+    return re.sub(rb"(?<![^\"/=])" + re.escape(live) + rb"(?=\\*\"|[/?&\n]|\Z)", lambda _: stored, data)
 
 
 def _token(key: RequestKey, place: int) -> bytes:

@@ -1,36 +1,104 @@
-"""One test's requests: each is answered from the store, or called and kept."""
+"""One scope's requests, each answered from the store or recorded, and the session that is active here and now."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
+from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
 
 from recstore.content.tokens import tokens_paid
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, RecstoreError, ReplayMiss
-from recstore.model import BlobName, Digest, Entry, Json, Recording, Response
-from recstore.record.answer import wire_response, with_chunks
-from recstore.record.call import Call
-from recstore.record.kept import LiveAnswer
-from recstore.record.listening import Listener
-from recstore.record.lookup import Recordings, Time
-from recstore.record.modes import ACTIONS, Action, Finding, Mode
-from recstore.record.passthrough import host_of, is_let_through
-from recstore.record.report import SessionReport, with_recordings
-from recstore.record.sent import Sent, read_request
-from recstore.record.server_ids import Names
-from recstore.record.wire import WireRequest
+from recstore.model import BlobName, Digest, Entry, Mode, Recording, RequestKey
+from recstore.record.exchange import Exchange, WireError, WireRequest, header_value
+from recstore.record.lookup import Match, Recordings
+from recstore.record.normalise import normalise_request, normalise_response
+from recstore.record.publish import NewRecording, publish, put_aside
+from recstore.record.replay import (
+    DELAYS,
+    recorded_delays_ms,
+    replayed_delays_s,
+    response_differences,
+    response_to_wire,
+    with_chunks,
+)
+from recstore.record.server_ids import IdMap
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.blob import encode_checked
 
-if TYPE_CHECKING:
-    from recstore.record.publish import NewRecording
 
-_UNUSABLE = (Damage, ManifestConflict, NewerVersion, NotInStore)
+class LookUp(StrEnum):
+    """What the store has for a request."""
+
+    HIT = auto()
+    MISS = auto()
+    DAMAGE = auto()
+
+
+class Action(StrEnum):
+    """What is done with a request."""
+
+    SERVE = auto()
+    FAIL = auto()
+    RECORD = auto()
+    """Call, and record the answer."""
+    REUSE_OR_RECORD = auto()
+    """Answer with another test's recording where only one can be meant; if not, as RECORD."""
+    PASS = auto()
+    """Call, and look away."""
+    COMPARE = auto()
+    """Call, and report where the answer differs from the recording, or that there is none."""
+
+
+ACTIONS: Final[Mapping[Mode, Mapping[LookUp, Action]]] = MappingProxyType(
+    {
+        mode: MappingProxyType(dict(zip(LookUp, actions, strict=True)))
+        for mode, actions in {
+            # Mode                HIT             MISS                    DAMAGE
+            Mode.REPLAY: (Action.SERVE, Action.FAIL, Action.FAIL),
+            Mode.RECORD: (Action.RECORD, Action.RECORD, Action.RECORD),
+            Mode.RECORD_IF_MISSING: (Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
+            Mode.LIVE: (Action.PASS, Action.PASS, Action.PASS),
+            Mode.VERIFY: (Action.COMPARE, Action.COMPARE, Action.FAIL),
+        }.items()
+    }
+)
+"""The table that decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """What a session did, said when it is over.
+
+    `manifest` is the digest of the text of the test's manifest as it is now, "" where it has none; `used` the
+    (key, n) of its entries that answered a request, or that a request has just recorded; `unused` its entries
+    that no request asked for, in modes that ask. `recorded` counts live answers that were published, `reused` those taken
+    over from other tests; `requests_saved` and `tokens_saved` what was answered without a call, and what the answers
+    say that it cost when it was made. `problems` are the errors other than misses: damage, above all. `drift` says, in
+    verify mode, where a live answer differs from the recording.
+    """
+
+    scope_id: str | None
+    mode: Mode
+    manifest: str = ""
+    used: frozenset[tuple[str, int]] = frozenset()
+    recorded: int = 0
+    reused: int = 0
+    misses: tuple[ReplayMiss, ...] = ()
+    problems: tuple[RecstoreError, ...] = ()
+    unused: tuple[Entry, ...] = ()
+    drift: tuple[str, ...] = ()
+    requests_saved: int = 0
+    tokens_saved: int = 0
 
 
 class Session:
@@ -49,50 +117,19 @@ class Session:
         self.scope_id = scope_id
         self.mode = mode
         self.passed_hosts: set[str] = set()
-        self._names: Names = Names(scope_id, [parent._names for parent in parents])  # noqa: SLF001 - its own class
+        self._ids: IdMap = IdMap(scope_id, [parent._ids for parent in parents])  # noqa: SLF001 - its own class
         self._recordings = Recordings(store, settings.rules, scope_id)
-        self._live = Listener(self._names, settings.redact, time.monotonic if settings.timing else None)
         self._turn = Lock()
         self._begun = 0
+        self._in_flight: dict[int, Exchange] = {}
         self._new: dict[int, tuple[NewRecording, ...]] = {}
-        self._new_times: dict[str, int] = {}
+        self._new_counts: Counter[RequestKey] = Counter()
         self._drift: dict[int, tuple[str, ...]] = {}
         self._misses: dict[str, ReplayMiss] = {}
         self._problems: dict[str, RecstoreError] = {}
         self._tokens_saved: list[int] = []
         self._is_over = False
         self._report: SessionReport | None = None
-
-    def begin(self, request: WireRequest) -> Call | None:
-        """Return the call that `request` begins; None: let it through, and look away.
-
-        Raises: ReplayMiss: there is no recording. Damage, ManifestConflict, NewerVersion, NotInStore: it cannot be used.
-        """
-        if self.mode is Mode.LIVE or (self._is_over and self.mode is not Mode.REPLAY):
-            return None
-        if self.settings.passthrough and is_let_through(request.url, self.settings.passthrough):
-            self.passed_hosts.add(host_of(request.url))
-            return None
-        self._live.hear(request)
-        sent = read_request(request, self.settings.upstreams, self.settings.redact, self._names)
-        try:
-            with self._turn:
-                self._begun += 1
-                return self._decided(sent, request)
-        except ReplayMiss:
-            raise
-        except RecstoreError as error:
-            self._problems.setdefault(str(error), error)
-            raise
-
-    def inherit(self, parent: Session) -> None:
-        """Have one more parent: a fixture that was set up after the test had begun."""
-        self._names.know_too(parent._names)
-
-    def note_served(self, test_id: str | None, entries: Iterable[Entry]) -> None:
-        """Know that another recorder's storage has answered from these entries, if the test is the session's own."""
-        if test_id == self.scope_id:
-            self._recordings.note_served(entries)
 
     @property
     def misses(self) -> tuple[ReplayMiss, ...]:
@@ -104,137 +141,243 @@ class Session:
         """Every other error that `begin` has raised so far, each once: damage, above all."""
         return tuple(self._problems.values())
 
-    def finish(self, *, passed: bool) -> SessionReport:
-        """Return what the session did, after what it recorded is published (passed) or kept in `local/failed`.
+    def inherit(self, parent: Session) -> None:
+        """Have one more parent: a fixture that was set up after the test had begun."""
+        self._ids.add_parent(parent._ids)
 
-        Calls that have not ended are forgotten, and so is what they still receive. Further calls return the same.
+    def mark_used(self, test_id: str | None, entries: Iterable[Entry]) -> None:
+        """Note that another recorder's storage has answered from these entries, if the test is the session's own."""
+        if test_id == self.scope_id:
+            self._recordings.mark_used(entries)
+
+    def begin(self, request: WireRequest) -> Exchange | None:
+        """Return the exchange that `request` begins, with the recorded answer if there is one; None: let it through.
+
+        Raises: ReplayMiss: there is no recording. Damage, ManifestConflict, NewerVersion, NotInStore: it cannot be used.
+        """
+        if self.mode is Mode.LIVE or (self._is_over and self.mode is not Mode.REPLAY):
+            return None
+        if is_passthrough(request.url, self.settings.passthrough):
+            with suppress(ValueError):
+                self.passed_hosts.add(urlsplit(request.url).hostname or "")
+            return None
+        self._learn_ids(request)
+        sent = normalise_request(request, self.settings.upstreams, self.settings.redact, self._ids)
+        with self._turn:
+            self._begun += 1
+            exchange = Exchange(request, sent, self._begun)
+            try:
+                self._decide(exchange)
+            except ReplayMiss:
+                raise
+            except RecstoreError as error:
+                self._problems.setdefault(str(error), error)
+                raise
+            if exchange.replayed is None:
+                self._in_flight[exchange.number] = exchange
+        return exchange
+
+    def complete(self, exchange: Exchange, error: WireError | None = None) -> None:
+        """Mark the exchange complete: the answer has ended, the client wants no more of it, or `error` broke it. Idempotent.
+
+        The answer is recorded or compared as the mode demands, unless the session is over. An exchange without an error of
+        which not even the head has come stays open: there is nothing to record.
+        """
+        with self._turn:
+            if exchange.is_complete or (error is None and exchange.status is None):
+                return
+            exchange.is_complete, exchange.error = True, error
+        response = normalise_response(exchange, self.settings.redact, self._ids)
+        sent, new = exchange.request, None
+        drift: tuple[str, ...] = ()
+        if self.mode is Mode.VERIFY:
+            if exchange.expected is not None:
+                drift = response_differences(exchange.expected, response, sent.request)
+        elif not self._is_over:
+            data = encode_checked(Recording(sent.storable(), response))
+            new = NewRecording(Entry(BlobName(sent.key, Digest.of(data)), exchange.occurrence), data)
+            if self.settings.timing:
+                chunks = response_to_wire(response, sent.request.method, sent.request.path).chunks
+                delays_ms = recorded_delays_ms(exchange, len(chunks))
+                new = replace(new, entry=replace(new.entry, origin={DELAYS: delays_ms}))
+        with self._turn:
+            self._in_flight.pop(exchange.number, None)
+            if self._is_over:
+                return
+            if new is not None:
+                self._new[exchange.number] = (new,)
+            if drift:
+                name = f"{sent.request.method} {sent.request.path}"
+                self._drift[exchange.number] = tuple(f"{name}: {difference}" for difference in drift)
+
+    def finish(self, *, passed: bool) -> SessionReport:
+        """Return what the session did, after its recordings are published (passed) or put aside.
+
+        Exchanges that are not complete are forgotten, and so is what they still receive. Further calls return the same.
 
         Raises: Locked, Damage, RecstoreError: it could not be published.
         """
         if self._report is None:
             with self._turn:
                 self._is_over = True
+                self._in_flight.clear()
                 new = [recording for number in sorted(self._new) for recording in self._new[number]]
-            self._report = self._closed(new, passed=passed)
+                drift = tuple(line for number in sorted(self._drift) for line in self._drift[number])
+            self._report = self._finished(new, drift, passed=passed)
         return self._report
 
-    # -- what is done with a request
-
-    def _decided(self, sent: Sent, wire: WireRequest) -> Call:
-        """Do what the table says of this mode and of what the store has."""
-        if len({ACTIONS[self.mode, finding] for finding in Finding}) == 1:  # whatever it has
-            self._refuse_newer()
-            return self._recorded(sent, wire)
-        finding, found, error = self._found(sent)
-        action = ACTIONS[self.mode, finding]
-        if action is Action.SERVE and found is not None:
-            return self._served(sent, *found)
-        if action is Action.COMPARE:
-            return self._compared(sent, wire, found[1] if found else None)
-        if action is Action.REUSE_OR_RECORD:
-            return self._reused(sent) or self._recorded(sent, wire)
-        raise error or self._missed(sent)
-
-    def _found(self, sent: Sent) -> tuple[Finding, tuple[Time, Response] | None, RecstoreError | None]:
-        found = None
-        try:
-            found = self._recordings.take(sent.request, sent.key, may_repeat=self.settings.repeat_last)
-            if found is None:
-                return Finding.MISS, None, None
-            return Finding.HIT, (found, self._recordings.response(found)), None
-        except _UNUSABLE as error:
-            if found is not None:
-                self._recordings.give_back(found)
-            return Finding.DAMAGE, None, error
-
-    def _refuse_newer(self) -> None:
-        """Let a later recstore's recordings be: what else may be wrong with old ones, recording mends."""
-        if self._begun == 1:
-            with suppress(Damage, ManifestConflict):
-                self._recordings.entries  # noqa: B018 - read for the error it may raise
-
-    def _missed(self, sent: Sent) -> ReplayMiss:
-        from recstore.record.misses import miss
-
-        error = self._misses.get(sent.key)
-        if error is None:
-            error = self._misses[sent.key] = miss(self.store, self._recordings, self.scope_id, sent)
-        return ReplayMiss(error.subject, error.reason, error.remedy)  # with a traceback of its own
-
-    def _served(self, sent: Sent, found: Time, response: Response) -> Call:
-        answer = wire_response(response, sent.request.method, sent.request.path)
-        answer = with_chunks(answer, self._names.presented(answer.chunks, found[0].blob.key, found[0].n))
-        if self.settings.timing:
-            from recstore.record.timing import replayed_delays_s
-
-            answer = replace(answer, delays_s=replayed_delays_s(found[0].origin, len(answer.chunks)))
-        self._tokens_saved.append(tokens_paid(response))
-        return Call(answer)
-
-    def _reused(self, sent: Sent) -> Call | None:
-        from recstore.record.publish import NewRecording
-        from recstore.record.reusing import reusable
-
-        n = self._next_time(sent)
-        found = reusable(self.store, self._recordings, sent, n, share=self.settings.share)
-        if found is None:
-            return None
-        self._new_times[sent.key] = n - self._recordings.count_of(sent.key)
-        self._new[self._begun] = tuple(NewRecording(entry, None) for entry in found[0])
-        return self._served(sent, *found)
-
-    def _recorded(self, sent: Sent, wire: WireRequest) -> Call:
-        from recstore.record.publish import NewRecording
-
-        number, n = self._begun, self._next_time(sent)
-        self._new_times[sent.key] = self._new_times.get(sent.key, 0) + 1
-
-        def take(answer: LiveAnswer, response: Response) -> None:
-            data = encode_checked(Recording(sent.storable(), response))
-            entry = Entry(BlobName(sent.key, Digest.of(data)), n, origin=self._origin(answer, response, sent))
-            with self._turn:
-                self._new[number] = (NewRecording(entry, data),)
-
-        return self._live.call(sent, wire, take)
-
-    def _next_time(self, sent: Sent) -> int:
-        """Return which time of this request the next new recording is."""
-        recorded = 0 if self.mode is Mode.RECORD else self._recordings.count_of(sent.key)
-        return recorded + self._new_times.get(sent.key, 0) + 1
-
-    def _origin(self, answer: LiveAnswer, response: Response, sent: Sent) -> dict[str, Json]:
-        if not self.settings.timing:
-            return {}
-        from recstore.record.timing import DELAYS, recorded_delays_ms
-
-        chunks = wire_response(response, sent.request.method, sent.request.path).chunks
-        return {DELAYS: recorded_delays_ms(answer, len(chunks))}
-
-    def _compared(self, sent: Sent, wire: WireRequest, recorded: Response | None) -> Call:
-        from recstore.record.compare import drift_of
-
-        number, asked = self._begun, f"{sent.request.method} {sent.request.path}"
-        if recorded is None:
-            self._drift[number] = (f"{asked}: is not recorded",)
-
-        def take(_: LiveAnswer, response: Response) -> None:
-            if recorded is not None and not self._is_over:
-                self._drift[number] = tuple(f"{asked}: {place}" for place in drift_of(recorded, response, sent.request))
-
-        return self._live.call(sent, wire, take)
-
-    def _closed(self, new: list[NewRecording], *, passed: bool) -> SessionReport:
-        done = SessionReport(
+    def _finished(self, new: list[NewRecording], drift: tuple[str, ...], *, passed: bool) -> SessionReport:
+        recordings = self._recordings
+        entries: tuple[Entry, ...] = ()
+        digest, used, recorded = "", recordings.used, 0
+        if new and passed:
+            manifest = publish(self.store, self.scope_id, new, replaces=self.mode is Mode.RECORD)
+            recorded = sum(recording.data is not None for recording in new)
+            if manifest is not None:
+                before = () if self.mode is Mode.RECORD else recordings.entries
+                entries, digest = manifest.entries, manifest.digest
+                used |= {_place_of(entry) for entry in entries} - {_place_of(entry) for entry in before}
+        else:
+            if new:
+                put_aside(self.store, self.scope_id, new)
+            with suppress(RecstoreError):  # of a manifest that cannot be read there is nothing to say
+                entries, digest = recordings.entries, recordings.digest
+        asks = self.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING, Mode.VERIFY)
+        return SessionReport(
             self.scope_id,
             self.mode,
+            digest,
+            used,
+            recorded=recorded,
+            reused=len(new) - recorded if passed else 0,
             misses=self.misses,
             problems=self.problems,
-            drift=tuple(line for number in sorted(self._drift) for line in self._drift[number]),
+            unused=tuple(entry for entry in entries if _place_of(entry) not in used) if asks else (),
+            drift=drift,
             requests_saved=len(self._tokens_saved),
             tokens_saved=sum(self._tokens_saved),
         )
-        if not new:
-            return with_recordings(done, self._recordings)
-        from recstore.record.closing import closed
 
-        return closed(self.store, done, self._recordings, new, passed=passed)
+    # -- what is done with a request, under the lock
+
+    def _decide(self, exchange: Exchange) -> None:
+        """Set the recorded answer of the exchange, what its answer is compared with, or the occurrence that is recorded."""
+        sent, match, error = exchange.request, None, None
+        if self.mode is Mode.RECORD:  # whatever the store has; a later recstore's recordings are not replaced
+            if self._begun == 1:
+                with suppress(Damage, ManifestConflict):
+                    self._recordings.count_of(sent.key)
+            exchange.occurrence = self._take_occurrence(sent.key)
+            return
+        try:
+            match = self._recordings.next_match(sent.request, sent.key, may_repeat=self.settings.repeat_last)
+            state = LookUp.MISS if match is None else LookUp.HIT
+        except (Damage, ManifestConflict, NewerVersion, NotInStore) as caught:
+            error, state = caught, LookUp.DAMAGE
+        action = ACTIONS[self.mode][state]
+        if action is Action.COMPARE:
+            if match is None:
+                self._drift[exchange.number] = (f"{sent.request.method} {sent.request.path}: is not recorded",)
+            else:
+                exchange.expected = match.response
+        elif match is not None and action is Action.SERVE:
+            self._serve(exchange, match)
+        elif action is Action.REUSE_OR_RECORD:
+            occurrence = self._take_occurrence(sent.key)
+            match = self._recordings.find_reusable(sent, occurrence, share=self.settings.share)
+            if match is None:
+                exchange.occurrence = occurrence
+            else:
+                self._new[exchange.number] = tuple(NewRecording(entry, None) for entry in match.entries)
+                self._serve(exchange, match)
+        else:
+            raise error or self._miss(exchange)
+
+    def _take_occurrence(self, key: RequestKey) -> int:
+        """Return which occurrence of the request the next new recording is."""
+        recorded = 0 if self.mode is Mode.RECORD else self._recordings.count_of(key)
+        self._new_counts[key] += 1
+        return recorded + self._new_counts[key]
+
+    def _serve(self, exchange: Exchange, match: Match) -> None:
+        request, entry = exchange.request.request, match.entries[0]
+        answer = response_to_wire(match.response, request.method, request.path)
+        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, entry.blob.key, entry.n))
+        if self.settings.timing:
+            answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
+        self._tokens_saved.append(tokens_paid(match.response))
+        exchange.replayed, exchange.is_complete = answer, True
+
+    def _miss(self, exchange: Exchange) -> ReplayMiss:
+        key = exchange.request.key
+        if key not in self._misses:
+            from recstore.record.near_misses import replay_miss
+
+            self._misses[key] = replay_miss(self.store, self._recordings, self.scope_id, exchange.request)
+        error = self._misses[key]
+        return ReplayMiss(error.subject, error.reason, error.remedy)  # with a traceback of its own
+
+    def _learn_ids(self, request: WireRequest) -> None:
+        """Learn the ids that a request names from answers under way: a client may use what it has read of one."""
+        with self._turn:
+            in_flight = list(self._in_flight.values())
+        if not in_flight:
+            return
+        unknown = self._ids.unknown_in(request.url.encode("utf-8", "replace") + b"\n" + request.body)
+        for exchange in in_flight if unknown else ():
+            data = b"".join(exchange.chunks)
+            if header_value(exchange.headers, "content-encoding") or any(name in data for name in unknown):
+                normalise_response(exchange, self.settings.redact, self._ids)
+
+
+def _place_of(entry: Entry) -> tuple[RequestKey, int]:
+    return entry.blob.key, entry.n
+
+
+def is_passthrough(url: str, bases: Iterable[str]) -> bool:
+    """Return whether a URL is at or below one of the base URLs, in which `*` stands for anything without a `/`."""
+    return any(_base_pattern(base).match(url) for base in bases)
+
+
+@lru_cache
+def _base_pattern(base: str) -> re.Pattern[str]:
+    parts = (re.escape(part) for part in base.rstrip("/").split("*"))
+    return re.compile("[^/?#]*".join(parts) + r"(?=[/?#]|\Z)", re.IGNORECASE)
+
+
+# -- the active session
+
+_of_context: Final[ContextVar[Session | None]] = ContextVar("recstore_session", default=None)
+
+_active: list[Session] = []  # the one thing of the process that must be found from any thread
+
+
+def current() -> Session | None:
+    """Return the session of this thread or task; else the one that was activated last; None if none is active.
+
+    A context may outlive its session (a client's background task, say): a session that is over is never returned.
+    """
+    if not _active:
+        return None
+    session = _of_context.get()
+    if session is not None and any(session is other for other in _active):
+        return session
+    try:
+        return _active[-1]
+    except IndexError:  # another thread left the last one since
+        return None
+
+
+@contextmanager
+def activate(session: Session) -> Iterator[Session]:
+    """Have `session` answer what is requested inside the block: in this context, and in threads that know of none."""
+    before = _of_context.get()
+    _of_context.set(session)
+    _active.append(session)
+    try:
+        yield session
+    finally:
+        # By value and by identity, not by token and place: a fixture may end in another context than it began in,
+        # and threads leave in any order.
+        _of_context.set(before)
+        _active[:] = [other for other in _active if other is not session]

@@ -105,7 +105,7 @@ def parse_manifest(data: bytes, subject: str) -> Manifest:
         entries.append(Entry(blob, int(n), union == "+", _parse_origin(origin, subject, number)))
         position, number = match.end(), number + 1
     _check_occurrences(entries, subject)
-    return Manifest(_parse_owner(owner, subject), tuple(entries))
+    return Manifest(_parse_owner(owner, subject), tuple(entries), Digest.of(data))
 
 
 def sort_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

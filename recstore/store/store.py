@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from recstore.content.canonical import request_key
-from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
+from recstore.errors import DamagedBlob, DamagedManifest, ForeignManifest, NotInStore
 from recstore.files import FOLDER, is_store
 from recstore.model import BlobName, Digest, Entry, Manifest, Recording, Request
 from recstore.rules import RuleSet, close_enough
@@ -325,7 +325,7 @@ class Store:
     def _parse(self, data: bytes, path: str, test_id: str | None) -> Manifest:
         manifest = parse_manifest(data, self.subject(path))
         if manifest.test_id != test_id:
-            raise DamagedManifest(
+            raise ForeignManifest(
                 self.subject(path), f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
             )
         return manifest

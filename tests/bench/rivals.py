@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from recstore.content.bodies import body_bytes
 from recstore.model import Entry, Headers, Manifest
-from recstore.record.answer import wire_response
+from recstore.record.replay import response_to_wire
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
 from recstore.upstreams import default_base
@@ -93,7 +93,7 @@ def named(tool: str) -> str:
 def _exchange(store: Store, entry: Entry) -> Exchange:
     recording = store.get(entry)
     request = recording.request
-    answer = wire_response(recording.response, request.method, request.path)
+    answer = response_to_wire(recording.response, request.method, request.path)
     base = str(entry.origin.get("base") or default_base(request.upstream))
     question = f"?{request.query}" if request.query else ""
     url = base + request.path + question

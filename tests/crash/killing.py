@@ -22,7 +22,7 @@ from typing import Final
 
 from recstore.git import Repository
 from recstore.git.history import find_blobs
-from recstore.record.modes import Mode
+from recstore.model import Mode
 from recstore.store import FOLDER, Store
 from tests.crash.operations import called
 from tests.crash.state import names_of, refuse_loss, state_of
@@ -146,7 +146,7 @@ class _Rounds:
         def call() -> int:
             recorder = session(self.project, Mode.RECORD, test_id)
             for text in texts:
-                answer(recorder.begin(chat(text)), completion(text))
+                answer(recorder, recorder.begin(chat(text)), completion(text))
             recorder.finish(passed=True)
             return 0
 

@@ -21,8 +21,7 @@ import vcr
 from recstore.cli.main import main
 from recstore.errors import RecstoreError
 from recstore.importers.vcr.persister import Persister
-from recstore.model import Digest
-from recstore.record.modes import Mode
+from recstore.model import Digest, Mode
 from recstore.store import Store
 from recstore.store.usage import FileUsage, TestUsage, write_usage
 from tests.clock import FastClock
@@ -339,7 +338,7 @@ def _recorded(project: Path, test_id: str | None, *texts: str) -> None:
 def _record(project: Path, test_id: str | None, *texts: str, passed: bool) -> None:
     recorder = session(project, Mode.RECORD, test_id)
     for text in texts:
-        answer(recorder.begin(chat(text)), completion(text))
+        answer(recorder, recorder.begin(chat(text)), completion(text))
     recorder.finish(passed=passed)
 
 

@@ -276,7 +276,7 @@ def test_what_a_cassette_answers_counts_as_served(tmp_path: Path) -> None:
         httpx.get(f"{upstream.base}/x")
 
     assert used.report is not None
-    assert () == used.report.unserved
+    assert () == used.report.unused
     manifest = store.manifest("tests/test_suite.py::test_one")
     assert manifest is not None
-    assert {(entry.blob.key, entry.n) for entry in manifest.entries} == used.report.served
+    assert {(entry.blob.key, entry.n) for entry in manifest.entries} == used.report.used

@@ -20,10 +20,8 @@ import pytest
 import recstore
 from recstore.importers.llama_stack.values import objects_of
 from recstore.importers.run import ImportOptions, import_paths
-from recstore.model import Entry
-from recstore.record.active import activate
-from recstore.record.modes import Mode
-from recstore.record.session import Session
+from recstore.model import Entry, Mode
+from recstore.record.session import Session, activate
 from recstore.settings import load_settings
 from recstore.store import Store
 from tests.clients import ollama, openai

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.content.canonical import request_key
-from recstore.record.modes import Mode
-from recstore.record.sent import read_request
-from recstore.record.server_ids import Names
-from recstore.record.wire import WireRequest
+from recstore.model import Mode
+from recstore.record.exchange import WireRequest
+from recstore.record.normalise import normalise_request
+from recstore.record.server_ids import IdMap
 from recstore.secrets.redact import Redaction
 from recstore.store import Store
 from recstore.upstreams import UpstreamMap
-from tests.exchanges import TEST, asked, files_of, replayed, session
+from tests.exchanges import TEST, answer, asked, files_of, replayed, session
 from tests.values import texts, values, wire_bytes
 
 bodies = st.sampled_from([b"", b"{}", b'{"a":1}']) | wire_bytes
@@ -31,11 +31,7 @@ def _recorded(project: Path, made: list[tuple[bytes, bytes]], order: list[int]) 
     recording = session(project, Mode.RECORD)
     calls = [recording.begin(asked(request)) for request, _ in made]
     for place in order:
-        call = calls[place]
-        assert call is not None
-        call.answered(200, "OK", ())
-        call.received(made[place][1])
-        call.ended()
+        answer(recording, calls[place], made[place][1], headers=())
     recording.finish(passed=True)
 
 
@@ -53,8 +49,8 @@ def test_what_was_recorded_is_replayed_byte_for_byte(data: st.DataObject) -> Non
 
         found = [b"".join(replayed(replay.begin(asked(request))).chunks) for request, _ in made]
 
-        assert [answer for _, answer in made] == found
-        assert () == replay.finish(passed=True).unserved
+        assert [data for _, data in made] == found
+        assert () == replay.finish(passed=True).unused
         _recorded(project, made, orders[1])
         assert before == files_of(project)
 
@@ -64,7 +60,7 @@ def test_the_key_that_is_looked_for_is_that_of_what_is_stored(body: bytes, text:
     """For any body, and whatever stands in the path and the query."""
     wire = WireRequest("POST", f"https://x.org/{text}?{text}={text}", (("content-type", "text/x"),), body)
 
-    sent = read_request(wire, UpstreamMap(), Redaction(), Names(TEST))
+    sent = normalise_request(wire, UpstreamMap(), Redaction(), IdMap(TEST))
 
     assert sent.key == request_key(sent.storable())
 
@@ -75,6 +71,6 @@ def test_a_secret_under_its_name_never_gets_into_the_key(value: Any, name: str, 
 
     def sent(text: str) -> bytes:
         body = json.dumps({"around": value, name: text}).encode("utf-8", "replace")
-        return read_request(asked(body), UpstreamMap(), Redaction(), Names(TEST)).text()
+        return normalise_request(asked(body), UpstreamMap(), Redaction(), IdMap(TEST)).text()
 
     assert sent("another secret") == sent(secret)

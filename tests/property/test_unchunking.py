@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recstore.capture.http1 import Unchunking, chunk, read_request
+from recstore.capture.http1 import ChunkedDecoder, encode_chunk, read_request
 
 pieces = st.lists(st.binary(min_size=1, max_size=40), max_size=5)
 
@@ -20,8 +20,8 @@ def test_any_way_of_reading_gives_the_whole_body(
     body: list[bytes], sizes: list[int], end: bytes, extension: bytes
 ) -> None:
     """With extensions too; whether the last chunk has come is known."""
-    sent = b"".join(map(chunk, body)).replace(b"\r\n", extension + b"\r\n", 1) + end
-    unchunking, found, at = Unchunking(), b"", 0
+    sent = b"".join(map(encode_chunk, body)).replace(b"\r\n", extension + b"\r\n", 1) + end
+    unchunking, found, at = ChunkedDecoder(), b"", 0
     for turn in range(len(sent)):
         size = sizes[turn % len(sizes)]
         found += b"".join(unchunking.feed(sent[at : at + size]))
@@ -36,6 +36,6 @@ def test_a_request_in_chunks_is_read_as_what_it_says(body: list[bytes]) -> None:
     """As http.client writes it."""
     head = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    found = read_request(head + b"".join(map(chunk, [*body, b""])), "http://a")
+    found = read_request(head + b"".join(map(encode_chunk, [*body, b""])), "http://a")
 
     assert ("POST", "http://a/x", b"".join(body)) == (found.method, found.url, found.body)

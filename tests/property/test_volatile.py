@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from recstore.content.bodies import body_bytes, parse_body
 from recstore.content.volatile import is_model_answer, scrub_volatile
-from recstore.model import RequestKey, Response
-from recstore.record.answer import wire_response
-from recstore.record.kept import LiveAnswer, kept_response
-from recstore.record.server_ids import Minter, Names
+from recstore.model import Response
+from recstore.record.exchange import Exchange
+from recstore.record.normalise import normalise_request, normalise_response
+from recstore.record.replay import response_to_wire
+from recstore.record.server_ids import IdMap
 from recstore.secrets.redact import Redaction
+from recstore.upstreams import UpstreamMap
+from tests.exchanges import asked
 from tests.values import objects, texts, values, wire_bytes
 
-KEY = RequestKey("a" * 64)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 said = st.fixed_dictionaries({"role": st.just("assistant"), "content": texts})
@@ -43,7 +45,8 @@ def _completion(content: Any, tools: list[int], seed: int) -> dict[str, Any]:
 
 
 def _stored(data: bytes) -> Response:
-    return kept_response(LiveAnswer(200, "OK", (), (data,)), Redaction(), Minter(Names("t"), KEY, b""))
+    sent = normalise_request(asked(), UpstreamMap(), Redaction(), IdMap("t"))
+    return normalise_response(Exchange(asked(), sent, status=200, reason="OK", chunks=[data]), Redaction(), IdMap("t"))
 
 
 @given(said, calls, st.integers(0, 99), st.integers(100, 199), st.sampled_from([None, 2]))
@@ -82,7 +85,7 @@ def test_what_is_no_models_answer_comes_back_byte_for_byte(data: bytes) -> None:
         assert data == body_bytes(settled)
     for framing in ("text/event-stream", "application/json"):
         response = Response(200, headers=(("content-type", framing),), body=body)
-        assert data == b"".join(wire_response(response, "POST", "/x").chunks)
+        assert data == b"".join(response_to_wire(response, "POST", "/x").chunks)
 
 
 @given(objects)

@@ -26,7 +26,7 @@ from recstore.importers.parse import parse_source
 from recstore.importers.render import entries_by_file, render_source_file
 from recstore.importers.run import publish_file
 from recstore.project import find_project
-from recstore.record.active import current
+from recstore.record.session import current
 
 _MODEL_LISTS: Final = frozenset(("/api/tags", "/v1/models", "/v1/openai/v1/models"))
 """Endpoints whose answers, of several servers, count together."""
@@ -145,7 +145,7 @@ class ResponseStorage:
         document: _Document = json.loads(render_source_file(self._store, name, entries))
         if (session := current()) is not None:
             for test_id, entry in entries:
-                session.note_served(test_id, [entry])
+                session.mark_used(test_id, [entry])
         mapping = document.get("id_normalization_mapping")
         if mapping:  # the ids that the recorder gave, in place of those that the server gave
             text = json.dumps(document)

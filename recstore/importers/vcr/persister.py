@@ -23,7 +23,7 @@ from recstore.importers.render import render_source_file
 from recstore.importers.run import publish_file
 from recstore.importers.vcr.cassette import id_of_test
 from recstore.project import find_project
-from recstore.record.active import current
+from recstore.record.session import current
 from recstore.store.blob import VCR, origin_path
 
 _Interaction = tuple[Any, Any]
@@ -115,7 +115,7 @@ class _StoredCassette:
         if entries:
             heal_missing(self.store, [entry.blob for entry in entries], os.environ)
             if (session := current()) is not None:
-                session.note_served(test_id, entries)  # vcrpy does not say which of them it plays
+                session.mark_used(test_id, entries)  # vcrpy does not say which of them it plays
             return render_source_file(self.store, self.name, [TestEntry(test_id, entry) for entry in entries])
         return self._path.read_bytes() if self._path.is_file() else b""
 

@@ -30,8 +30,8 @@ import json
 import os
 import socket
 
-from recstore.record.active import current
-from recstore.record.wire import WireRequest
+from recstore.record.session import current
+from recstore.record.exchange import WireRequest
 
 URL = os.environ["UPSTREAM"]
 
@@ -41,15 +41,15 @@ def ask(word):
     body = json.dumps({"word": word}).encode()
     session = current()
     request = WireRequest("POST", f"{URL}/say", (("content-type", "application/json"),), body)
-    call = None if session is None else session.begin(request)
-    if call is None:
+    exchange = None if session is None else session.begin(request)
+    if exchange is None:
         return json.loads(live(body))["said"]
-    if call.replayed is not None:
-        return json.loads(b"".join(call.replayed.chunks))["said"]
+    if exchange.replayed is not None:
+        return json.loads(b"".join(exchange.replayed.chunks))["said"]
     answer = live(body)
-    call.answered(200, "OK", (("content-type", "application/json"),))
-    call.received(answer)
-    call.ended()
+    exchange.on_headers(200, "OK", (("content-type", "application/json"),))
+    exchange.on_chunk(answer)
+    session.complete(exchange)
     return json.loads(answer)["said"]
 
 

@@ -236,18 +236,19 @@ def test_an_id_that_a_fixture_was_given_comes_back_in_a_test(story: Story) -> No
             "test_a.py": """
                 import json
                 import pytest
-                from recstore.record.active import current
-                from recstore.record.wire import WireRequest
+                from recstore.record.session import current
+                from recstore.record.exchange import WireRequest
 
                 def post(path, value, answer):
                     body = json.dumps(value).encode()
                     headers = (("content-type", "application/json"),)
-                    call = current().begin(WireRequest("POST", f"https://api.openai.com/v1/{path}", headers, body))
-                    if call.replayed is not None:
-                        return json.loads(b"".join(call.replayed.chunks))
-                    call.answered(200, "OK", headers)
-                    call.received(json.dumps(answer).encode())
-                    call.ended()
+                    session = current()
+                    exchange = session.begin(WireRequest("POST", f"https://api.openai.com/v1/{path}", headers, body))
+                    if exchange.replayed is not None:
+                        return json.loads(b"".join(exchange.replayed.chunks))
+                    exchange.on_headers(200, "OK", headers)
+                    exchange.on_chunk(json.dumps(answer).encode())
+                    session.complete(exchange)
                     return answer
 
                 def respond(value, id):

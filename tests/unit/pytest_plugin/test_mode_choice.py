@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from recstore.errors import UsageError
+from recstore.model import Mode
 from recstore.pytest_plugin import MODES
 from recstore.pytest_plugin.mode_choice import ModeSources
-from recstore.record.modes import Mode
 
 CASES = {
     "nothing": (ModeSources(), "", Mode.REPLAY),

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import ReplayMiss
-from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
+from recstore.model import BlobName, Digest, Entry, Manifest, Mode, RequestKey
 from recstore.pytest_plugin.results import RunResults
-from recstore.record.modes import Mode
-from recstore.record.report import SessionReport
+from recstore.record.session import SessionReport
 from recstore.store import Store
 from recstore.store.usage import TestUsage, read_usage
 
@@ -24,10 +23,10 @@ def report(name: str, mode: Mode = Mode.REPLAY, *, manifest: str = "m", key: str
         name,
         mode,
         manifest=manifest,
-        served=frozenset({(key * 64, 1)}),
+        used=frozenset({(key * 64, 1)}),
         recorded=1,
         misses=(ReplayMiss(name, "no \ud800 recording"),),
-        unserved=(ENTRY,),
+        unused=(ENTRY,),
         drift=("it differs",),
         requests_saved=2,
         tokens_saved=3,

@@ -1,1 +1,1 @@
-"""Unit tests of the session room."""
+"""Unit tests of the room `record`."""

@@ -7,9 +7,8 @@ from contextvars import copy_context
 from pathlib import Path
 from threading import Thread
 
-from recstore.record.active import activate, current
-from recstore.record.modes import Mode
-from recstore.record.session import Session
+from recstore.model import Mode
+from recstore.record.session import Session, activate, current
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.directory import Directory

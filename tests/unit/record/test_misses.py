@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from recstore.errors import ReplayMiss
-from recstore.record.modes import Mode
-from recstore.record.wire import WireRequest
+from recstore.model import Mode
+from recstore.record.exchange import WireRequest
 from recstore.store import Store
 from tests.exchanges import TEST, answer, asked, chat, session
 
@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 def _record(project: Path, *requests: WireRequest, scope_id: str | None = TEST) -> None:
     recording = session(project, Mode.RECORD, scope_id)
     for request in requests:
-        answer(recording.begin(request), {})
+        answer(recording, recording.begin(request), {})
     recording.finish(passed=True)
 
 
@@ -43,7 +43,7 @@ def test_the_nearest_request_of_the_test_is_told_with_what_differs(project: Path
 
     assert [
         f"{TEST}: no recording answers POST https://api.example.com/v1/chat/completions",
-        "  the nearest that this test has recorded (time 1):",
+        "  the nearest that this test has recorded (call 1):",
         '    model: "a" -> "b"',
         '    messages[0].content: "Hello" -> "Hello!"',
         "  nothing in the store is nearer",

@@ -13,15 +13,14 @@ import pytest
 
 from recstore.content.bodies import body_bytes
 from recstore.errors import Damage, DamagedManifest, NewerVersion, NotInStore, ReplayMiss
-from recstore.model import Digest, Manifest
-from recstore.record.modes import Mode
-from recstore.record.session import Session
-from recstore.record.wire import WireError
+from recstore.model import Digest, Manifest, Mode
+from recstore.record.exchange import WireError
+from recstore.record.session import ACTIONS, Action, LookUp, Session, is_passthrough
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.manifest import manifest_path, parse_manifest
-from tests.exchanges import JSON, TEST, answer, asked, body_of, chat, completion, files_of, replayed, session
+from tests.exchanges import JSON, TEST, answer, asked, body_of, chat, completion, files_of, live, replayed, session
 
 PLAIN = {"answer": 1}
 PATH = f".recstore/{manifest_path(TEST)}"
@@ -38,7 +37,7 @@ def _record(project: Path, *answers: object, scope_id: str | None = TEST, mode: 
     """Record that the same request got these answers, one after another."""
     recording = session(project, mode, scope_id)
     for value in answers:
-        answer(recording.begin(chat("hi")), json.dumps(value).encode())
+        answer(recording, recording.begin(chat("hi")), json.dumps(value).encode())
     recording.finish(passed=True)
 
 
@@ -110,7 +109,14 @@ def test_what_was_recorded_is_replayed(project: Path) -> None:
     """Status, headers and every byte, without a server and without credentials."""
     recording = session(project, Mode.RECORD)
     call = recording.begin(chat("hi"))
-    answer(call, b'{ "a":1.50,', b' "b": [ ] }\n', status=418, headers=(*JSON, ("x-mood", "good"), ("date", "today")))
+    answer(
+        recording,
+        call,
+        b'{ "a":1.50,',
+        b' "b": [ ] }\n',
+        status=418,
+        headers=(*JSON, ("x-mood", "good"), ("date", "today")),
+    )
     recording.finish(passed=True)
 
     found = replayed(session(project, Mode.REPLAY).begin(chat("hi")))
@@ -120,12 +126,12 @@ def test_what_was_recorded_is_replayed(project: Path) -> None:
 
 
 def test_equal_requests_are_answered_in_the_order_in_which_they_were(project: Path) -> None:
-    """Each time its own answer, and none after the last."""
+    """Each call its own answer, and none after the last."""
     _record(project, 1, 2)
     replay = session(project, Mode.REPLAY)
 
     assert [1, 2] == [body_of(replay.begin(chat("hi"))) for _ in range(2)]
-    with pytest.raises(ReplayMiss, match="recorded that request 2 times, and it is asked once more"):
+    with pytest.raises(ReplayMiss, match="recorded twice, requested 3 times"):
         replay.begin(chat("hi"))
 
 
@@ -141,19 +147,19 @@ def test_the_order_of_different_requests_does_not_matter(project: Path) -> None:
     """They may be made at once."""
     recording = session(project, Mode.RECORD)
     for text in ("a", "b", "c"):
-        answer(recording.begin(chat(text)), {"to": text})
+        answer(recording, recording.begin(chat(text)), {"to": text})
     recording.finish(passed=True)
     replay = session(project, Mode.REPLAY)
 
     assert [{"to": text} for text in "cab"] == [body_of(replay.begin(chat(text))) for text in "cab"]
 
 
-def test_n_is_given_when_a_request_begins_and_not_when_it_ends(project: Path) -> None:
+def test_the_occurrence_is_set_when_a_request_begins_and_not_when_it_ends(project: Path) -> None:
     """The second one's answer may come first."""
     recording = session(project, Mode.RECORD)
     first, second = recording.begin(chat("hi")), recording.begin(chat("hi"))
-    answer(second, {"a": 2})
-    answer(first, {"a": 1})
+    answer(recording, second, {"a": 2})
+    answer(recording, first, {"a": 1})
     recording.finish(passed=True)
     replay = session(project, Mode.REPLAY)
 
@@ -164,11 +170,10 @@ def test_a_call_that_never_ended_leaves_no_entry_and_no_gap(project: Path) -> No
     """Nor does what comes in after the end of the test."""
     recording = session(project, Mode.RECORD)
     late, given_up, done = (recording.begin(chat("hi")) for _ in range(3))
-    assert given_up is not None
-    given_up.ended()  # no head has come: there is nothing to keep
-    answer(done, {"a": 3})
+    recording.complete(live(given_up))  # no head has come: there is nothing to keep
+    answer(recording, done, {"a": 3})
     report = recording.finish(passed=True)
-    answer(late, {"a": 1})
+    answer(recording, late, {"a": 1})
 
     assert 1 == report.recorded
     assert [1] == [entry.n for entry in _manifest(project).entries]
@@ -178,7 +183,7 @@ def test_a_call_that_never_ended_leaves_no_entry_and_no_gap(project: Path) -> No
 def test_recording_replaces_what_the_test_had(project: Path) -> None:
     """All of it, the requests that are no longer made included."""
     recording = session(project, Mode.RECORD)
-    answer(recording.begin(chat("old")), PLAIN)
+    answer(recording, recording.begin(chat("old")), PLAIN)
     recording.finish(passed=True)
     _record(project, 5)
 
@@ -208,7 +213,7 @@ def test_a_conversation_is_recorded_and_replayed_though_ids_come_back(project: P
             assert call is not None
             if call.replayed is None:
                 value = completion(f"turn {turn}", made=made + turn)
-                answer(call, value)
+                answer(talk, call, value)
             else:
                 value = body_of(call)
             seen.append(value["id"])
@@ -229,13 +234,12 @@ def test_a_conversation_is_recorded_and_replayed_though_ids_come_back(project: P
 def test_an_id_may_come_back_before_its_answer_is_over(project: Path) -> None:
     """A client reads a stream to the event it needs, and asks on."""
     recording = session(project, Mode.RECORD)
-    open_call = recording.begin(chat("hi", stream=True))
-    assert open_call is not None
-    open_call.answered(200, "OK", (("content-type", "text/event-stream"),))
-    open_call.received(b'data: {"object":"chat.completion.chunk","id":"chatcmpl-LiveLive"}\n\ndata: {"obj')
-    answer(recording.begin(chat("and", previous="chatcmpl-LiveLive")), PLAIN)
-    open_call.received(b'ect":"chat.completion.chunk","id":"chatcmpl-LiveLive"}\n\n')
-    open_call.ended()
+    under_way = live(recording.begin(chat("hi", stream=True)))
+    under_way.on_headers(200, "OK", (("content-type", "text/event-stream"),))
+    under_way.on_chunk(b'data: {"object":"chat.completion.chunk","id":"chatcmpl-LiveLive"}\n\ndata: {"obj')
+    answer(recording, recording.begin(chat("and", previous="chatcmpl-LiveLive")), PLAIN)
+    under_way.on_chunk(b'ect":"chat.completion.chunk","id":"chatcmpl-LiveLive"}\n\n')
+    recording.complete(under_way)
     recording.finish(passed=True)
     replay = session(project, Mode.REPLAY)
     [first, second] = replayed(replay.begin(chat("hi", stream=True))).chunks
@@ -249,14 +253,14 @@ def test_an_id_may_come_back_before_its_answer_is_over(project: Path) -> None:
 def test_a_test_that_failed_publishes_nothing(project: Path) -> None:
     """What it recorded is put aside for a look, until it passes."""
     recording = session(project, Mode.RECORD)
-    answer(recording.begin(chat("hi")), PLAIN)
+    answer(recording, recording.begin(chat("hi")), PLAIN)
     before = files_of(project)
 
     report = recording.finish(passed=False)
 
     aside = project / ".recstore/local/failed" / manifest_path(TEST)
     assert before == files_of(project)
-    assert (0, "", frozenset()) == (report.recorded, report.manifest, report.served)
+    assert (0, "", frozenset()) == (report.recorded, report.manifest, report.used)
     [kept] = aside.iterdir()
     assert PLAIN == json.loads(kept.read_bytes())["response"]["json"]
     _record(project, PLAIN)
@@ -275,7 +279,7 @@ def test_modes_that_keep_nothing_leave_the_disk_alone(project: Path, mode: Mode)
         except ReplayMiss:
             continue
         if call is not None and call.replayed is None:
-            answer(call, {"other": 1})
+            answer(used, call, {"other": 1})
     used.finish(passed=True)
 
     assert before == {path: path.stat().st_mtime_ns for path in project.rglob("*")}
@@ -367,12 +371,12 @@ def test_what_is_missing_is_recorded_beside_what_is_there(project: Path) -> None
     _record(project, 1)
     filling = session(project, Mode.RECORD_IF_MISSING)
     assert 1 == body_of(filling.begin(chat("hi")))
-    answer(filling.begin(chat("hi")), b"[2]")
-    answer(filling.begin(chat("ho")), PLAIN)
+    answer(filling, filling.begin(chat("hi")), b"[2]")
+    answer(filling, filling.begin(chat("ho")), PLAIN)
     report = filling.finish(passed=True)
     replay = session(project, Mode.REPLAY)
 
-    assert (2, 0, 1, 3) == (report.recorded, report.reused, report.requests_saved, len(report.served))
+    assert (2, 0, 1, 3) == (report.recorded, report.reused, report.requests_saved, len(report.used))
     assert [1, [2], PLAIN] == [body_of(replay.begin(chat(text))) for text in ("hi", "hi", "ho")]
     assert report.manifest == replay.finish(passed=True).manifest
 
@@ -398,7 +402,7 @@ def test_an_answer_that_is_one_of_several_is_not_taken_over(project: Path) -> No
     strict = session(project, Mode.RECORD_IF_MISSING, "tests/c.py::test")
     sharing = session(project, Mode.RECORD_IF_MISSING, "tests/c.py::test", Settings(share=True))
 
-    answer(strict.begin(chat("hi")), b"3")
+    answer(strict, strict.begin(chat("hi")), b"3")
     assert body_of(sharing.begin(chat("hi"))) in (1, 2)
 
 
@@ -408,7 +412,7 @@ def test_a_second_answer_is_not_taken_over_where_nobody_asked_twice(project: Pat
     filling = session(project, Mode.RECORD_IF_MISSING, "tests/b.py::test")
 
     assert 1 == body_of(filling.begin(chat("hi")))
-    answer(filling.begin(chat("hi")), b"[2]")
+    answer(filling, filling.begin(chat("hi")), b"[2]")
     filling.finish(passed=True)
     replay = session(project, Mode.REPLAY, "tests/b.py::test")
     assert [1, [2]] == [body_of(replay.begin(chat("hi"))) for _ in range(2)]
@@ -419,7 +423,7 @@ def test_another_tests_damaged_blob_is_called_for(project: Path) -> None:
     _damage(project)
     filling = session(project, Mode.RECORD_IF_MISSING, "tests/b.py::test")
 
-    answer(filling.begin(chat("hi")), PLAIN)
+    answer(filling, filling.begin(chat("hi")), PLAIN)
     filling.finish(passed=True)
 
     assert PLAIN == body_of(session(project, Mode.REPLAY).begin(chat("hi")))
@@ -430,9 +434,9 @@ def test_verifying_reports_drift_and_changes_nothing(project: Path) -> None:
     _record(project, completion("Hello", made=1), completion("Bye", made=2))
     before = files_of(project)
     verify = session(project, Mode.VERIFY)
-    answer(verify.begin(chat("hi")), completion("Hello", made=8))
-    answer(verify.begin(chat("hi")), completion("Good bye", made=9))
-    answer(verify.begin(chat("ho")), PLAIN)
+    answer(verify, verify.begin(chat("hi")), completion("Hello", made=8))
+    answer(verify, verify.begin(chat("hi")), completion("Good bye", made=9))
+    answer(verify, verify.begin(chat("ho")), PLAIN)
 
     report = verify.finish(passed=True)
 
@@ -447,7 +451,7 @@ def test_a_close_enough_request_is_served_under_the_rules(project: Path) -> None
     """Each recording once, by whichever request takes it."""
     recording = session(project, Mode.RECORD)
     for number in (1, 2):
-        answer(recording.begin(chat("hi", trace=number)), {"n": number})
+        answer(recording, recording.begin(chat("hi", trace=number)), {"n": number})
     recording.finish(passed=True)
     settings = Settings(rules=RuleSet((IgnoreJson(("trace",)),)))
     replay = session(project, Mode.REPLAY, settings=settings)
@@ -475,14 +479,11 @@ def test_errors_are_recorded_and_replayed(project: Path) -> None:
     """One instead of an answer, and one in the middle of a stream."""
     failure, breach = WireError("connect", "httpx.ConnectError", "refused"), WireError("read", "httpx.ReadError", "")
     recording = session(project, Mode.RECORD)
-    call = recording.begin(chat("hi"))
-    assert call is not None
-    call.failed(failure)
-    call = recording.begin(chat("hi"))
-    assert call is not None
-    call.answered(200, "OK", (("content-type", "text/event-stream"),))
-    call.received(b"data: 1\n\ndata: 2\n\nda")
-    call.failed(breach)
+    recording.complete(live(recording.begin(chat("hi"))), failure)
+    broken = live(recording.begin(chat("hi")))
+    broken.on_headers(200, "OK", (("content-type", "text/event-stream"),))
+    broken.on_chunk(b"data: 1\n\ndata: 2\n\nda")
+    recording.complete(broken, breach)
     recording.finish(passed=True)
     replay = session(project, Mode.REPLAY)
 
@@ -510,8 +511,8 @@ def test_the_report_says_what_was_used(project: Path) -> None:
     report = replay.finish(passed=True)
     key = _manifest(project).entries[0].blob.key
 
-    assert frozenset(((key, 1),)) == report.served
-    assert [2] == [entry.n for entry in report.unserved]
+    assert frozenset(((key, 1),)) == report.used
+    assert [2] == [entry.n for entry in report.unused]
     assert (1, 7, TEST, Mode.REPLAY) == (report.requests_saved, report.tokens_saved, report.scope_id, report.mode)
     assert Digest.of((project / PATH).read_bytes()) == report.manifest
     assert report is replay.finish(passed=False)
@@ -535,7 +536,7 @@ def test_threads_share_a_session(project: Path) -> None:
 
     def ask(number: int) -> None:
         for turn in range(5):
-            answer(recording.begin(chat("same")), {"from": [number, turn]})
+            answer(recording, recording.begin(chat("same")), {"from": [number, turn]})
 
     threads = [Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -556,6 +557,7 @@ def test_secrets_do_not_reach_the_disk_nor_count(project: Path) -> None:
     headers = (("Authorization", f"Bearer {secret}"), ("Cookie", f"s={secret}"), ("X-Api-Key", secret))
     body = {"q": 1, "password": secret}
     answer(
+        recording,
         recording.begin(asked(body, f"https://me:{secret}@x.org/a?key={secret}", headers=headers)),
         {"error": f"bad key {secret}", "access_token": secret},
         headers=(*JSON, ("set-cookie", secret), ("x-echo", f"got {secret}")),
@@ -580,7 +582,7 @@ def test_fixtures_ids_are_understood_by_their_tests(project: Path, *, is_known_b
         assert call is not None
         if call.replayed is None:
             value = completion("x")
-            answer(call, value)
+            answer(fixture, call, value)
         else:
             value = body_of(call)
         fixture.finish(passed=True)
@@ -590,7 +592,7 @@ def test_fixtures_ids_are_understood_by_their_tests(project: Path, *, is_known_b
             test.inherit(fixture)
         call = test.begin(chat("next", previous=value["id"]))
         if mode is Mode.RECORD:
-            answer(call, PLAIN)
+            answer(test, call, PLAIN)
         else:
             assert PLAIN == body_of(call)
         test.finish(passed=True)
@@ -604,7 +606,11 @@ def test_pauses_are_recorded_and_replayed_if_configured(project: Path) -> None:
     timed = Settings(timing=True)
     recording = session(project, Mode.RECORD, settings=timed)
     answer(
-        recording.begin(chat("hi")), b"data: 1\n\n", b"data: 2\n\n", headers=(("content-type", "text/event-stream"),)
+        recording,
+        recording.begin(chat("hi")),
+        b"data: 1\n\n",
+        b"data: 2\n\n",
+        headers=(("content-type", "text/event-stream"),),
     )
     recording.finish(passed=True)
 
@@ -627,3 +633,44 @@ def test_a_recording_in_a_manifest_can_be_read_by_everybody(project: Path) -> No
     assert (entry,) == store.find(request, TEST)
     assert ("POST", "api.example.com", "/v1/chat/completions") == (request.method, request.upstream, request.path)
     assert chat("hi").body == body_bytes(request.body)
+
+
+# -- the table of modes
+
+
+@pytest.mark.parametrize(
+    ("mode", "hit", "miss", "damage"),
+    [
+        (Mode.REPLAY, Action.SERVE, Action.FAIL, Action.FAIL),
+        (Mode.RECORD, Action.RECORD, Action.RECORD, Action.RECORD),
+        (Mode.RECORD_IF_MISSING, Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
+        (Mode.LIVE, Action.PASS, Action.PASS, Action.PASS),
+        (Mode.VERIFY, Action.COMPARE, Action.COMPARE, Action.FAIL),
+    ],
+)
+def test_every_cell_of_the_table_is_what_is_promised(mode: Mode, hit: Action, miss: Action, damage: Action) -> None:
+    """Damage is never a miss: nothing that only replays or fills gaps goes on after it."""
+    expected = {LookUp.HIT: hit, LookUp.MISS: miss, LookUp.DAMAGE: damage}
+
+    assert expected == {look_up: ACTIONS[mode][look_up] for look_up in LookUp}
+
+
+# -- passthrough
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "expected"),
+    [
+        ("http://127.0.0.1:*", "http://127.0.0.1:8080/a/b?c=d", True),
+        ("http://127.0.0.1:*", "http://127.0.0.1.evil.example/", False),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:80801/", False),
+        ("https://*.example", "https://a.example", True),
+        ("https://*.example", "https://a.example?q", True),
+        ("https://*.example", "https://other.test/x.example", False),
+        ("https://host/v1/", "https://HOST/v1", True),
+        ("https://host/v1", "https://host/v10", False),
+    ],
+)
+def test_a_base_url_lets_through_what_is_below_it(base: str, url: str, *, expected: bool) -> None:
+    """A `*` stands for a part of a host or a path, never for more of the URL."""
+    assert expected == is_passthrough(url, [base])

@@ -10,7 +10,7 @@ import pytest
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, DamagedManifest, NotInStore
 from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
-from recstore.record.lookup import Recordings, Time
+from recstore.record.lookup import Recordings
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.store import Store
 from recstore.store.blob import encode_recording
@@ -54,17 +54,14 @@ def _recordings(store: Store, *rules: IgnoreJson, scope_id: str | None = TEST) -
 
 def _said(recordings: Recordings, number: Any, *, may_repeat: bool = False) -> Json:
     request = _request(number)
-    time = recordings.take(request, request_key(request), may_repeat=may_repeat)
-    return None if time is None else _value(recordings, time)
+    match = recordings.next_match(request, request_key(request), may_repeat=may_repeat)
+    if match is None:
+        return None
+    assert isinstance(match.response.body, JsonBody)
+    return match.response.body.value
 
 
-def _value(recordings: Recordings, time: Time) -> Json:
-    body = recordings.response(time).body
-    assert isinstance(body, JsonBody)
-    return body.value
-
-
-def test_times_of_one_request_answer_in_order(tmp_path: Path) -> None:
+def test_occurrences_of_one_request_answer_in_order(tmp_path: Path) -> None:
     """However the manifest lists them."""
     store = _store(tmp_path, _recording(1, "a"), _recording(2, "b"), _recording(1, "c"))
     manifest = store.directory.path(manifest_path(TEST))
@@ -73,7 +70,7 @@ def test_times_of_one_request_answer_in_order(tmp_path: Path) -> None:
     recordings = _recordings(store)
 
     assert ["a", "b", "c", None] == [_said(recordings, number) for number in (1, 2, 1, 1)]
-    assert 3 == len(recordings.served)
+    assert 3 == len(recordings.used)
 
 
 def test_each_file_is_read_once(tmp_path: Path) -> None:
@@ -130,7 +127,7 @@ def test_ids_that_a_recorder_minted_are_filled_in(tmp_path: Path) -> None:
 
 
 def test_entries_of_a_union_answer_together(tmp_path: Path) -> None:
-    """Once, as one time."""
+    """Once, as one occurrence."""
     store = _store(tmp_path, _recording(1, [{"id": "b"}]), _recording(1, [{"id": "a"}]))
     entries = tuple(Entry(entry.blob, 1, is_union=True) for entry in _recordings(store).entries)
     store.publish([Manifest(TEST, entries)])
@@ -138,7 +135,7 @@ def test_entries_of_a_union_answer_together(tmp_path: Path) -> None:
     recordings = _recordings(store)
 
     assert [[{"id": "a"}, {"id": "b"}], None] == [_said(recordings, 1), _said(recordings, 1)]
-    assert 1 == len(recordings.served)
+    assert 1 == len(recordings.used)
 
 
 def test_a_scope_without_a_manifest_has_nothing(tmp_path: Path) -> None:
@@ -160,20 +157,20 @@ def test_a_manifest_of_another_test_is_damage(tmp_path: Path) -> None:
             _said(recordings, 1)
 
 
-def test_what_could_not_be_read_counts_as_not_taken(tmp_path: Path) -> None:
-    """A client that tries again is told the same."""
+def test_a_blob_that_could_not_be_read_counts_as_not_used(tmp_path: Path) -> None:
+    """A client that tries again gets the same error, or the same occurrence once it is mended."""
     store = _store(tmp_path, _recording(1, "a"), _recording(1, "b"))
     recordings = _recordings(store)
     store.directory.path("blobs").rename(tmp_path / "gone")
     request = _request(1)
-    time = recordings.take(request, request_key(request), may_repeat=False)
-    assert time is not None
-    with pytest.raises(NotInStore):
-        recordings.response(time)
+    for _ in range(2):
+        with pytest.raises(NotInStore):
+            recordings.next_match(request, request_key(request), may_repeat=False)
+    assert not recordings.used
 
-    recordings.give_back(time)
+    (tmp_path / "gone").rename(store.directory.path("blobs"))
 
-    assert time == recordings.take(request, request_key(request), may_repeat=False)
+    assert ["a", "b"] == [_said(recordings, 1) for _ in range(2)]
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

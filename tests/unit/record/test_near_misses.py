@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recstore.model import Headers, JsonBody, RawBody, Request
-from recstore.record.near_misses import matching_rule, nearest
+from recstore.record.near_misses import nearest_request, suggest_rule
 from recstore.rules.parse import parse_rules
 
 
@@ -16,9 +16,9 @@ def _request(body: Any = None, path: str = "/p", query: str = "", headers: Heade
 
 
 def _rule(stored: Request, asked: Request) -> str:
-    near = nearest(asked, [("it", stored)])
+    near = nearest_request(asked, [("it", stored)])
     assert near is not None
-    return matching_rule(near.request, near.differences, asked)
+    return suggest_rule(near.request, near.differences, asked)
 
 
 def test_the_nearest_differs_in_the_fewest_places() -> None:
@@ -31,18 +31,18 @@ def test_the_nearest_differs_in_the_fewest_places() -> None:
         ("also one", _request({"a": 9, "b": 2, "c": 3})),
     ]
 
-    found = nearest(asked, candidates)
+    found = nearest_request(asked, candidates)
 
     assert found is not None
     assert ("one", ["c: 9 -> 3"]) == (found.name, [str(difference) for difference in found.differences])
-    assert nearest(asked, candidates[:1]) is not None
-    assert nearest(asked, []) is None
+    assert nearest_request(asked, candidates[:1]) is not None
+    assert nearest_request(asked, []) is None
 
 
 def test_of_two_texts_the_one_that_begins_alike_is_nearer() -> None:
     """A prompt that was edited at its end."""
     asked = _request({"text": "What is the capital of France?"})
-    near = nearest(
+    near = nearest_request(
         asked, [("far", _request({"text": "Hello"})), ("near", _request({"text": "What is the capital of Spain?"}))]
     )
 
@@ -54,7 +54,7 @@ def test_every_part_of_a_request_is_compared() -> None:
     """Query and headers by name, bodies that are no JSON as text."""
     stored = Request("POST", "x.org", "/p", "v=1&a", (("openai-beta", "x"),), RawBody(b"abc"))
     asked = Request("PUT", "y.org", "/q", "v=2&a", (("openai-beta", "y"),), RawBody(b"\xff"))
-    found = nearest(asked, [("it", stored)])
+    found = nearest_request(asked, [("it", stored)])
 
     assert found is not None
     assert [

@@ -9,7 +9,7 @@ import pytest
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedManifest, ManifestConflict
 from recstore.model import BlobName, Digest, Entry, Json, JsonBody, Manifest, Recording, Request, Response
-from recstore.record.publish import FAILED, NewRecording, keep_failed, publish
+from recstore.record.publish import FAILED, NewRecording, publish, put_aside
 from recstore.store import Store
 from recstore.store.blob import encode_checked
 from recstore.store.directory import Directory
@@ -63,7 +63,7 @@ def test_blobs_are_durable_before_the_manifest_names_them(tmp_path: Path) -> Non
     assert ["blobs", "blobs", "flush", "tests", "flush"] == told.steps
 
 
-def test_times_are_numbered_without_gaps(store: Store) -> None:
+def test_occurrences_are_numbered_without_gaps(store: Store) -> None:
     """In the order in which the requests began; entries of a union keep together."""
     new = [_new("a", 2), _new("b", 5), _new("c", 3, "/q"), _new("d", 3, "/q")]
 
@@ -84,7 +84,7 @@ def _read_unchecked(store: Store) -> list[tuple[int, BlobName]]:
 
 
 def test_what_others_have_published_since_stays(store: Store) -> None:
-    """Where nothing is replaced: a time that is there by now is not written twice."""
+    """Where nothing is replaced: an occurrence that is there by now is not written twice."""
     first, other, second = _new("a"), _new("b"), _new("c", 2)
     publish(store, TEST, [first], replaces=True)
 
@@ -149,10 +149,10 @@ def test_outside_any_test_each_blob_has_a_manifest(store: Store) -> None:
 def test_what_a_failed_test_recorded_is_put_aside(store: Store) -> None:
     """In a folder of its own, in place of its last failure; until it passes."""
     folder = store.common.path(f"{FAILED}/{manifest_path(TEST)}")
-    keep_failed(store, TEST, [_new("a"), _new("b", 2), NewRecording(_new("c").entry, None)])
+    put_aside(store, TEST, [_new("a"), _new("b", 2), NewRecording(_new("c").entry, None)])
     assert 2 == len(list(folder.iterdir()))
 
-    keep_failed(store, TEST, [_new("c")])
+    put_aside(store, TEST, [_new("c")])
 
     assert [_new("c").data] == [path.read_bytes() for path in folder.iterdir()]
     assert ([], []) == (list(store.manifest_paths()), list(store.blobs()))

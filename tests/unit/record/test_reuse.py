@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from recstore.model import Entry, Json, JsonBody, Manifest, RawBody, Recording, Request, Response
+from recstore.record.exchange import NormalisedRequest
 from recstore.record.lookup import Recordings
-from recstore.record.reusing import reusable
-from recstore.record.sent import Sent, read_request
-from recstore.record.server_ids import Names
-from recstore.record.timing import DELAYS
+from recstore.record.normalise import normalise_request
+from recstore.record.replay import DELAYS
+from recstore.record.server_ids import IdMap
 from recstore.rules import RuleSet
 from recstore.secrets.redact import Redaction
 from recstore.store import Store
@@ -27,8 +27,8 @@ def store(tmp_path: Path) -> Store:
     return Store.create(tmp_path)
 
 
-def _sent() -> Sent:
-    return read_request(asked({"a": 1}), UpstreamMap(), Redaction(), Names(TEST))
+def _sent() -> NormalisedRequest:
+    return normalise_request(asked({"a": 1}), UpstreamMap(), Redaction(), IdMap(TEST))
 
 
 def _put(store: Store, test_id: str, *said: Json) -> tuple[Entry, ...]:
@@ -38,11 +38,11 @@ def _put(store: Store, test_id: str, *said: Json) -> tuple[Entry, ...]:
 
 
 def _found(store: Store, n: int = 1, *, share: bool = False) -> tuple[list[Entry], Json] | None:
-    found = reusable(store, Recordings(store, RuleSet(), TEST), _sent(), n, share=share)
-    if found is None:
+    match = Recordings(store, RuleSet(), TEST).find_reusable(_sent(), n, share=share)
+    if match is None:
         return None
-    assert not isinstance(found[1].body, RawBody)
-    return list(found[0]), getattr(found[1].body, "value", None)
+    assert not isinstance(match.response.body, RawBody)
+    return list(match.entries), getattr(match.response.body, "value", None)
 
 
 def test_the_only_answer_there_is_can_be_taken_over(store: Store) -> None:
@@ -56,7 +56,7 @@ def test_the_only_answer_there_is_can_be_taken_over(store: Store) -> None:
 
 
 def test_one_of_several_is_taken_over_only_where_any_will_do(store: Store) -> None:
-    """Then the first test's, at the same time."""
+    """Then the first test's, at the same occurrence."""
     _put(store, "tests/b.py::test", "x", "y")
     _put(store, "tests/c.py::test", "z")
 
