@@ -296,17 +296,18 @@ def _body_differences(old: BodyContent, new: BodyContent) -> Iterator[Difference
         return
     before, after = ({path: _run(values) for path, values in _leaves_of(body).items()} for body in (old, new))
     for path in dict.fromkeys((*before, *after)):
-        if before.get(path, ABSENT) != after.get(path, ABSENT):
-            yield Difference(path, before.get(path, ABSENT), after.get(path, ABSENT))
+        runs = before.get(path, []), after.get(path, [])
+        if runs[0] != runs[1]:
+            yield Difference(path, *((run[0] if len(run) == 1 else run) if run else ABSENT for run in runs))
 
 
-def _run(values: list[Any]) -> Any:
+def _run(values: list[Any]) -> list[Any]:
     """Return the values of a member in the events, without empty ones and repetitions."""
     run: list[Any] = []
     for value in values:
         if value not in (None, "", [], {}) and (not run or run[-1] != value):
             run.append(value)
-    return (run[0] if len(run) == 1 else run) if run else ABSENT
+    return run
 
 
 def _leaves_of(content: BodyContent) -> dict[JsonPath, list[Any]]:

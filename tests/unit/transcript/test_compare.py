@@ -186,6 +186,7 @@ def test_headers_are_told_but_those_of_every_call() -> None:
         (None, JsonBody({"a": 1})),
         (JsonBody([1]), None),
         (StreamBody("ndjson", [{"a": 1}], "compact"), StreamBody("ndjson", [{"a": 2}], "compact")),
+        (StreamBody("objects", [{"a": [1, 2]}]), StreamBody("objects", [{"a": 1}, {"a": 2}])),
         (StreamBody("sse", [{"data": "x"}], "compact"), StreamBody("sse", [{"data": "y"}], "compact")),
     ],
 )
