@@ -47,105 +47,88 @@ class _Tour:
     def run(self) -> None:
         with as_file(files("recstore.demo") / "project") as project:
             shutil.copytree(project, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        self._begin()
         self._record_and_replay()
-        self._import()
-        self._commit()
+        self._import_and_commit()
         self._remove_a_test()
         self._push_too_little()
 
-    def _begin(self) -> None:
-        self._title("A project, once")
-        self._git("init", "--quiet", "--initial-branch=main")
-        self._git("config", "user.name", "Demo")
-        self._git("config", "user.email", "demo@localhost")
-        self._git("init", "--quiet", "--bare", ".git/remote.git")
-        self._git("remote", "add", "origin", ".git/remote.git")
-        self._recstore("init")
-
     def _record_and_replay(self) -> None:
+        self._title("A project, once")
+        self._run("git", "init", "--quiet", "--initial-branch=main")
+        self._run("git", "config", "user.name", "Demo")
+        self._run("git", "config", "user.email", "demo@localhost")
+        self._run("git", "init", "--quiet", "--bare", ".git/remote.git")
+        self._run("git", "remote", "add", "origin", ".git/remote.git")
+        self._run("recstore", "init")
         self._title("A test asks a model, live; a server on this machine, the demo upstream, stands for one that costs")
         with serving() as upstream:
             self._base_url = upstream.base_url
-            self._python("tests/test_chat.py", "record")
+            self._run("python", "tests/test_chat.py", "record")
         click.echo(f"The demo upstream had {upstream.requests} request. It is stopped now.")
         self._title("The same test again: no server, no key, the same events")
-        self._python("tests/test_chat.py", "replay")
+        self._run("python", "tests/test_chat.py", "replay")
         self._title("The test gets another name: nothing is paid again")
         path = self.folder / "tests/test_chat.py"
         path.write_bytes(path.read_bytes().replace(b"test_greeting", b"test_hello"))
-        self._recstore("mv", "tests/test_chat.py::test_greeting", "tests/test_chat.py::test_hello")
-        self._python("tests/test_chat.py", "replay")
+        self._run("recstore", "mv", "tests/test_chat.py::test_greeting", "tests/test_chat.py::test_hello")
+        self._run("python", "tests/test_chat.py", "replay")
 
-    def _import(self) -> None:
+    def _import_and_commit(self) -> None:
         recordings = sorted(self.folder.glob("tests/recordings/*.json"))
         self._title(f"Another recorder left {len(recordings)} JSON files")
-        self._recstore("import", "tests")
+        self._run("recstore", "import", "tests")
         self._title("What is there, by test and by request")
-        self._recstore("ls")
-        self._recstore("show", "test_home_again")
+        self._run("recstore", "ls")
+        self._run("recstore", "show", "test_home_again")
         self._title("Is it all sound, and does it come out as it went in?")
-        self._recstore("verify")
-        self._recstore("export", "exported")
-        self._compare(recordings)
-
-    def _commit(self) -> None:
+        self._run("recstore", "verify")
+        self._run("recstore", "export", "exported")
+        exported = self.folder / "exported"
+        equal = sum(filecmp.cmp(file, exported / file.relative_to(self.folder), shallow=False) for file in recordings)
+        if equal != len(recordings):
+            raise RecstoreError("demo", f"only {equal} of {len(recordings)} exported files equal their source")
+        click.echo(f"{equal} of {len(recordings)} exported files equal their source, byte for byte.")
         self._title("Into Git")
-        self._recstore("stats")
-        self._recstore("hooks", "install")
-        self._git("add", ".recstore", "tests/test_chat.py", "tests/test_planets.py")
-        self._git("commit", "--quiet", "-m", "Recordings")
-        self._git("log", "--oneline", "--stat", "--format=%s", "--", ".recstore/tests")
-        self._git("push", "--quiet", "--set-upstream", "origin", "main")
+        self._run("recstore", "stats")
+        self._run("recstore", "hooks", "install")
+        self._run("git", "add", ".recstore", "tests/test_chat.py", "tests/test_planets.py")
+        self._run("git", "commit", "--quiet", "-m", "Recordings")
+        self._run("git", "log", "--oneline", "--stat", "--format=%s", "--", ".recstore/tests")
+        self._run("git", "push", "--quiet", "--set-upstream", "origin", "main")
 
     def _remove_a_test(self) -> None:
         self._title("A test is removed: the commit takes its recordings along, and nothing is lost")
         path = self.folder / "tests/test_planets.py"
         kept, _, _ = path.read_bytes().partition(b"\n\ndef test_embedding")
         path.write_bytes(kept.rstrip() + b"\n")
-        self._recstore("gc", "--dry-run")
-        self._git("commit", "--all", "--quiet", "-m", "No embeddings")
-        self._git("show", "--stat", "--format=%s")
-        self._recstore("restore", "tests/test_planets.py::test_embedding", "--dry-run")
+        self._run("recstore", "gc", "--dry-run")
+        self._run("git", "commit", "--all", "--quiet", "-m", "No embeddings")
+        self._run("git", "show", "--stat", "--format=%s")
+        self._run("recstore", "restore", "tests/test_planets.py::test_embedding", "--dry-run")
 
     def _push_too_little(self) -> None:
         self._title("A recording is missing: the push is refused, and mended with what Git has")
         blob = min(self.folder.glob(".recstore/blobs/*/*.json"))
-        self._git("rm", "--quiet", str(blob.relative_to(self.folder)))
-        self._git("commit", "--quiet", "--no-verify", "-m", "Removed by mistake")
-        self._git("push", "--quiet", is_refused=True)
-        self._recstore("check", "--fix")
-        self._git("add", ".recstore")
-        self._git("commit", "--quiet", "-m", "Mended")
-        self._git("push", "--quiet")
-
-    def _compare(self, recordings: list[Path]) -> None:
-        exported = self.folder / "exported"
-        equal = sum(filecmp.cmp(file, exported / file.relative_to(self.folder), shallow=False) for file in recordings)
-        if equal != len(recordings):
-            raise RecstoreError("demo", f"only {equal} of {len(recordings)} exported files equal their source")
-        click.echo(f"{equal} of {len(recordings)} exported files equal their source, byte for byte.")
+        self._run("git", "rm", "--quiet", str(blob.relative_to(self.folder)))
+        self._run("git", "commit", "--quiet", "--no-verify", "-m", "Removed by mistake")
+        self._run("git", "push", "--quiet", is_refused=True)
+        self._run("recstore", "check", "--fix")
+        self._run("git", "add", ".recstore")
+        self._run("git", "commit", "--quiet", "-m", "Mended")
+        self._run("git", "push", "--quiet")
 
     def _title(self, text: str) -> None:
         click.echo("\n" + click.style(f"== {text}", bold=True))
 
-    def _python(self, *arguments: str) -> None:
-        self._run("python", [sys.executable, *arguments], arguments)
-
-    def _recstore(self, *arguments: str) -> None:
-        self._run("recstore", [sys.executable, "-m", "recstore", *arguments], arguments)
-
-    def _git(self, *arguments: str, is_refused: bool = False) -> None:
-        self._run("git", ["git", *arguments], arguments, is_refused=is_refused)
-
-    def _run(self, program: str, command: list[str], shown: tuple[str, ...], *, is_refused: bool = False) -> None:
-        click.echo("\n" + click.style(f"$ {program} {' '.join(shown)}", fg="cyan"))
+    def _run(self, program: str, *arguments: str, is_refused: bool = False) -> None:
+        click.echo("\n" + click.style(f"$ {program} {' '.join(arguments)}", fg="cyan"))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECSTORE_"))}
         environment["DEMO_UPSTREAM"] = self._base_url
+        start = {"python": [sys.executable], "recstore": [sys.executable, "-m", "recstore"], "git": ["git"]}[program]
         sys.stdout.flush()
         try:
-            done = subprocess.run(command, cwd=self.folder, env=environment, check=False)  # noqa: S603 - our own words
+            done = subprocess.run([*start, *arguments], cwd=self.folder, env=environment, check=False)  # noqa: S603 - our own words
         except FileNotFoundError as error:
             raise GitError(program, "is not on the PATH", "Install Git, then run `recstore demo` again.") from error
         if bool(done.returncode) != is_refused:
-            raise RecstoreError(f"{program} {shown[0]}", f"ended with exit code {done.returncode}")
+            raise RecstoreError(f"{program} {arguments[0]}", f"ended with exit code {done.returncode}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import Final
 
 import click
@@ -16,7 +17,6 @@ from recstore.cli.repository import (
     days_of,
     open_project,
     open_repository,
-    seconds_now,
     without_collector,
 )
 from recstore.errors import DamagedBlob
@@ -48,7 +48,7 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
         wanted = GcOptions(options["staged"], options["unused"], options["force"], _tips_since_s(repository))
         plan = _held_back(repository, wanted) or _planned(store, repository, wanted)
         days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
-        result = None if dry_run else execute_plan(store, repository, plan, Expiry(seconds_now(), days))
+        result = None if dry_run else execute_plan(store, repository, plan, Expiry(int(time.time()), days))
     if as_json:
         show_json(_as_json(plan, result))
     elif not (quiet and not plan.removals and not plan.renames):
@@ -80,7 +80,7 @@ def _planned(store: Store, repository: Repository, options: GcOptions) -> Plan:
 
 def _tips_since_s(repository: Repository) -> int:
     days = days_of(repository, TIP_DAYS)
-    return seconds_now() - days * _DAY_S if days is not None else 0
+    return int(time.time()) - days * _DAY_S if days is not None else 0
 
 
 def _show(plan: Plan, result: GcResult | None, days: int) -> None:

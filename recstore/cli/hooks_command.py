@@ -98,7 +98,8 @@ def _run_hook(event: str, arguments: tuple[str, ...]) -> int:
     if event == "pre-commit":
         return _before_commit(git, projects)
     if event == "pre-push":
-        return _before_push(projects, arguments, sys.stdin.read())
+        lines = sys.stdin.read()  # what the push would send: every project reads it
+        return _in_each(projects, lambda: _run("check", "--pre-push", "--quiet", "--", *arguments, data=lines))
     is_finished = event == "post-merge" or (event, arguments[:1]) == ("post-rewrite", ("rebase",))
     if is_finished or not _is_under_way(projects):  # a rebase calls at its end, with its files still there
         _in_each(projects, _heal)
@@ -124,16 +125,6 @@ def _before_commit(git: Git, projects: list[Path]) -> int:
     if _in_each(concerned, lambda: _run("check", "--staged", "--fix", "--quiet")):  # what a merge dropped is put back
         echo_err("warning: the commit goes on all the same; `recstore check` says more.")
     return 0
-
-
-def _before_push(projects: list[Path], arguments: tuple[str, ...], lines: str) -> int:
-    """Look at what a push would send, as the hook's input says; return the exit code."""
-
-    def look() -> int:
-        sys.stdin = io.StringIO(lines)
-        return _run("check", "--pre-push", "--quiet", "--", *arguments)
-
-    return _in_each(projects, look)
 
 
 def _heal() -> int:
@@ -170,9 +161,10 @@ def _in_each(projects: list[Path], work: Callable[[], int]) -> int:
     return code
 
 
-def _run(name: str, *arguments: str) -> int:
+def _run(name: str, *arguments: str, data: str = "") -> int:
     from recstore.cli import check_command, gc_command
 
+    sys.stdin = io.StringIO(data)
     program = {"check": check_command, "gc": gc_command}[name].command
     done = program.main(list(arguments), prog_name=f"recstore {name}", standalone_mode=False)
     return done if isinstance(done, int) else 0

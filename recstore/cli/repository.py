@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,8 +62,3 @@ def days_of(repository: Repository, setting: str, default: int | None = None) ->
     if not values[-1].isdecimal():
         raise UsageError(setting, f"{values[-1]!r} is not a number of days", f"git config {setting} 14")
     return int(values[-1])
-
-
-def seconds_now() -> int:
-    """Return the time, in seconds since the epoch."""
-    return int(time.time())

@@ -48,18 +48,19 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
     with Index(store).fresh() as index:
         rows = list(index.listing())
-        found = (
+        selected = (
             _of_store_file(store, index, what)
-            or _of_file(rows, what)
+            or _of_one_file(what, [row for row in rows if _is_at(row, what)])
             or _of_digits(index, what)
             or _of_test_name(rows, what)
-            or _of_file_stem(rows, what)
+            or _of_one_file(what, [row for row in rows if _stem(row) == what])
+            or _of_one_file(what, [row for row in rows if _DIGITS.fullmatch(what) and _stem(row).startswith(what)])
         )
         problems = index.problems()
-    if not found:
+    if not selected:
         unread = f" ({len(problems)} of its files could not be read: see `recstore verify`)" if problems else ""
         raise NotInStore(what, f"no test, recording or file of the store is called so{unread}", _nearest(rows, what))
-    return found
+    return selected
 
 
 # -- files
@@ -85,21 +86,14 @@ def _name_in_store(store: Store, what: str) -> str:
     return what.removeprefix(f"{FOLDER}/")
 
 
-def _of_file(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
-    wanted = "/" + what.replace(os.sep, "/").removeprefix("./")
-    return _from_one_file(what, [row for row in rows if f"/{origin_path(row.entry.origin)}".endswith(wanted)])
-
-
-def _of_file_stem(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
-    found = [row for row in rows if _stem(row) == what]
-    if not found and _DIGITS.fullmatch(what):
-        found = [row for row in rows if _stem(row).startswith(what)]
-    return _from_one_file(what, found)
-
-
-def _from_one_file(what: str, rows: list[EntryRow]) -> tuple[Selected, ...]:
+def _of_one_file(what: str, rows: list[EntryRow]) -> tuple[Selected, ...]:
     _refuse_several(what, sorted({origin_path(row.entry.origin) for row in rows}))
     return tuple(Selected(row.entry, (row.test_id,)) for row in rows)
+
+
+def _is_at(row: EntryRow, path: str) -> bool:
+    """Return whether the recording was imported from a file of this path, seen from some folder."""
+    return f"/{origin_path(row.entry.origin)}".endswith("/" + path.replace(os.sep, "/").removeprefix("./"))
 
 
 def _stem(row: EntryRow) -> str:
@@ -166,12 +160,9 @@ def _refuse_several(what: str, candidates: list[str]) -> None:
 
 def _nearest(rows: list[EntryRow], what: str) -> str:
     """Return a remedy that names what is spelled most like `what`; "" if nothing is."""
-    names = {name: test_id for row in rows if row.test_id for test_id in [row.test_id] for name in _names_of(test_id)}
-    near = difflib.get_close_matches(what, names, n=_NEAREST)
-    nearest = dict.fromkeys(_function(names[name]) for name in near)
-    return "Nearest: " + ", ".join(f"`{name}`" for name in nearest) + "." if nearest else ""
-
-
-def _names_of(test_id: str) -> tuple[str, ...]:
-    function = _function(test_id)
-    return (test_id, function, function.rpartition("::")[2])
+    functions = {}
+    for test_id in {row.test_id for row in rows if row.test_id}:
+        function = _function(test_id)
+        functions.update(dict.fromkeys((test_id, function, function.rpartition("::")[2]), function))
+    near = dict.fromkeys(functions[name] for name in difflib.get_close_matches(what, sorted(functions), n=_NEAREST))
+    return "Nearest: " + ", ".join(f"`{name}`" for name in near) + "." if near else ""
