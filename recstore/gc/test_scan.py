@@ -58,11 +58,9 @@ class Definitions:
     module: ast.Module
     _bindings: dict[_Scope, dict[str, list[ast.stmt]]] = field(default_factory=dict, compare=False)
 
-    def find(self, names: tuple[str, ...]) -> Presence:
-        """Return whether the module may define what `names` lead to: classes, then a function."""
-        return self._find(self.module, names)
-
-    def _find(self, scope: _Scope, names: tuple[str, ...]) -> Presence:
+    def find(self, names: tuple[str, ...], scope: _Scope | None = None) -> Presence:
+        """Return whether the module, or `scope` in it, may define what `names` lead to: classes, then a function."""
+        scope = scope or self.module
         if not names:
             return Presence.PRESENT
         if scope not in self._bindings:
@@ -72,7 +70,7 @@ class Definitions:
                 for name in _names_bound(node):
                     bindings.setdefault(name, []).append(node)
         answers = {  # a parser sees into classes alone: any other binding counts as what is looked for
-            self._find(node, names[1:]) if isinstance(node, ast.ClassDef) else Presence.PRESENT
+            self.find(names[1:], node) if isinstance(node, ast.ClassDef) else Presence.PRESENT
             for node in self._bindings[scope].get(names[0], ())
         }
         if Presence.PRESENT in answers:

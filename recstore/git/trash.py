@@ -37,7 +37,6 @@ _IDENTITY: Final = {
 class TrashCommit:
     """What one run removed: when, and path below the store's folder -> object id."""
 
-    commit: str
     time_s: int
     files: Mapping[str, str]
 
@@ -56,7 +55,7 @@ class Trash:
         for commit, time_s, _ in self._chain():
             files = self.repository.store_files(commit, "")
             if files:  # a run of another store has none
-                yield TrashCommit(commit, time_s, files)
+                yield TrashCommit(time_s, files)
 
     def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> str:
         """Add a run, and return its commit: `files` are path below the store's folder -> object id.
