@@ -25,12 +25,7 @@ def heal_missing(store: Store, blobs: Iterable[BlobName], environment: Mapping[s
         return False
     from recstore.check.restore import heal_from_git
 
-    named: set[BlobName] = set()
-    with suppress(RecstoreError):
-        for path in store.manifest_paths():
-            with suppress(RecstoreError):
-                named |= store.read_manifest(path).blobs
-    heal_from_git(store, named, environment)
+    heal_from_git(store, environment)
     return True
 
 

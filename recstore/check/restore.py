@@ -59,14 +59,14 @@ class Repaired:
     files: tuple[RecoveredFile, ...] = ()
 
 
-def heal_from_git(store: Store, blobs: Iterable[BlobName], environment: Mapping[str, str]) -> tuple[RecoveredFile, ...]:
-    """Put back those of `blobs` that the store lacks and Git has, and return them; none without a Git repository.
+def heal_from_git(store: Store, environment: Mapping[str, str]) -> tuple[RecoveredFile, ...]:
+    """Put back every blob that a manifest here names, the store lacks and Git has; none without a Git repository.
 
     For readers, which do this once before they report a blob as missing. After: the files are durable.
     """
     try:
         with Repository(store.directory.root, environment) as repository:
-            return heal(store, repository, blobs)
+            return heal(store, repository, _named_blobs(store))
     except RecstoreError:  # the reader's own error, that a blob is missing, tells more
         return ()
 
