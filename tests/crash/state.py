@@ -21,7 +21,9 @@ State: TypeAlias = Mapping[str, bytes]
 
 TEMPORARY: Final = ".tmp-"
 _NOTES: Final = ("index.sqlite", "lock", "verified.json", "watch.json")
-"""In `local/`: made again when needed, and never twice the same."""
+"""In the local folder: made again when needed, and never twice the same."""
+
+_LOCAL: Final = (f"{FOLDER}/local", ".git/recstore")
 
 
 def state_of(project: Path) -> State:
@@ -41,7 +43,7 @@ def _files(project: Path, folder: str) -> Iterator[str]:
     for child in os.scandir(project / folder):
         path = f"{folder}/{child.name}".lstrip("/")
         if child.is_dir(follow_symlinks=False):
-            if not path.startswith(".git/") or path == ".git/hooks":
+            if not path.startswith(".git/") or path.startswith((".git/hooks", ".git/recstore")):
                 yield from _files(project, path)
         elif _counts(path):
             yield path
@@ -49,8 +51,8 @@ def _files(project: Path, folder: str) -> Iterator[str]:
 
 def _counts(path: str) -> bool:
     """Return whether a file is part of a project's state: none that is temporary, Git's own, or never twice the same."""
-    is_gits = path.startswith(".git/") and not path.startswith(".git/hooks/")
-    is_note = path.startswith(tuple(f"{FOLDER}/local/{note}" for note in _NOTES))
+    is_gits = path.startswith(".git/") and not path.startswith((".git/hooks/", ".git/recstore/"))
+    is_note = path.startswith(tuple(f"{local}/{note}" for local in _LOCAL for note in _NOTES))
     return not (is_gits or is_note or TEMPORARY in path)
 
 

@@ -209,3 +209,14 @@ def test_a_read_only_store_replays(recorded: Story) -> None:
 
     assert ({"passed": 4}, {"passed": 4}) == (run.counts, reported.counts), run.output
     assert ("not kept" in run.output, "not kept" in reported.output) == (False, True)
+
+
+def test_a_store_whose_git_folder_cannot_be_written_replays(recorded: Story) -> None:
+    """The local state would be there; a replay needs none of it."""
+    git = recorded.path / ".git"
+    git.mkdir()
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "recstore").write_text("not a folder")
+
+    assert {"passed": 4} == recorded.run().counts
+    assert ["HEAD", "recstore"] == sorted(path.name for path in git.iterdir())
