@@ -32,7 +32,7 @@ _PATCHES: Final = {
 _patched: Final[dict[str, Undo]] = {}  # which clients are patched is a fact about the process
 
 
-def install() -> None:
+def intercept_clients() -> None:
     """Intercept every client there is, and every one that will be imported. Idempotent."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
@@ -42,7 +42,7 @@ def install() -> None:
             _patch(module)
 
 
-def uninstall() -> None:
+def release_clients() -> None:
     """Leave all clients as they were."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     while _patched:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from recstore.capture import install
+from recstore.capture import intercept_clients
 from recstore.check.heal import heal_scope
 from recstore.errors import RecstoreError
 from recstore.model import Mode
@@ -39,7 +39,7 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
     def __enter__(self) -> Self:
         """Begin."""
         heal_scope(self.session.store, self.session.scope_id, os.environ)
-        install()
+        intercept_clients()
         self._stack.enter_context(activate(self.session))
         return self
 

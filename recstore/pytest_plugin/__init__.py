@@ -113,7 +113,7 @@ def recstore(request: pytest.FixtureRequest) -> SessionView:
 
 
 def _start(config: pytest.Config) -> RecstorePlugin:
-    from recstore.capture import install
+    from recstore.capture import intercept_clients
     from recstore.errors import RecstoreError
     from recstore.pytest_plugin.hooks import RecstorePlugin
 
@@ -125,7 +125,7 @@ def _start(config: pytest.Config) -> RecstorePlugin:
         raise pytest.UsageError(str(error)) from error
     config.stash[_PLUGIN] = plugin
     if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
-        install()
+        intercept_clients()
         config.pluginmanager.register(plugin, "recstore-hooks")
     return plugin
 

@@ -23,6 +23,7 @@ KNOWN_CIRCLES: Final[frozenset[str]] = frozenset(
 
 REPEATED_NAMES: Final[Mapping[str, str]] = {
     "command": "each command of the command line is the `command` of its module",
+    "patch": "each client's module in `capture` has one, which intercepts that client",
     "main": "what a module does when it is run as a program",
 }
 """Names with several public definitions -> why they mean the same."""
@@ -37,11 +38,7 @@ KNOWN_REPEATS: Final[frozenset[str]] = frozenset(
             "Project",
             "WorkTree",
             "facts_of",
-            "install",
-            "patch",
-            "read_request",
         ),
-        "uninstall",
     )
 )
 """Names that still mean two things. None may be added; the list ends empty."""
@@ -67,8 +64,6 @@ KNOWN_WORDING: Final[frozenset[str]] = frozenset(
         "recstore/pytest_plugin/mode_choice.py",
         "recstore/pytest_plugin/results.py",
         "recstore/pytest_plugin/summary.py",
-        "recstore/record/kept.py",
-        "recstore/record/report.py",
         "recstore/settings.py",
         "recstore/store/codec.py",
         "recstore/store/dir_cache.py",

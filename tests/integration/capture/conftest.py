@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from recstore.capture import install
+from recstore.capture import intercept_clients
 
 
 @pytest.fixture(autouse=True)
 def _intercepted() -> Iterator[None]:
-    install()
+    intercept_clients()
     yield
-    install()
+    intercept_clients()

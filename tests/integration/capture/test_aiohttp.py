@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 import recstore
-from recstore.capture import uninstall
+from recstore.capture import release_clients
 from recstore.errors import ReplayMiss
 from recstore.store import Store
 from recstore.store.verify import verify_store
@@ -188,11 +188,11 @@ def test_many_at_once_get_their_own_answers(project: Path) -> None:
 
 
 def test_it_is_left_alone_outside(project: Path) -> None:
-    """After `uninstall` the client is what it was."""
+    """After `release_clients` the client is what it was."""
     connect, start = aiohttp.BaseConnector.connect, aiohttp.ClientResponse.start
     with recstore.use("a test", mode="live", project=project):
         pass
-    uninstall()
+    release_clients()
 
     assert connect is not aiohttp.BaseConnector.connect
     assert start is not aiohttp.ClientResponse.start

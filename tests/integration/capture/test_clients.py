@@ -20,7 +20,7 @@ import requests
 import urllib3
 
 import recstore
-from recstore.capture import install, uninstall
+from recstore.capture import intercept_clients, release_clients
 from recstore.errors import DamagedBlob, ReplayMiss
 from recstore.store import Store
 from recstore.store.verify import verify_store
@@ -259,8 +259,8 @@ def test_damage_is_never_called_over(store: Store) -> None:
 
 def test_a_client_that_nobody_intercepts_cannot_get_out(store: Store) -> None:
     """In replay a socket to another machine is refused, with the address; outside it is not recstore's business."""
-    uninstall()
-    install()  # above the guard of these tests, which would refuse first
+    release_clients()
+    intercept_clients()  # above the guard of these tests, which would refuse first
     with (
         pytest.raises(ReplayMiss, match=r"192\.0\.2\.1:9"),
         recstore.use("a test", project=store.directory.root.parent),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import recstore
-from recstore.capture import install, uninstall
+from recstore.capture import intercept_clients, release_clients
 from recstore.store import Store
 from tests.loopback import serving
 
@@ -41,8 +41,8 @@ def test_they_go_through_while_others_are_replayed(project: Path) -> None:
 
 def test_their_hosts_are_let_through_the_guard_of_sockets(project: Path) -> None:
     """A connection that such a request needs is not taken for one of an unknown client; it fails by itself."""
-    uninstall()
-    install()  # above the guard of these tests, which would refuse first
+    release_clients()
+    intercept_clients()  # above the guard of these tests, which would refuse first
     with recstore.use("a test", project=project), httpx.Client(timeout=0.2) as client, socket.socket() as plain:
         plain.settimeout(0.2)
         with pytest.raises(recstore.errors.ReplayMiss):
