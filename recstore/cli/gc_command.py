@@ -11,15 +11,8 @@ import click
 from recstore.check.check import staged_damage
 from recstore.check.findings import with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
-from recstore.cli.repository import (
-    TIP_DAYS,
-    TRASH_DAYS,
-    days_of,
-    open_project,
-    open_repository,
-    without_collector,
-)
-from recstore.errors import DamagedBlob
+from recstore.cli.repository import open_project, open_repository, without_collector
+from recstore.errors import DamagedBlob, UsageError
 from recstore.gc.execute import Expiry, GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
@@ -47,7 +40,8 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
     with without_collector(), open_repository(store) as repository:
         wanted = GcOptions(options["staged"], options["unused"], options["force"], _tips_since_s(repository))
         plan = _held_back(repository, wanted) or _planned(store, repository, wanted)
-        days = days_of(repository, TRASH_DAYS, EXPIRY_DAYS) or 0
+        set_days = _days(repository, "recstore.trashDays")
+        days = EXPIRY_DAYS if set_days is None else set_days
         result = None if dry_run else execute_plan(store, repository, plan, Expiry(int(time.time()), days))
     if as_json:
         show_json(_as_json(plan, result))
@@ -79,8 +73,20 @@ def _planned(store: Store, repository: Repository, options: GcOptions) -> Plan:
 
 
 def _tips_since_s(repository: Repository) -> int:
-    days = days_of(repository, TIP_DAYS)
+    """Return since when branches protect their recordings; unless the configuration sets a number of days, all do."""
+    days = _days(repository, "recstore.tipDays")
     return int(time.time()) - days * _DAY_S if days is not None else 0
+
+
+def _days(repository: Repository, setting: str) -> int | None:
+    """Return the days that Git's configuration sets, None if it does not.
+
+    Raises: UsageError: it sets something else.
+    """
+    values = repository.git.configured(setting)
+    if values and not values[-1].isdecimal():
+        raise UsageError(setting, f"{values[-1]!r} is not a number of days", f"git config {setting} 14")
+    return int(values[-1]) if values else None
 
 
 def _show(plan: Plan, result: GcResult | None, days: int) -> None:

@@ -36,8 +36,7 @@ def install_command(*, force: bool, as_json: bool) -> None:
 
     A hook that is there already is kept and run first.
     """
-    with open_repository(open_project().store) as repository:
-        _show(install_hooks(repository, sys.executable, is_forced=force), as_json=as_json)
+    _show(lambda repository: install_hooks(repository, sys.executable, is_forced=force), as_json=as_json)
     if not as_json:
         echo_err("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
 
@@ -46,16 +45,14 @@ def install_command(*, force: bool, as_json: bool) -> None:
 @json_option
 def uninstall_command(*, as_json: bool) -> None:
     """Take the hooks away, and put back what was there before."""
-    with open_repository(open_project().store) as repository:
-        _show(uninstall_hooks(repository), as_json=as_json)
+    _show(uninstall_hooks, as_json=as_json)
 
 
 @command.command("status")
 @json_option
 def status_command(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
-    with open_repository(open_project().store) as repository:
-        _show(hook_states(repository), as_json=as_json)
+    _show(hook_states, as_json=as_json)
 
 
 @click.command("hook", context_settings={"ignore_unknown_options": True}, add_help_option=False)
@@ -75,7 +72,9 @@ def hook_command(event: str, arguments: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(code)
 
 
-def _show(hooks: tuple[HookState, ...], *, as_json: bool) -> None:
+def _show(change: Callable[[Repository], tuple[HookState, ...]], *, as_json: bool) -> None:
+    with open_repository(open_project().store) as repository:
+        hooks = change(repository)
     if as_json:
         show_json(hooks)
         return

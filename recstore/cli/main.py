@@ -12,6 +12,7 @@ import click
 
 from recstore import __version__
 from recstore.errors import RecstoreError
+from recstore.text import escape_control
 
 COMMANDS: Final = {
     "init": "Make this project a store.",
@@ -61,8 +62,6 @@ Exit codes:
   21 written by a newer version     130 interrupted
 """
 
-_INTERRUPTED: Final = 130
-
 
 class _LazyCommands(click.Group):
     """The commands by name: a command's module is imported when it is called, or its help is asked for."""
@@ -109,10 +108,8 @@ def main(clock: object = None) -> NoReturn:
         code = program.main(standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
-        code = _INTERRUPTED
+        code = 130
     except click.ClickException as error:
-        from recstore.text import escape_control
-
         shown = StringIO()
         error.show(shown)
         click.echo(escape_control(shown.getvalue()), err=True, nl=False)  # an argument may be a file's name

@@ -7,20 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from recstore.errors import UsageError
 from recstore.project import Project, find_project
 from recstore.store import Store
 
 if TYPE_CHECKING:
     from recstore.git import Repository
-
-TRASH_DAYS: Final = "recstore.trashDays"
-"""Git configuration: after how many days the trash forgets."""
-
-TIP_DAYS: Final = "recstore.tipDays"
-"""Git configuration: branches whose last commit is older protect nothing; unless set, all do."""
 
 
 def open_project() -> Project:
@@ -49,16 +42,3 @@ def without_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def days_of(repository: Repository, setting: str, default: int | None = None) -> int | None:
-    """Return the days that Git's configuration sets, `default` where it does not.
-
-    Raises: UsageError: it sets something else.
-    """
-    values = repository.git.configured(setting)
-    if not values:
-        return default
-    if not values[-1].isdecimal():
-        raise UsageError(setting, f"{values[-1]!r} is not a number of days", f"git config {setting} 14")
-    return int(values[-1])

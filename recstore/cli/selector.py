@@ -63,9 +63,6 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     return selected
 
 
-# -- files
-
-
 def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...]:
     name = _name_in_store(store, what)
     blob = BlobName.parse(Path(name).name.removesuffix(".json"))
@@ -100,9 +97,6 @@ def _stem(row: EntryRow) -> str:
     return origin_path(row.entry.origin).rpartition("/")[2].partition(".")[0]
 
 
-# -- digits
-
-
 def _of_digits(index: Index, what: str) -> tuple[Selected, ...]:
     digits = what.lower()
     blobs = index.resolve(digits)
@@ -117,9 +111,6 @@ def _used(index: Index, blob: BlobName) -> Selected:
     if not uses:
         return Selected(Entry(blob, 1), ())
     return Selected(uses[0][1], tuple(dict.fromkeys(test_id for test_id, _ in uses)))
-
-
-# -- tests
 
 
 def _of_test_name(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
@@ -144,9 +135,6 @@ def _function(test_id: str) -> str:
     """Return a test's id without its parameters, which begin at the first `[` behind the file's name."""
     file, colons, rest = test_id.partition("::")
     return file + colons + rest.partition("[")[0]
-
-
-# -- errors
 
 
 def _refuse_several(what: str, candidates: list[str]) -> None:
