@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from recstore.content.canonical import request_key
-from recstore.content.json_text import LAYOUTS
+from recstore.content.json_text import detect_layout
 from recstore.errors import DamagedBlob, DamagedSource
 from recstore.importers import EncodedRecording, SourceRecording
 from recstore.importers.llama_stack import document as llama_stack
@@ -77,11 +77,8 @@ def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams:
         encoded, written = _encode_and_write(source)
         if written == data:
             return encoded
-        value = orjson.loads(written)
-        layout = next((name for name, write in LAYOUTS.items() if write(value) == data), "")
-        if layout:
-            source.origin["layout"] = layout
-            return _encode(source)
+        source.origin["layout"] = detect_layout(data, orjson.loads(written))
+        return _encode(source)
     except (ValueError, TypeError, RecursionError, DamagedBlob):
         pass  # JSON values cannot carry this file: its bytes are stored
     try:

@@ -84,20 +84,14 @@ class ChangeImporter:
             ensure_blobs(self.store, files, sound, self._options)
             self._tracker.refresh()
             self._by_others += self._tracker.take_recorded()
-            before = {
-                name: [
-                    test_entry
-                    for test_entry in self._tracker.entries_of(name)
-                    if not self.consume or (test_entry.test_id, test_entry.entry.blob.key) in asked
-                ]
-                for name in names
-            }
-            plan = plan_import(
-                self._tracker.affected(names, incoming),
-                incoming,
-                set() if self.consume else names,
-                by_request=self.consume,
-            )
+            before = {name: self._tracker.entries_of(name) for name in names}
+            if self.consume:  # only what is answered again is replaced
+                before = {
+                    name: [each for each in entries if (each.test_id, each.entry.blob.key) in asked]
+                    for name, entries in before.items()
+                }
+            affected, gone = self._tracker.affected(names, incoming), set() if self.consume else names
+            plan = plan_import(affected, incoming, gone, by_request=self.consume)
             if plan.published or plan.withdrawn:
                 apply_plan(self.store, plan, remove_blobs=False)
                 self._tracker.refresh()

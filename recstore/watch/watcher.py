@@ -24,32 +24,16 @@ from recstore.store.fingerprints import Fingerprint, Snapshot
 from recstore.watch.import_changes import ChangeImporter, WatchResult
 from recstore.watch.sources import Sources, is_removed
 
-_TICK_S: Final = 0.1
-"""Two writes within this time may leave one time on a file."""
-
-_QUIET_S: Final = 0.3
-"""After this long without an event a burst is over, and a file that cannot be read is reported."""
-
-_CONSUME_AFTER_S: Final = 2.0
-"""Minimum time since a file was read before it is deleted: some recorders write one recording at a time."""
-
-_OLD_S: Final = 10.0
-"""A file that was written this long ago, by its own time, is deleted at once: clocks of other machines differ by less."""
-
-_LONG_BURST_S: Final = 5.0
-_RESCAN_S: Final = 60.0
-"""Between two scans: during a burst, and without events."""
-
-_RESCAN_COST_FACTOR: Final = 150
-"""No scan follows for this many times as long as the last one took: watching costs less than one part in a hundred."""
-
-_RETRY_S: Final = 1.0
-"""After trouble with the store."""
-
-_BATCH_SIZE: Final = 200
-_BIG_BATCH_SIZE: Final = 5_000
-"""Files that are imported at once: as they come, and where so many are new that nobody waits for the first."""
-
+_TICK_S: Final = 0.1  # two writes within this time may leave one time on a file
+_QUIET_S: Final = 0.3  # after this long without an event a burst is over, and a file that cannot be read is reported
+_CONSUME_AFTER_S: Final = 2.0  # from reading a file to deleting it: some recorders write one recording at a time
+_OLD_S: Final = 10.0  # since it was written, by its own time: then it is deleted at once. Clocks differ by less
+_LONG_BURST_S: Final = 5.0  # between two scans during a burst
+_RESCAN_S: Final = 60.0  # between two scans without events
+_RESCAN_COST_FACTOR: Final = 150  # and this many times as long as the last one took: under one part in a hundred
+_RETRY_S: Final = 1.0  # after trouble with the store
+_BATCH_SIZE: Final = 200  # files that are imported at once, as they come
+_BIG_BATCH_SIZE: Final = 5_000  # and where so many are new that nobody waits for the first
 _CHECKPOINT: Final = "watch.json"
 _CHECKPOINT_VERSION: Final = 4
 
@@ -70,17 +54,12 @@ class Clock(Protocol):
 class Status(Enum):
     """How far the watcher is with one file."""
 
-    CHANGED = "changed"
-    """To be imported: new or written since, or the store could not be written."""
-    SETTLING = "settling"
-    """Imported or unreadable, and perhaps half written: its bytes are compared once more."""
-    CONSUMABLE = "consumable"
-    """Imported, and deleted once nobody has written to it for a while."""
+    CHANGED = "changed"  # to be imported: new or written since, or the store could not be written
+    SETTLING = "settling"  # imported or unreadable, and perhaps half written: its bytes are compared once more
+    CONSUMABLE = "consumable"  # imported, and deleted once nobody has written to it for a while
     IMPORTED = "imported"
-    EMPTY = "empty"
-    """Holds no recording."""
-    INVALID = "invalid"
-    """Reported as unreadable."""
+    EMPTY = "empty"  # holds no recording
+    INVALID = "invalid"  # reported as unreadable
 
 
 _FINAL: Final = (Status.IMPORTED, Status.EMPTY, Status.INVALID)
@@ -304,17 +283,13 @@ class Watcher:
             if waited_s < _TICK_S or file.result is None:
                 continue
             digest = _digest_at(file.source.location)
-            if digest is None:
-                self._lose(file)
+            if digest is None:  # the next scan imports it if it is back
+                self._put(file, Status.EMPTY)
+                file.source = file.source._replace(size_bytes=-1)
             elif digest != file.result.digest:
                 self._put(file, Status.CHANGED)
             elif file.result.problem is None or waited_s >= _QUIET_S:
                 self._finish(file, file.result)
-
-    def _lose(self, file: TrackedFile) -> None:
-        """Leave a file that is not there to the next scan, which imports it if it is back."""
-        self._put(file, Status.EMPTY)
-        file.source = file.source._replace(size_bytes=-1)
 
     def _consume(self) -> None:
         """Delete files whose recordings are in the store; one that was written since is imported again."""

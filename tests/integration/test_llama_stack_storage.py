@@ -373,7 +373,7 @@ def test_what_is_no_recording_is_refused(storage: ResponseStorage, running: Runn
     """Nothing is lost without a word."""
     running.test_id = TEST
 
-    with pytest.raises(UsageError, match="no recording"):
+    with pytest.raises(UsageError, match="not a recording"):
         storage.store_recording(HASH, REQUEST, {"is_streaming": False})
 
 
