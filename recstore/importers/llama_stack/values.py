@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
@@ -29,22 +29,45 @@ _GENERATED_ID_LENGTH: Final = 12
 
 
 def recorded_body(body: Any, request_hash: str) -> Any:
-    """Return what the recorder writes of a response's body: of each of them, where there are several."""
+    """Return what the recorder writes of a response's body: of each of them, where there are several.
+
+    What changes from call to call is constant; a model's id and age are the answer itself.
+    """
     if isinstance(body, list):
-        return [_recorded(item, request_hash) for item in body]
-    return _recorded(body, request_hash)
+        return [recorded_body(item, request_hash) for item in body]
+    if not hasattr(body, "model_dump"):
+        return dict(vars(body)) if hasattr(body, "__dict__") else body
+    data: dict[str, Any] = body.model_dump(mode="json")
+    constants: dict[str, Any] = {"created_at": _EPOCH}
+    if data.get("object") != "model":
+        constants |= {"id": f"rec-{request_hash[:_GENERATED_ID_LENGTH]}", "created": 0}
+    constants |= {name: 0 for name in OLLAMA_DURATIONS if data.get(name) is not None}
+    kind = type(body)
+    return {
+        "__type__": f"{kind.__module__}.{kind.__qualname__}",
+        "__data__": {name: constants.get(name, value) for name, value in data.items()},
+    }
 
 
 def objects_of(body: Any, subject: str, packages: Collection[str] = PACKAGES) -> Any:
     """Return the objects that were recorded as `body`; `subject` is the file's name, for errors.
 
-    A type of an allowed package that is not installed, or that has gone, leaves the bare data.
+    A type of an allowed package that is not installed, or not in it any more, leaves the bare data.
 
     Raises: Damage: a type is named that no recorder records; nothing was imported for it.
     """
     if isinstance(body, list):
-        return [_object_of(item, subject, packages) for item in body]
-    return _object_of(body, subject, packages)
+        return [objects_of(item, subject, packages) for item in body]
+    if not isinstance(body, dict) or "__type__" not in body or "__data__" not in body:
+        return body
+    data, model = body["__data__"], _model_named(body["__type__"], subject, packages)
+    if model is None:
+        return data
+    with suppress(AttributeError, TypeError, ValueError):
+        return model.model_validate(data)
+    with suppress(AttributeError, TypeError, ValueError):  # recorded with another release: as far as it fits
+        return model.model_construct(**data)
+    return data
 
 
 def model_set_digest(endpoint: str, body: Any) -> str:
@@ -53,46 +76,6 @@ def model_set_digest(endpoint: str, body: Any) -> str:
     member = "model" if endpoint == "/api/tags" else "id"
     names = sorted({getattr(model, member) for model in models})
     return hashlib.sha256("|".join(names).encode()).hexdigest()[:8]
-
-
-# -- written
-
-
-def _recorded(value: Any, request_hash: str) -> Any:
-    if hasattr(value, "model_dump"):
-        kind = type(value)
-        data = _normalised(value.model_dump(mode="json"), request_hash)
-        return {"__type__": f"{kind.__module__}.{kind.__qualname__}", "__data__": data}
-    return dict(vars(value)) if hasattr(value, "__dict__") else value
-
-
-def _normalised(data: dict[str, Any], request_hash: str) -> dict[str, Any]:
-    """Return `data` without what changes from call to call; a model's id and age are the answer itself."""
-    constants: dict[str, Any] = {"created_at": _EPOCH}
-    if data.get("object") != "model":
-        constants |= {"id": f"rec-{request_hash[:_GENERATED_ID_LENGTH]}", "created": 0}
-    constants |= {name: 0 for name in OLLAMA_DURATIONS if data.get(name) is not None}
-    return {name: constants.get(name, value) for name, value in data.items()}
-
-
-# -- read
-
-
-def _object_of(value: Any, subject: str, packages: Collection[str]) -> Any:
-    if not isinstance(value, dict) or "__type__" not in value or "__data__" not in value:
-        return value
-    data = value["__data__"]
-    model = _model_named(value["__type__"], subject, packages)
-    if model is None:
-        return data
-    for build in (model.model_validate, _unchecked(model)):  # recorded with another release: as far as it fits
-        with suppress(AttributeError, TypeError, ValueError):
-            return build(data)
-    return data
-
-
-def _unchecked(model: Any) -> Callable[[Any], Any]:
-    return lambda data: model.model_construct(**data)
 
 
 def _model_named(name: Any, subject: str, packages: Collection[str]) -> Any:
