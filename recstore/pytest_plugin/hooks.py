@@ -22,7 +22,7 @@ from recstore.pytest_plugin.ids import fixture_id, project_id
 from recstore.pytest_plugin.mode_choice import RECORDING, ModeSources
 from recstore.pytest_plugin.reporting import report_collection_errors, report_errors, summary_lines
 from recstore.pytest_plugin.results import CollectedFiles, RunResults
-from recstore.pytest_plugin.scopes import Attempt, Scope, SharedFixtureScopes, outlives_one_test
+from recstore.pytest_plugin.scopes import Attempt, Scope, outlives_one_test
 from recstore.record.session import Session
 from recstore.settings import load_settings, parse_settings
 from recstore.store import Store
@@ -69,7 +69,8 @@ class RecstorePlugin:
             raise UsageError(f"mode {mode}", "there is no store to record to", self._how_to_get_a_store)
         self._results = RunResults()
         self._collected = CollectedFiles(self._prefix)
-        self._shared = SharedFixtureScopes()
+        self._shared: dict[str, Scope] = {}  # open scopes of fixtures that outlive one test, by id
+        self._ended: list[Scope] = []  # such scopes that wait for the end of the phase that ended them
         self._users_by_node: dict[str, set[str]] = {}
         self._attempt: Attempt | None = None
         self._collection_scope: Scope | None = None
@@ -186,11 +187,8 @@ class RecstorePlugin:
         errors: list[RecstoreError] = []
         if call.when != "setup" or call.excinfo is not None:
             errors, self._pending_errors = self._pending_errors, []
-            scopes = [
-                *([self.scope] if self.scope is not None else []),
-                *self._shared.open.values(),
-                *self._shared.ended,
-            ]
+            own = [self.scope] if self.scope is not None else []
+            scopes = [*own, *self._shared.values(), *self._ended]
             errors += [error for scope in scopes for error in scope.take_new_errors()]
         report = yield from report_errors(errors, call)
         if self._attempt is not None:
@@ -201,18 +199,22 @@ class RecstorePlugin:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Give a fixture that outlives one test a session of its own, where a test that uses recordings requests it."""
+        """Give a fixture that outlives one test a session of its own, where a test that uses recordings requests it.
+
+        It is active during the fixture's setup and teardown. A fixture that overrides one of its own name and scope,
+        and requests it, shares its session, which ends with the first of them.
+        """
         __tracebackhide__ = True  # a failure is the test's: nothing of it happens here
         is_used = self.scope is not None or fixturedef.argname in self._users_by_node.get(request.node.nodeid, ())
         if not (is_used and outlives_one_test(fixturedef, request)):
             return (yield)
         scope_id = fixture_id(fixturedef, request, self._prefix)
-        if scope_id not in self._shared.open:
-            self._shared.open[scope_id] = self._new_scope(request.node, scope_id)
-        scope = self._shared.open[scope_id]
+        if scope_id not in self._shared:
+            self._shared[scope_id] = self._new_scope(request.node, scope_id)
+        scope = self._shared[scope_id]
         if self.scope is not None:
             self.scope.session.inherit(scope.session)
-        fixturedef.addfinalizer(lambda: self._shared.release(scope))  # runs last: after the fixture's own end
+        fixturedef.addfinalizer(lambda: self._release(scope_id, scope))  # runs last: after the fixture's own end
         scope.enter()
         has_passed = False
         try:
@@ -235,7 +237,9 @@ class RecstorePlugin:
     def end_run(self, session: pytest.Session, *, has_passed: bool) -> None:
         """Close what an interrupted run has left open; then hand the results over (a worker) or keep the usage."""
         self._abandon()
-        self._shared.end_all()
+        for scope_id, scope in list(self._shared.items()):  # nobody tears these fixtures down
+            scope.is_broken = True
+            self._release(scope_id, scope)
         self._finish_ended(passed=has_passed)
         self._finish_collection_scope()
         self._results.unreported += map(str, self._pending_errors)
@@ -291,7 +295,7 @@ class RecstorePlugin:
     def _new_scope(self, node: pytest.Item | pytest.Collector, scope_id: str) -> Scope:
         try:
             session = self._open_session(node, scope_id)
-            for scope in self._shared.open.values():  # tests repeat the ids that a server gave their fixtures
+            for scope in self._shared.values():  # tests repeat the ids that a server gave their fixtures
                 session.inherit(scope.session)
             return Scope(session)
         except RecstoreError as error:
@@ -306,8 +310,14 @@ class RecstorePlugin:
             return
         self._results.add(report, has_passed=has_passed and not scope.errors)
 
+    def _release(self, scope_id: str, scope: Scope) -> None:
+        scope.leave()
+        if self._shared.get(scope_id) is scope:
+            self._ended.append(self._shared.pop(scope_id))
+
     def _finish_ended(self, *, passed: bool) -> None:
-        for scope in self._shared.take_ended():
+        ended, self._ended = self._ended, []
+        for scope in ended:
             self._pending_errors += scope.take_new_errors()
             is_whole = passed and not scope.is_broken
             self._finish(scope, is_expected=is_whole, has_passed=is_whole)

@@ -116,34 +116,3 @@ def outlives_one_test(fixturedef: pytest.FixtureDef[Any], request: pytest.Fixtur
         return False
     is_pytests = str(getattr(fixturedef.func, "__module__", "")).startswith("_pytest.")
     return not is_pytests or is_setup(fixturedef.argname)
-
-
-class SharedFixtureScopes:
-    """The scopes of fixtures that outlive one test: active during a fixture's setup and teardown.
-
-    `open` has them by id; a fixture that overrides one of its own name and scope, and requests it, shares its scope.
-    An ended one waits in `ended` for the end of the phase that ended it.
-    """
-
-    def __init__(self) -> None:
-        self.open: dict[str, Scope] = {}
-        self.ended: list[Scope] = []
-
-    def release(self, scope: Scope) -> None:
-        """Leave the scope: a fixture that used it has ended. The first to end ends the scope."""
-        scope.leave()
-        if scope in self.open.values():
-            self.open = {name: other for name, other in self.open.items() if other is not scope}
-            self.ended.append(scope)
-
-    def end_all(self) -> None:
-        """End the open scopes of an interrupted run, whose fixtures are not torn down."""
-        for scope in self.open.values():
-            scope.is_broken = True
-            self.ended.append(scope)
-        self.open = {}
-
-    def take_ended(self) -> list[Scope]:
-        """Return the scopes that have ended since the last call."""
-        ended, self.ended = self.ended, []
-        return ended
