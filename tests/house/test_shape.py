@@ -28,52 +28,6 @@ REPEATED_NAMES: Final[Mapping[str, str]] = {
 }
 """Names with several public definitions -> why they mean the same."""
 
-KNOWN_REPEATS: Final[frozenset[str]] = frozenset(
-    (
-        *(
-            "TrashedRun",
-            "select",
-            "Finding",
-            "Part",
-            "Project",
-            "WorkTree",
-            "facts_of",
-        ),
-    )
-)
-"""Names that still mean two things. None may be added; the list ends empty."""
-
-KNOWN_WORDING: Final[frozenset[str]] = frozenset(
-    (
-        "recstore/docs/commands.md",
-        "recstore/docs/format.md",
-        "recstore/check/pushes.py",
-        "recstore/check/resolve.py",
-        "recstore/cli/gc_command.py",
-        "recstore/cli/merge_driver_command.py",
-        "recstore/cli/mv_command.py",
-        "recstore/cli/repository.py",
-        "recstore/cli/verify_command.py",
-        "recstore/files.py",
-        "recstore/gc/judging.py",
-        "recstore/git/program.py",
-        "recstore/git/trash.py",
-        "recstore/importers/vcr/values.py",
-        "recstore/importers/vcr/yaml.py",
-        "recstore/pytest_plugin/__init__.py",
-        "recstore/pytest_plugin/mode_choice.py",
-        "recstore/pytest_plugin/results.py",
-        "recstore/pytest_plugin/summary.py",
-        "recstore/settings.py",
-        "recstore/store/codec.py",
-        "recstore/store/dir_cache.py",
-        "recstore/store/index.py",
-        "recstore/store/merge.py",
-        "recstore/store/os_errors.py",
-    )
-)
-"""Files that still use words of the list below. None may be added; the list ends empty."""
-
 UNWANTED_WORDS: Final[Mapping[str, str]] = {
     r"\banew\b": "again",
     r"\b(?:is|are) no (?:[a-z]+ )?(?:mode|folder|name|range|text|table|array|number|key|digest|path|file|URL|expression)\b": "is not a",
@@ -162,7 +116,7 @@ def test_a_public_name_means_one_thing() -> None:
                 definitions[node.name].append(path.relative_to(PACKAGE).as_posix())
     repeated = {name: places for name, places in definitions.items() if len(places) > 1}
 
-    assert {} == {name: places for name, places in repeated.items() if name not in {*REPEATED_NAMES, *KNOWN_REPEATS}}
+    assert {} == {name: places for name, places in repeated.items() if name not in REPEATED_NAMES}
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
@@ -177,7 +131,6 @@ def test_words_that_were_given_up_do_not_come_back() -> None:
     found = [
         f"{path.relative_to(REPOSITORY)}:{line}: {match[0]!r}, say {better!r}"
         for path in MODULES
-        if path.relative_to(REPOSITORY).as_posix() not in KNOWN_WORDING
         for line, text in strings(path)
         for word, better in UNWANTED_WORDS.items()
         if (match := re.search(word, text))
@@ -185,7 +138,6 @@ def test_words_that_were_given_up_do_not_come_back() -> None:
     found += [
         f"{path.relative_to(REPOSITORY)}: {match[0]!r}, say {better!r}"
         for path in [REPOSITORY / "README.md", *sorted(PACKAGE.rglob("docs/*.md"))]
-        if path.relative_to(REPOSITORY).as_posix() not in KNOWN_WORDING
         for word, better in UNWANTED_WORDS.items()
         if (match := re.search(word, path.read_text(encoding="utf-8")))
     ]

@@ -179,7 +179,12 @@ def table(text: str) -> dict[tuple[str, str], str]:
 
 @pytest.mark.parametrize(
     ("how", "choice", "is_driven"),
-    [("merge", "both", False), ("rebase", "ours", False), ("cherry-pick", "theirs", False), ("merge", "both", True)],
+    [
+        pytest.param("merge", "both", False),
+        pytest.param("rebase", "ours", False, marks=pytest.mark.slow),
+        pytest.param("cherry-pick", "theirs", False, marks=pytest.mark.slow),
+        pytest.param("merge", "both", True),
+    ],
 )
 def test_every_pair_of_changes(branched: GitRepository, how: str, choice: Choice, *, is_driven: bool) -> None:
     """Conflicts are those of the table. Whatever is chosen, all is settled, no manifest dangles and no blob is lost."""
