@@ -50,7 +50,7 @@ def uninstall_command(*, as_json: bool) -> None:
 
 @command.command("status")
 @json_option
-def status_command(*, as_json: bool) -> None:
+def show_hooks(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
     _show(hook_states, as_json=as_json)
 

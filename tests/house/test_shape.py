@@ -16,11 +16,6 @@ PACKAGE: Final = Path(recstore.__file__).parent
 REPOSITORY: Final = PACKAGE.parent
 MODULES: Final = sorted(path for path in PACKAGE.rglob("*.py") if "project" not in path.relative_to(PACKAGE).parts)
 
-KNOWN_CIRCLES: Final[frozenset[str]] = frozenset(
-    ("recstore.store.index", "recstore.store.index_sync", "recstore.store.store")
-)
-"""Modules that still stand in a circle. None may be added; the list ends empty."""
-
 REPEATED_NAMES: Final[Mapping[str, str]] = {
     "command": "each command of the command line is the `command` of its module",
     "patch": "each client's module in `capture` has one, which intercepts that client",
@@ -97,7 +92,7 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
     """Neither at the top, nor in a function, nor for the type checker alone."""
     found = circles({name_of(path): set(imports(path)) - {name_of(path)} for path in MODULES})
 
-    assert [] == [group for group in found if not set(group) <= KNOWN_CIRCLES]
+    assert [] == found
 
 
 def test_a_circle_would_be_seen() -> None:

@@ -26,7 +26,6 @@ ALLOWED: Final = {
     "cli/demo_command.py": "makes a scratch project, and runs in it what a person would type",
     "cli/merge_driver_command.py": "runs `git merge-file` on files of Git's own",
     "cli/watch_command.py": "runs the user's own commands",
-    "store/parallel.py": "starts workers, who write as everybody does",
 }
 """Module -> why it may change a file, or run a program that does."""
 
