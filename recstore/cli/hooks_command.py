@@ -31,7 +31,7 @@ def command() -> None:
 @command.command("install")
 @click.option("--force", is_flag=True, help="Also into a hooks folder that other repositories use.")
 @json_option
-def install_command(*, force: bool, as_json: bool) -> None:
+def _install(*, force: bool, as_json: bool) -> None:
     """Install the hooks, the merge driver for manifests, and readable diffs of blobs. Harmless to repeat.
 
     A hook that is there already is kept and run first.
@@ -43,14 +43,14 @@ def install_command(*, force: bool, as_json: bool) -> None:
 
 @command.command("uninstall")
 @json_option
-def uninstall_command(*, as_json: bool) -> None:
+def _uninstall(*, as_json: bool) -> None:
     """Take the hooks away, and put back what was there before."""
     _show(uninstall_hooks, as_json=as_json)
 
 
 @command.command("status")
 @json_option
-def show_hooks(*, as_json: bool) -> None:
+def _status(*, as_json: bool) -> None:
     """Say which hooks are in place, and where."""
     _show(hook_states, as_json=as_json)
 
