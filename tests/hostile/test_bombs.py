@@ -94,7 +94,13 @@ SOURCES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@pytest.mark.parametrize("command", [("import", "src"), ("watch", "--once", "src")], ids=["import", "watch"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("import", "src"), id="import"),
+        pytest.param(("watch", "--once", "src"), id="watch", marks=pytest.mark.slow),  # the same readers
+    ],
+)
 def test_a_source_is_refused_by_name(project: Path, name: str, command: tuple[str, ...]) -> None:
     """The others beside it come in."""
     (project / "src").mkdir()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import recstore
 from tests.generator import write_recordings
 from tests.git_repository import GitRepository, recording
-from tests.integration.watch.watching import recstore
 
 COMMANDS = (
     *(
