@@ -30,9 +30,9 @@ def test_reads_the_settings_beside_the_store(tmp_path: Path) -> None:
     Store.create(tmp_path)
     (tmp_path / "recstore.toml").write_text('sources = ["a"]\nmode = "live"')
 
-    settings = find_project(tmp_path, {"RECSTORE_MODE": "record"}).settings
+    settings = find_project(tmp_path, {"RECSTORE_SOURCES": "b"}).settings
 
-    assert (("a",), "record") == (settings.sources, settings.mode)
+    assert (("b",), "live") == (settings.sources, settings.mode)
 
 
 def test_a_folder_of_that_name_alone_is_not_a_store(tmp_path: Path) -> None:
