@@ -50,9 +50,6 @@ PREFIX: Final = "RECSTORE_"
 _NO_SETTINGS: Final = frozenset(("RECSTORE_DEBUG", "RECSTORE_MODE", "RECSTORE_SKIP_PUSH"))
 """Variables that speak to one surface alone, which reads them itself."""
 
-MODES: Final = tuple(Mode)
-"""What `mode` may be: the modes of `session.modes`, which is above this room."""
-
 _OWN_FILE: Final = "recstore.toml"
 _SHARED_FILE: Final = "pyproject.toml"
 _BASE_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]+(/[^?#\s]*)?")
@@ -90,7 +87,13 @@ def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
         if variable in _NO_SETTINGS:
             continue
         name = variable.removeprefix(PREFIX).lower()
-        settings = replace(settings, **{name: _PARSERS[name](_variable_value(variable, text), variable)})
+        value: Any = text
+        if text.lstrip().startswith(("[", "{", '"', "'")):
+            table = _parse_toml(f"value = {text.strip()}", variable)
+            if len(table) != 1:
+                raise UsageError(variable, "holds more than one value")
+            value = table["value"]
+        settings = replace(settings, **{name: _PARSERS[name](value, name, variable)})
     return settings
 
 
@@ -100,7 +103,7 @@ def parse_settings(table: Mapping[str, Any], subject: str) -> Settings:
     Raises: UsageError: a name is not known, or its value is none for it.
     """
     refuse_unknown(table, _PARSERS, subject)
-    return Settings(**{name: _PARSERS[name](value, subject) for name, value in table.items()})
+    return Settings(**{name: _PARSERS[name](value, name, subject) for name, value in table.items()})
 
 
 # -- files
@@ -123,8 +126,8 @@ def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
     return str(project / _SHARED_FILE), table or {}
 
 
-def _read_toml(place: str) -> dict[str, Any] | None:
-    path = place.removeprefix("./")
+def _read_toml(path: str) -> dict[str, Any] | None:
+    path = path.removeprefix("./")
     try:
         data = read_file(path)
     except FileNotFoundError:
@@ -147,64 +150,12 @@ def _parse_toml(text: str, subject: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        place = _ERROR_LINE.search(str(error))
-        line = place[1] if place and place[1] else text.rstrip().count("\n") + 1
-        reason = _ERROR_LINE.sub("", str(error))
-        raise UsageError(f"{subject}:{line}", f"is not TOML: {reason}") from error
+        position = _ERROR_LINE.search(str(error))
+        line = position[1] if position and position[1] else text.rstrip().count("\n") + 1
+        raise UsageError(f"{subject}:{line}", f"is not TOML: {_ERROR_LINE.sub('', str(error))}") from error
 
 
-# -- variables
-
-
-def _variable_value(variable: str, text: str) -> Any:
-    if not text.lstrip().startswith(("[", "{", '"', "'")):
-        return text
-    table = _parse_toml(f"value = {text.strip()}", variable)
-    if len(table) != 1:
-        raise UsageError(variable, "holds more than one value")
-    return table["value"]
-
-
-# -- values
-
-
-def _parse_upstreams(value: Any, subject: str) -> UpstreamMap:
-    if not isinstance(value, dict):
-        raise UsageError(subject, f"upstreams = {value!r} is not a table", 'One line of it: `label = "https://host"`.')
-    labels: dict[str, str] = {}
-    for label, bases in value.items():
-        name = f"upstreams.{label}"
-        if not label:
-            raise UsageError(subject, "upstreams: a label is empty")
-        for base in _texts(bases, name, subject):
-            _check_base(base, name, subject)
-            if labels.setdefault(base.rstrip("/"), label) != label:
-                raise UsageError(subject, f"{name}: {base!r} is a base URL of `{labels[base.rstrip('/')]}` already")
-    return UpstreamMap(tuple((label, base) for base, label in labels.items()))
-
-
-def _check_base(base: str, name: str, subject: str) -> None:
-    if _BASE_URL.fullmatch(base) is None:
-        raise UsageError(
-            subject,
-            f"{name}: {base!r} is not a base URL",
-            "One is a scheme, a host and perhaps a path: `https://host/v1`; no user, query or fragment.",
-        )
-
-
-def _parse_sources(value: Any, subject: str) -> tuple[str, ...]:
-    return _texts(value, "sources", subject)
-
-
-def _parse_tests(value: Any, subject: str) -> tuple[str, ...]:
-    return _texts(value, "tests", subject)
-
-
-def _parse_passthrough(value: Any, subject: str) -> tuple[str, ...]:
-    bases = _texts(value, "passthrough", subject)
-    for base in bases:
-        _check_base(base, "passthrough", subject)
-    return bases
+# -- values: each parser is given the value, the setting's name, and where it stands
 
 
 def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
@@ -214,66 +165,83 @@ def _texts(value: Any, name: str, subject: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _parse_mode(value: Any, subject: str) -> str:
-    if value not in MODES:
-        raise UsageError(subject, f"mode = {value!r} is not a mode", f"They are {', '.join(MODES)}.")
+def _base_urls(value: Any, name: str, subject: str) -> tuple[str, ...]:
+    bases = _texts(value, name, subject)
+    for base in bases:
+        if _BASE_URL.fullmatch(base) is None:
+            hint = "One is a scheme, a host and perhaps a path: `https://host/v1`; no user, query or fragment."
+            raise UsageError(subject, f"{name}: {base!r} is not a base URL", hint)
+    return bases
+
+
+def _upstreams(value: Any, name: str, subject: str) -> UpstreamMap:
+    if not isinstance(value, dict):
+        raise UsageError(subject, f"{name} = {value!r} is not a table", 'One line of it: `label = "https://host"`.')
+    labels: dict[str, str] = {}
+    for label, bases in value.items():
+        if not label:
+            raise UsageError(subject, f"{name}: a label is empty")
+        for base in _base_urls(bases, f"{name}.{label}", subject):
+            other = labels.setdefault(base.rstrip("/"), label)
+            if other != label:
+                raise UsageError(subject, f"{name}.{label}: {base!r} is a base URL of `{other}` already")
+    return UpstreamMap(tuple((label, base) for base, label in labels.items()))
+
+
+def _mode(value: Any, name: str, subject: str) -> str:
+    modes = tuple(Mode)
+    if value not in modes:
+        raise UsageError(subject, f"{name} = {value!r} is not a mode", f"They are {', '.join(modes)}.")
     return str(value)
 
 
-def _switch(name: str) -> Callable[[Any, str], bool]:
-    def parse(value: Any, subject: str) -> bool:
-        words = {"true": True, "false": False}
-        found = words.get(value) if isinstance(value, str) else value  # a variable's value is a word
-        if not isinstance(found, bool):
-            raise UsageError(subject, f"{name} = {value!r} is neither true nor false")
-        return found
-
-    return parse
+def _switch(value: Any, name: str, subject: str) -> bool:
+    switch = {"true": True, "false": False}.get(value) if isinstance(value, str) else value  # a variable holds a word
+    if not isinstance(switch, bool):
+        raise UsageError(subject, f"{name} = {value!r} is neither true nor false")
+    return switch
 
 
-def _parse_redact(value: Any, subject: str) -> Redaction:
+def _redaction(value: Any, name: str, subject: str) -> Redaction:
     if not isinstance(value, dict):
-        raise UsageError(subject, f"redact = {value!r} is not a table", 'One line of it: `fields = ["customer_code"]`.')
-    names = ("headers", "query", "fields", "patterns")
-    refuse_unknown(value, names, f"{subject}: redact")
-    texts = {name: _texts(value[name], f"redact.{name}", subject) for name in names if name in value}
+        raise UsageError(subject, f"{name} = {value!r} is not a table", 'One line of it: `fields = ["customer_code"]`.')
+    refuse_unknown(value, ("headers", "query", "fields", "patterns"), f"{subject}: {name}")
+    texts = {key: _texts(member, f"{name}.{key}", subject) for key, member in value.items()}
     for pattern in texts.get("patterns", ()):
         try:
             parse_expression(pattern.encode())
         except ValueError as error:
-            reason = f"redact.patterns: {pattern!r} is not a regular expression: {error}"
+            reason = f"{name}.patterns: {pattern!r} is not a regular expression: {error}"
             raise UsageError(subject, reason) from error
-    lower = {name: tuple(text.lower() for text in texts[name]) for name in names[:3] if name in texts}
+    lower = {key: tuple(text.lower() for text in texts[key]) for key in texts if key != "patterns"}
     return Redaction(**{**texts, **lower})
 
 
-def _parse_allowed(value: Any, subject: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise UsageError(subject, f"allowed_secrets = {value!r} is not an array of tables")
-    for one in value:
-        refuse_unknown(one, ("digest", "reason"), f"{subject}: allowed_secrets")
-        digest, reason = one.get("digest"), one.get("reason")
+def _allowed_secrets(value: Any, name: str, subject: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise UsageError(subject, f"{name} = {value!r} is not an array of tables")
+    for table in value:
+        refuse_unknown(table, ("digest", "reason"), f"{subject}: {name}")
+        digest, reason = table.get("digest"), table.get("reason")
         if not (isinstance(digest, str) and _SECRET_DIGEST.fullmatch(digest)):
             hint = "`recstore verify --secrets` says it of each secret: 16 hexadecimal digits."
-            raise UsageError(subject, f"allowed_secrets: digest = {digest!r} is none", hint)
+            raise UsageError(subject, f"{name}: digest = {digest!r} is not one", hint)
         if not (isinstance(reason, str) and reason.strip()):
-            raise UsageError(subject, f"allowed_secrets: {digest} is allowed without a reason", "Add `reason`.")
-    return tuple(one["digest"] for one in value)
+            raise UsageError(subject, f"{name}: {digest} is allowed without a reason", "Add `reason`.")
+    return tuple(table["digest"] for table in value)
 
 
-_PARSERS: Final[Mapping[str, Callable[[Any, str], Any]]] = MappingProxyType(
+_PARSERS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = MappingProxyType(
     {
-        "upstreams": _parse_upstreams,
-        "rules": parse_rules,
-        "sources": _parse_sources,
-        "tests": _parse_tests,
-        "mode": _parse_mode,
-        "share": _switch("share"),
-        "repeat_last": _switch("repeat_last"),
-        "timing": _switch("timing"),
-        "passthrough": _parse_passthrough,
-        "redact": _parse_redact,
-        "allowed_secrets": _parse_allowed,
+        "upstreams": _upstreams,
+        "rules": lambda value, _, subject: parse_rules(value, subject),
+        "sources": _texts,
+        "tests": _texts,
+        "mode": _mode,
+        **dict.fromkeys(("share", "repeat_last", "timing"), _switch),
+        "passthrough": _base_urls,
+        "redact": _redaction,
+        "allowed_secrets": _allowed_secrets,
     }
 )
 """What makes the value of each field of `Settings`."""
