@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from recstore.gc.execute import Expiry, GcResult, execute_plan
+from recstore.gc.execute import GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git import Repository
 from recstore.model import BlobName, JsonBody, Recording, Request, Response
@@ -172,4 +172,4 @@ class GitRepository:
     def gc(self, options: GcOptions | None = None, now_s: int = NOW_S) -> GcResult:
         """Run gc."""
         with self.opened() as repository:
-            return execute_plan(self.store, repository, plan_gc(self.store, repository, options), Expiry(now_s))
+            return execute_plan(self.store, repository, plan_gc(self.store, repository, options), now_s)

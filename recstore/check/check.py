@@ -240,19 +240,17 @@ class _Check:
         """Check that every test in `files` that uses recordings has some."""
         for file in files:
             source = self.tree.source(file)
-            users = list(tests_using_recordings(file, source, patterns)) if source is not None else []
-            if not users:
+            tests = tests_using_recordings(file, source, patterns) if source is not None else {}
+            if not tests:
                 continue
             recorded: set[str] = set()
             for path in self.tree.manifest_paths(manifest_path(f"{file}::any").rpartition("/")[0]):
                 with suppress(RecstoreError):  # a finding of its own
                     test_id = parse_manifest(self.tree.read(path) or b"", path).test_id
                     recorded.add((test_id or "").partition("[")[0])
-            for user in users:
-                if user.test_id not in recorded:
-                    self.add(
-                        "unrecorded", user.test_id, remedy="record it, or mark it as skipped", path=file, line=user.line
-                    )
+            for test, line in tests.items():
+                if test not in recorded:
+                    self.add("unrecorded", test, remedy="record it, or mark it as skipped", path=file, line=line)
 
     def staged_blobs(self) -> None:
         """Check the bytes of blobs that the next commit brings."""

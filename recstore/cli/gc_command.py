@@ -13,7 +13,7 @@ from recstore.check.findings import with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, without_collector
 from recstore.errors import DamagedBlob, UsageError
-from recstore.gc.execute import Expiry, GcResult, execute_plan
+from recstore.gc.execute import GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trash import EXPIRY_DAYS
@@ -42,7 +42,7 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
         plan = _held_back(repository, wanted) or _planned(store, repository, wanted)
         set_days = _days(repository, "recstore.trashDays")
         days = EXPIRY_DAYS if set_days is None else set_days
-        result = None if dry_run else execute_plan(store, repository, plan, Expiry(int(time.time()), days))
+        result = None if dry_run else execute_plan(store, repository, plan, int(time.time()), days)
     if as_json:
         show_json(_as_json(plan, result))
     elif not (quiet and not plan.removals and not plan.renames):

@@ -6,6 +6,7 @@ manifests; then blobs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,14 +23,6 @@ _PARTIAL_INDEX: Final = "next-index-"
 
 Source: builtin/commit.c of Git. The index proper waits meanwhile as `index.lock`.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """The present (seconds since the epoch), and after how many days the trash is emptied."""
-
-    now_s: int
-    days: int = EXPIRY_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +43,36 @@ class GcResult:
         return sum(row.freed_bytes for row in self.removals)
 
 
-def execute_plan(store: Store, repository: Repository, plan: Plan, expiry: Expiry) -> GcResult:
-    """Remove what the plan says, if that still holds, and empty the trash of what is too old.
+def execute_plan(
+    store: Store, repository: Repository, plan: Plan, now_s: int, trash_days: int = EXPIRY_DAYS
+) -> GcResult:
+    """Remove what the plan says, if that still holds, and empty the trash of what is older than `trash_days`.
 
     What holds is planned again, from the present files, index and refs: but only manifests that the plan named are
     judged, and no manifest is parsed that the plan has read.
 
+    Units: `now_s` is in seconds since the epoch.
     After: a crash leaves every byte in the work tree, in a commit or in the trash, and no manifest without its blobs.
-
     Raises: Locked: another process is writing to the store. GitError, ManifestConflict and the like: as `plan_gc`,
     or the trash or the index cannot be written; then nothing was removed.
     """
     with store.locked():
-        valid: dict[str, Removal] = {}
+        present = {}
         if plan.removals:
             present = {row.path: row for row in plan_gc(store, repository, plan.options, plan).removals}
-            for row in plan.removals:
-                now = present.get(row.path)
-                if now is not None and (now.oid, now.staged_oid, now.left) == (row.oid, row.staged_oid, row.left):
-                    valid[row.path] = now
-        rows = tuple(valid.values())
+        rows, changed = [], []
+        for row in plan.removals:
+            now = present.get(row.path)
+            if now is not None and (now.oid, now.staged_oid, now.left) == (row.oid, row.staged_oid, row.left):
+                rows.append(now)
+            else:
+                changed.append(row.path)
         trash = Trash(repository)
-        _anchor(trash, rows, expiry.now_s)
+        uncommitted = [row for row in rows if row.keeper == IN_TRASH]
+        staged = {row.path: row.staged_oid for row in uncommitted if row.staged_oid and row.staged_oid != row.oid}
+        for files in (staged, {row.path: row.oid for row in uncommitted if row.oid}):  # of one path, both versions
+            if files:
+                trash.keep(files, f"gc, {len(files)} files", now_s)
         _update_indexes(repository, rows)
         store.publish(row.left for row in rows if row.left is not None)
         paths = [row.path for row in rows if row.oid and row.left is None]
@@ -80,39 +81,31 @@ def execute_plan(store: Store, repository: Repository, plan: Plan, expiry: Expir
                 if path.startswith("blobs/") == are_blobs:
                     store.directory.remove(path)
             store.directory.flush()
-        trash.expire(expiry.now_s, expiry.days)
-    return GcResult(rows, tuple(row.path for row in plan.removals if row.path not in valid))
+        trash.expire(now_s, trash_days)
+    return GcResult(tuple(rows), tuple(changed))
 
 
-def _anchor(trash: Trash, rows: tuple[Removal, ...], now_s: int) -> None:
-    """Put into the trash what no commit has; what the index has of the same paths in a run of its own."""
-    uncommitted = [row for row in rows if row.keeper == IN_TRASH]
-    staged = {row.path: row.staged_oid for row in uncommitted if row.staged_oid and row.staged_oid != row.oid}
-    for files in (staged, {row.path: row.oid for row in uncommitted if row.oid}):
-        if files:
-            trash.keep(files, f"gc, {len(files)} files", now_s)
-
-
-def _update_indexes(repository: Repository, rows: tuple[Removal, ...]) -> None:
+def _update_indexes(repository: Repository, rows: Iterable[Removal]) -> None:
     """Stage what is removed, in the index that is being committed and in the one that stays."""
     changes = {}
     for row in rows:
         if row.staged_oid:
-            new = ""
+            new = "0" * repository.objects.id_length
             if row.left is not None:
                 text = format_manifest(row.left)
                 new = repository.git.run("hash-object", "-w", "--no-filters", "--stdin", data=text).decode().strip()
-            changes[row.path] = (row.staged_oid, new)
-    indexes = [repository.top] if changes else []
+            changes[row.path] = (row.staged_oid, f"{'0' if row.left is None else '100644'} {new}")
+    if not changes:
+        return
+    indexes = [repository.top]
     index_file = Path(repository.git.variables.get("GIT_INDEX_FILE", ""))
     proper = repository.git_dir / "index.lock"
-    if changes and index_file.name.startswith(_PARTIAL_INDEX) and proper.exists():
+    if index_file.name.startswith(_PARTIAL_INDEX) and proper.exists():
         indexes.append(repository.top.with_variables(GIT_INDEX_FILE=str(proper)))
-    nothing = "0" * repository.objects.id_length
     for git in indexes:
         present = {entry.path: entry.oid for entry in index_entries(git, repository.prefix) if entry.stage == 0}
         lines = (
-            encode_path(f"{'100644' if new else '0'} {new or nothing}\t{repository.prefix}{path}\0")
+            encode_path(f"{new}\t{repository.prefix}{path}\0")
             for path, (old, new) in changes.items()
             if present.get(repository.prefix + path) == old
         )

@@ -7,8 +7,8 @@ go and where its bytes stay. Nothing here changes anything; `execute` carries a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from recstore.errors import GitError
@@ -17,7 +17,7 @@ from recstore.gc.test_presence import judge_tests, suggest_renames
 from recstore.gc.test_scan import Presence
 from recstore.git.history import committed_copies
 from recstore.git.objects import INTENT_TO_ADD_IDS, blob_id
-from recstore.git.repository import IndexEntry, Repository, operation_in_progress
+from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trees import IndexTree, WorkTree
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
@@ -61,11 +61,6 @@ class Removal:
     oid: str = ""
     staged_oid: str = ""
     left: Manifest | None = None
-
-    @property
-    def objects(self) -> frozenset[str]:
-        """The object ids of what goes."""
-        return frozenset(filter(None, (self.oid, self.staged_oid)))
 
     @property
     def freed_bytes(self) -> int:
@@ -130,15 +125,16 @@ def plan_gc(
 
 
 class _Planner:
-    """What there is before anything is decided; then one decision after the other."""
+    """The state before anything is decided; then one decision after the other."""
 
     def __init__(self, store: Store, repository: Repository, options: GcOptions, earlier: Plan | None) -> None:
         self.store, self.repository, self.options = store, repository, options
-        self.candidates = earlier.candidates if earlier is not None else None
+        self.earlier_candidates = earlier.candidates if earlier is not None else None
         self.known = earlier.manifests if earlier is not None else {}
         # Blobs are listed before manifests: of a recording that is published meanwhile, the manifest counts.
         self.blobs = frozenset(store.blobs())
         self.texts: dict[str, bytes] = {}
+        self.oids: dict[str, str] = {}
         self.manifests: dict[str, Manifest] = {}
         for path in store.manifest_paths():
             data = store.directory.read(path)
@@ -146,48 +142,53 @@ class _Planner:
                 oid = self._oid(data)
                 if oid not in self.known:
                     self.known[oid] = parse_manifest(data, f"{FOLDER}/{path}")
-                self.texts[path], self.manifests[path] = data, self.known[oid]
+                self.texts[path], self.oids[path], self.manifests[path] = data, oid, self.known[oid]
         self.index = repository.index()
         staged = (entry for entry in self.index if not entry.stage and entry.oid not in INTENT_TO_ADD_IDS)
         self.staged = {entry.path: entry.oid for entry in staged}
-        self.absent: set[str] = set()
-        self.stale: dict[str, str] = {}
-        self.stale_staged: dict[str, str] = {}
-        self.trimmed: dict[str, Manifest] = {}
-        self.unused: dict[str, UnusedEntries] = {}
+        self.candidates: set[str] = set()
         self.renames: tuple[tuple[str, str], ...] = ()
         self.notes: list[str] = []
 
     def plan(self) -> Plan:
         """Return the plan."""
-        self._judge_tests()
-        self._judge_entries()
-        rows = self._manifest_rows()
+        rows = self._stale_manifests()
+        unused = self._unused_entries(rows)
         needed: set[BlobName] = set()
         for path, manifest in self.manifests.items():
             left = rows[path].left if path in rows and rows[path].oid else manifest
             needed |= left.blobs if left is not None else set()
-        roots = roots_of(self.repository, self._remaining_index(rows), self.options.tips_since_s)
+        if self.options.is_staged:
+            leaving = {path for path, row in rows.items() if row.staged_oid}
+        else:  # the index stays; but an entry that is as HEAD has it is not a root: whoever checks it out gets its blobs
+            leaving = {path for path in rows if path in self.staged and self.committed.get(path) == self.staged[path]}
+        index = [entry for entry in self.index if entry.stage or entry.path not in leaving]
+        roots = roots_of(self.repository, index, self.options.tips_since_s)
         protected = needed_blobs(self.repository, roots, self.known, needed)
-        rows |= self._blob_rows({*needed, *protected})
-        copies = committed_copies(self.repository, {row.path: row.objects for row in rows.values()})
+        rows |= self._unneeded_blobs({*needed, *protected})
+        objects = {path: frozenset(filter(None, (row.oid, row.staged_oid))) for path, row in rows.items()}
+        copies = committed_copies(self.repository, objects)
+        for path, row in rows.items():
+            keepers = [copies.get((path, oid)) for oid in sorted(objects[path])]
+            if keepers[0] and all(keepers):
+                rows[path] = replace(row, keeper=keepers[0])
         return Plan(
             options=self.options,
-            removals=tuple(_with_keeper(rows[path], copies) for path in sorted(rows)),
+            removals=tuple(rows[path] for path in sorted(rows)),
             protected=tuple(
                 ProtectedBlob(blob.path, len(self.store.directory.read(blob.path) or b""), protected[blob])
                 for blob in sorted(self.blobs & protected.keys())
             ),
-            unused=tuple(unused for _, unused in sorted(self.unused.items())),
+            unused=unused,
             renames=self.renames,
             notes=tuple(self.notes),
             blobs=len(self.blobs),
-            candidates=frozenset({*self.absent, *self.trimmed}),
+            candidates=frozenset(self.candidates),
             manifests=self.known,
         )
 
-    def _judge_tests(self) -> None:
-        """Find the manifests whose tests are absent.
+    def _stale_manifests(self) -> dict[str, Removal]:
+        """Return path -> removal of each manifest whose test is absent.
 
         With `is_staged` the index decides about what is in the index, and a manifest leaves the work tree only if its test
         is absent from there as well: an edit that is not part of the commit keeps its recordings.
@@ -195,87 +196,63 @@ class _Planner:
         present = {path: manifest.test_id for path, manifest in self.manifests.items() if manifest.test_id is not None}
         work_tree = WorkTree(self.store, self.repository)
         tree = IndexTree(self.repository) if self.options.is_staged else work_tree
-        recorded = self._staged_tests(present) if self.options.is_staged else present
+        recorded = present
+        if self.options.is_staged:
+            # Those in HEAD and the work tree count too: a run that was stopped took them out of the index.
+            recorded = {path: test_id for path, test_id in present.items() if path in self.committed}
+            for path, oid in self.staged.items():
+                if path.startswith("tests/"):
+                    manifest = read_manifest(self.repository, oid, f"Git's index, {FOLDER}/{path}", self.known)
+                    if manifest.test_id is not None:
+                        recorded[path] = manifest.test_id
         judged = {path: test_id for path, test_id in recorded.items() if self._is_candidate(path)}
         verdicts = judge_tests(tree, set(judged.values()))
         self.notes = sorted({reason for presence, reason in verdicts.values() if presence is Presence.UNKNOWN})
         absent = {path: test_id for path, test_id in judged.items() if verdicts[test_id][0] is Presence.ABSENT}
-        self.absent = set(absent)
+        self.candidates.update(absent)
         self.renames = suggest_renames(tree, set(absent.values()), set(recorded.values()))
         renamed = {old for old, _ in self.renames}
         stale = {
-            path: verdicts[test_id][1]
+            path: test_id
             for path, test_id in absent.items()
             if not {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} & renamed
         }
-        if not self.options.is_staged:
-            self.stale = stale
-            return
-        self.stale_staged = stale
-        verdicts = judge_tests(work_tree, {present[path] for path in stale if path in present})
-        for path in stale:
-            if path in present and verdicts[present[path]][0] is Presence.ABSENT:
-                self.stale[path] = verdicts[present[path]][1]
-
-    def _staged_tests(self, present: Mapping[str, str]) -> dict[str, str]:
-        """Return path -> test of the manifests in the index, and of those that a run which was stopped took out of it.
-
-        The latter are in the work tree and in HEAD.
-        """
-        tests = {}
-        for path, oid in self.staged.items():
-            if path.startswith("tests/"):
-                manifest = read_manifest(self.repository, oid, f"Git's index, {FOLDER}/{path}", self.known)
-                if manifest.test_id is not None:
-                    tests[path] = manifest.test_id
-        missing = {path: test_id for path, test_id in present.items() if path not in tests}
-        committed = self._committed("tests") if missing else {}
-        return {**tests, **{path: test_id for path, test_id in missing.items() if path in committed}}
-
-    def _judge_entries(self) -> None:
-        """Find the entries that no complete run used, and what their manifests are without them."""
-        files = {manifest.test_id.partition("::")[0] for manifest in self.manifests.values() if manifest.test_id}
-        usages = {file: usage for file in files if (usage := read_usage(self.store.local, file)) is not None}
-        for path, manifest in self.manifests.items() if usages else ():
-            usage = usages.get((manifest.test_id or "").partition("::")[0])
-            if usage is not None and path not in self.stale and self._is_candidate(path):
-                unused = set(unused_entries(manifest, self.texts[path], usage))
-                if unused:
-                    left = tuple(entry for entry in manifest.entries if entry not in unused)
-                    self.trimmed[path] = Manifest(manifest.test_id, left)
-                    count = len(manifest.entries)
-                    self.unused[path] = UnusedEntries(manifest.test_id or "", count - len(left), count)
-
-    def _manifest_rows(self) -> dict[str, Removal]:
+        if self.options.is_staged:
+            in_work_tree = judge_tests(work_tree, {present[path] for path in stale if path in present})
+        else:
+            in_work_tree = verdicts
         rows = {}
-        for path in {*self.stale, *self.stale_staged}:
-            reason = self.stale_staged.get(path) or self.stale[path]
-            oid = self._oid(self.texts[path]) if path in self.stale else ""
-            staged_oid = self.staged.get(path, "") if path in self.stale_staged else ""
+        for path, test_id in stale.items():
+            is_absent = path in present and in_work_tree[present[path]][0] is Presence.ABSENT
+            oid = self.oids[path] if is_absent else ""
+            staged_oid = self.staged.get(path, "") if self.options.is_staged else ""
             if oid or staged_oid:
                 size_bytes = len(self.texts[path]) if oid else 0
-                rows[path] = Removal(path, size_bytes, reason, oid=oid, staged_oid=staged_oid)
-        for path, left in self.trimmed.items() if self.options.removes_unused else ():
-            oid = self._oid(self.texts[path])
-            staged_oid = oid if self.options.is_staged and self.staged.get(path) == oid else ""
-            remainder = left if left.entries else None
-            rows[path] = Removal(path, len(self.texts[path]), _UNUSED, oid=oid, staged_oid=staged_oid, left=remainder)
+                rows[path] = Removal(path, size_bytes, verdicts[test_id][1], oid=oid, staged_oid=staged_oid)
         return rows
 
-    def _remaining_index(self, rows: Mapping[str, Removal]) -> tuple[IndexEntry, ...]:
-        """Return the index without the manifests that protect nothing any more.
+    def _unused_entries(self, rows: dict[str, Removal]) -> tuple[UnusedEntries, ...]:
+        """Return the entries that no complete run used; with `removes_unused` their removals are added to `rows`."""
+        files = {manifest.test_id.partition("::")[0] for manifest in self.manifests.values() if manifest.test_id}
+        usages = {file: read_usage(self.store.local, file) for file in files}
+        counts = []
+        for path, manifest in sorted(self.manifests.items()):
+            test_id, is_stale = manifest.test_id or "", path in rows and bool(rows[path].oid)
+            usage = None if is_stale or not self._is_candidate(path) else usages.get(test_id.partition("::")[0])
+            unused = set(unused_entries(manifest, self.texts[path], usage))
+            if unused:
+                left = tuple(entry for entry in manifest.entries if entry not in unused)
+                counts.append(UnusedEntries(test_id, len(manifest.entries) - len(left), len(manifest.entries)))
+                self.candidates.add(path)
+                if self.options.removes_unused:
+                    oid = self.oids[path]
+                    staged_oid = oid if self.options.is_staged and self.staged.get(path) == oid else ""
+                    remainder = Manifest(manifest.test_id, left) if left else None
+                    size_bytes = len(self.texts[path])
+                    rows[path] = Removal(path, size_bytes, _UNUSED, oid=oid, staged_oid=staged_oid, left=remainder)
+        return tuple(counts)
 
-        With `is_staged` those are what gc takes out of it. Without, the index is left alone; but an entry that is as HEAD has
-        it is not a root: nothing was staged there, and whoever checks it out again gets its blobs with it.
-        """
-        if self.options.is_staged:
-            leaving = {path for path, row in rows.items() if row.staged_oid}
-        else:
-            committed = self._committed(*MANIFEST_FOLDERS) if rows else {}
-            leaving = {path for path in rows if path in self.staged and committed.get(path) == self.staged[path]}
-        return tuple(entry for entry in self.index if entry.stage or entry.path not in leaving)
-
-    def _blob_rows(self, needed: set[BlobName]) -> dict[str, Removal]:
+    def _unneeded_blobs(self, needed: set[BlobName]) -> dict[str, Removal]:
         """Return path -> removal of each blob that nothing needs; one that is damaged stays, with a note."""
         rows = {}
         staged = {}
@@ -288,25 +265,20 @@ class _Planner:
             if data is not None and not blob.fits(data):
                 remedy = "`recstore verify --repair` moves it away"
                 self.notes.append(f"{FOLDER}/{blob.path} is damaged and stays: {remedy}")
-                continue
-            oid = self._oid(data) if data is not None else ""
-            if oid or blob in staged:
-                size_bytes = len(data or b"")
-                rows[blob.path] = Removal(blob.path, size_bytes, _UNNEEDED, oid=oid, staged_oid=staged.get(blob, ""))
+            elif data is not None or blob in staged:
+                oid = self._oid(data) if data is not None else ""
+                staged_oid = staged.get(blob, "")
+                rows[blob.path] = Removal(blob.path, len(data or b""), _UNNEEDED, oid=oid, staged_oid=staged_oid)
         return rows
 
+    @cached_property
+    def committed(self) -> dict[str, str]:
+        """Path -> object id of each manifest that HEAD has."""
+        head = self.repository.head
+        return self.repository.store_files(head, *MANIFEST_FOLDERS) if head else {}
+
     def _is_candidate(self, path: str) -> bool:
-        return self.candidates is None or path in self.candidates
+        return self.earlier_candidates is None or path in self.earlier_candidates
 
     def _oid(self, data: bytes) -> str:
         return blob_id(data, self.repository.objects.id_length)
-
-    def _committed(self, *folders: str) -> dict[str, str]:
-        head = self.repository.head
-        return self.repository.store_files(head, *folders) if head else {}
-
-
-def _with_keeper(row: Removal, copies: Mapping[tuple[str, str], str]) -> Removal:
-    """Return the row with a commit as its keeper, if commits have all that it removes."""
-    locations = [copies.get((row.path, oid)) for oid in sorted(row.objects)]
-    return replace(row, keeper=locations[0]) if locations[0] and all(locations) else row

@@ -8,8 +8,7 @@ would leave dangling. ORIG_HEAD, which stays for good after every reset, counts 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from recstore.errors import GitError
 from recstore.git.objects import INTENT_TO_ADD_IDS
@@ -26,19 +25,17 @@ from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER
 from recstore.store.manifest import MANIFEST_FOLDERS, parse_manifest
 
-
-class RootClass(Enum):
-    """Each class of root that Git has; beside them count the work tree's own manifests."""
-
-    INDEX = "Git's index"
-    OTHER_INDEXES = "other work trees' indexes"
-    OPERATIONS = "merges, picks, reverts, bisections"
-    REBASES = "rebases"
-    OTHER_HEADS = "other work trees' HEAD"
-    STASHES = "stashes"
-    ORIGINAL_HEADS = "ORIG_HEAD"
-    TIPS = "tips of branches and of remote branches"
-
+RootClass: TypeAlias = Literal[
+    "Git's index",
+    "other work trees' indexes",
+    "merges, picks, reverts, bisections",
+    "rebases",
+    "other work trees' HEAD",
+    "stashes",
+    "ORIG_HEAD",
+    "tips of branches and of remote branches",
+]
+"""Each class of root that Git has; beside them count the work tree's own manifests."""
 
 Root: TypeAlias = tuple[RootClass, str, Mapping[str, str]]
 """The class of a root, its name in messages, and path -> object id of each manifest that it reaches."""
@@ -76,16 +73,18 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
     Raises: GitError: a root cannot be read; whoever removes things must remove nothing.
     """
     trees = checkouts(repository)
-    yield from _index_roots(RootClass.INDEX, "Git's index", index)
+    yield from _index_roots("Git's index", "Git's index", index)
     for checkout in trees[1:]:
         entries = index_of(repository, checkout)
-        yield from _index_roots(RootClass.OTHER_INDEXES, f"the index of {checkout.title}", entries)
+        yield from _index_roots("other work trees' indexes", f"the index of {checkout.title}", entries)
 
     heads = repository.resolve(f"{checkout.ref_prefix}HEAD" for checkout in trees[1:])
-    whole = [(RootClass.OPERATIONS, pending_commits(repository, checkout)) for checkout in trees]
-    whole += [(RootClass.REBASES, rebase_commits(repository, checkout)) for checkout in trees]
-    whole += [(RootClass.OTHER_HEADS, {oid: name for name, oid in heads.items()})]
-    whole += [(RootClass.STASHES, stashes(repository))]
+    whole: list[tuple[RootClass, dict[str, str]]] = [
+        *(("merges, picks, reverts, bisections", pending_commits(repository, checkout)) for checkout in trees),
+        *(("rebases", rebase_commits(repository, checkout)) for checkout in trees),
+        ("other work trees' HEAD", {oid: name for name, oid in heads.items()}),
+        ("stashes", stashes(repository)),
+    ]
     for kind, commits in whole:
         for oid, name in commits.items():
             yield kind, name, repository.store_files(oid, *MANIFEST_FOLDERS)
@@ -93,8 +92,12 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
     head = repository.head
     originals = repository.resolve(f"{checkout.ref_prefix}ORIG_HEAD" for checkout in trees)
     refs = repository.refs("refs/heads", "refs/remotes", options=("--no-merged=HEAD",) if head else ())
-    tips = {oid: (RootClass.ORIGINAL_HEADS, name) for name, oid in originals.items()}
-    tips |= {ref.oid: (RootClass.TIPS, ref.name) for ref in reversed(refs) if ref.time_s >= tips_since_s}
+    tips: dict[str, tuple[RootClass, str]] = {oid: ("ORIG_HEAD", name) for name, oid in originals.items()}
+    tips |= {
+        ref.oid: ("tips of branches and of remote branches", ref.name)
+        for ref in reversed(refs)
+        if ref.time_s >= tips_since_s
+    }
     for oid, (kind, name) in tips.items():
         if oid != head:
             bases = repository.merge_bases(head, oid) if head else ()

@@ -10,8 +10,9 @@ manifest is not removed: `recstore mv OLD NEW` keeps the recordings, which cost 
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
@@ -50,44 +51,39 @@ class TestName:
         return "::".join((self.file, *self.names))
 
 
-Verdict: TypeAlias = tuple[Presence, str]
-"""Whether a test exists, and the evidence: `tests/a.py has no test_x any more`."""
-
-
-def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> Mapping[str, Verdict]:
-    """Return for each test whether it is present, absent, or whether nobody can tell.
-
-    Raises: GitError: the index or an object cannot be read.
-    """
-    verdicts: dict[str, Verdict] = {}
-    by_file: dict[str, dict[str, TestName]] = {}
-    for test_id in test_ids:
-        name = TestName.of(test_id)
-        if name is None:
-            verdicts[test_id] = Presence.UNKNOWN, "its id is not that of a test in a Python file of this project"
-        else:
-            by_file.setdefault(name.file, {})[test_id] = name
-    missing = {file for file in by_file if not tree.has_source(file)}
-    known = _known_to_git(tree.repository, missing) if missing else set()
-    for file, names in by_file.items():
-        if file in known:
-            verdicts |= dict.fromkeys(names, (Presence.ABSENT, f"{file} is gone"))
-        elif file in missing:
-            verdicts |= dict.fromkeys(names, (Presence.UNKNOWN, f"Git has no file {file} that could be gone"))
-        elif (definitions := _definitions(tree, file)) is None:
-            verdicts |= dict.fromkeys(names, (Presence.UNKNOWN, f"{file} cannot be parsed"))
-        else:
-            for test_id, name in names.items():
-                presence = definitions.find(name.names)
-                verdicts[test_id] = presence, f"{file} {_EVIDENCE[presence].format('::'.join(name.names))}"
-    return verdicts
-
-
 _EVIDENCE: Final = {
     Presence.PRESENT: "has {}",
     Presence.ABSENT: "has no {} any more",
     Presence.UNKNOWN: "may make {} in a way that only running it would tell",
 }
+
+
+def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Presence, str]]:
+    """Return for each test whether it is present, absent or unknown, and the evidence: `tests/a.py has no test_x any more`.
+
+    Raises: GitError: the index or an object cannot be read.
+    """
+    names = {test_id: TestName.of(test_id) for test_id in test_ids}
+    files = {name.file for name in names.values() if name is not None}
+    missing = {file for file in files if not tree.has_source(file)}
+    gone = _known_to_git(tree.repository, missing) if missing else set()
+    parsed = {file: _definitions(tree, file) for file in files - missing}
+    verdicts = {}
+    for test_id, name in names.items():
+        presence = Presence.UNKNOWN
+        if name is None:
+            evidence = "its id is not that of a test in a Python file of this project"
+        elif name.file in gone:
+            presence, evidence = Presence.ABSENT, f"{name.file} is gone"
+        elif name.file in missing:
+            evidence = f"Git has no file {name.file} that could be gone"
+        elif (definitions := parsed[name.file]) is None:
+            evidence = f"{name.file} cannot be parsed"
+        else:
+            presence = definitions.find(name.names)
+            evidence = f"{name.file} {_EVIDENCE[presence].format('::'.join(name.names))}"
+        verdicts[test_id] = presence, evidence
+    return verdicts
 
 
 def _definitions(tree: SourceTree, path: str) -> Definitions | None:
@@ -121,9 +117,60 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
 
     Raises: GitError: history cannot be read.
     """
+    repository, objects, prefix = tree.repository, tree.repository.objects, tree.repository.project_prefix
+
+    @cache
+    def old_versions(path: str) -> list[tuple[str, Definitions]]:
+        """Return (commit, definitions) of the last versions of a file that can be read, the newest first."""
+        revisions = [repository.head or "--all", f"--max-count={_MAX_VERSIONS}"]
+        versions = path_versions(repository, [prefix + path], revisions)
+        parsed = (
+            (version.commit, parse_definitions(objects.read(version.oid)))
+            for version in versions
+            if objects.has(version.oid)
+        )
+        return [(commit, definitions) for commit, definitions in parsed if definitions is not None]
+
+    @cache
+    def files_changed_since(commit: str) -> list[str]:
+        """Return the Python files of the project that differ from those of `commit`, or are new."""
+        is_staged = isinstance(tree, IndexTree)
+        options = ("--name-only", "--relative", "--no-renames", "--diff-filter=AM", "-z")
+        changed = repository.project.fields("diff", *options, *(("--cached",) if is_staged else ()), commit)
+        if not is_staged:
+            changed += repository.project.fields("ls-files", "--others", "--exclude-standard", "-z")
+        return [path for path in changed if path.endswith(".py")]
+
+    @cache
+    def functions_now(path: str) -> list[tuple[tuple[str, ...], str | None]]:
+        """Return the names and the fingerprint of each function that a file has now."""
+        now = _definitions(tree, path) if tree.has_source(path) else None
+        return [(names, fingerprint(function)) for names, function in (now.functions() if now is not None else ())]
+
+    taken = {str(name) for test_id in recorded if (name := TestName.of(test_id)) is not None}
+
+    def new_name_of(test: TestName) -> str | None:
+        """Return the test that does what `test` did, if that one is new and has no recordings."""
+        versions = ((commit, dict(old.functions()).get(test.names)) for commit, old in old_versions(test.file))
+        commit, function = next((version for version in versions if version[1] is not None), ("", None))
+        wanted = fingerprint(function) if function is not None else None
+        if wanted is None:
+            return None
+        candidates: list[TestName] = []
+        for path in dict.fromkeys([test.file, *files_changed_since(commit)]):
+            alike = [names for names, mark in functions_now(path) if mark == wanted]
+            entry = objects.lookup(commit, prefix + path) if alike else None
+            before = parse_definitions(objects.read(entry[1])) if entry is not None and objects.has(entry[1]) else None
+            is_new = [names for names in alike if before is None or before.find(names) is not Presence.PRESENT]
+            candidates += [name for names in is_new if str(name := TestName(path, names)) not in taken]
+        if not candidates:
+            return None
+        new = str(min(candidates, key=lambda name: (name.names != test.names, name.file != test.file, str(name))))
+        taken.add(new)
+        return new
+
     names = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
-    search = _RenameSearch(tree, {str(name) for test_id in recorded if (name := TestName.of(test_id)) is not None})
-    renames = {old: new for old, name in sorted(names.items()) if (new := search.new_name_of(name)) is not None}
+    renames = {old: new for old, name in sorted(names.items()) if (new := new_name_of(name)) is not None}
     folded = set()
     for old, new in renames.items():
         file, new_file = names[old].file, new.partition("::")[0]
@@ -131,70 +178,3 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
         have_moved = all(renames.get(str(name)) == str(TestName(new_file, name.names)) for name in neighbours)
         folded.add((file, new_file) if have_moved and not tree.has_source(file) else (old, new))
     return tuple(sorted(folded))
-
-
-@dataclass(frozen=True, slots=True)
-class _RenameSearch:
-    """What was read of history; `taken` are tests that no other was renamed to."""
-
-    tree: SourceTree
-    taken: set[str]
-    _versions: dict[str, list[tuple[str, Definitions]]] = field(default_factory=dict)
-    _changed: dict[str, list[str]] = field(default_factory=dict)
-    _functions: dict[str, list[tuple[tuple[str, ...], str | None]]] = field(default_factory=dict)
-
-    def new_name_of(self, name: TestName) -> str | None:
-        """Return the test that does what `name` did, if that one is new and has no recordings."""
-        for commit, old in self._versions_of(name.file):
-            function = dict(old.functions()).get(name.names)
-            if function is not None:
-                wanted = fingerprint(function)
-                tests = self._new_tests(commit, name.file, wanted) if wanted is not None else []
-                tests = [test for test in tests if str(test) not in self.taken]
-                if not tests:
-                    return None
-                new = str(min(tests, key=lambda test: (test.names != name.names, test.file != name.file, str(test))))
-                self.taken.add(new)
-                return new
-        return None
-
-    def _versions_of(self, path: str) -> list[tuple[str, Definitions]]:
-        """Return (commit, definitions) of the last versions of a file that can be read, the newest first."""
-        repository = self.tree.repository
-        if path not in self._versions:
-            self._versions[path] = []
-            revisions = [repository.head or "--all", f"--max-count={_MAX_VERSIONS}"]
-            for version in path_versions(repository, [repository.project_prefix + path], revisions):
-                if repository.objects.has(version.oid):
-                    definitions = parse_definitions(repository.objects.read(version.oid))
-                    if definitions is not None:
-                        self._versions[path].append((version.commit, definitions))
-        return self._versions[path]
-
-    def _new_tests(self, commit: str, file: str, wanted: str) -> list[TestName]:
-        """Return the functions with this fingerprint that changed files have now, and had not in `commit`."""
-        objects, prefix = self.tree.repository.objects, self.tree.repository.project_prefix
-        tests: list[TestName] = []
-        for path in dict.fromkeys([file, *self._files_changed_since(commit)]):
-            if path not in self._functions:
-                now = _definitions(self.tree, path) if self.tree.has_source(path) else None
-                functions = now.functions() if now is not None else ()
-                self._functions[path] = [(names, fingerprint(function)) for names, function in functions]
-            alike = [names for names, mark in self._functions[path] if mark == wanted]
-            found = objects.lookup(commit, prefix + path) if alike else None
-            before = parse_definitions(objects.read(found[1])) if found is not None and objects.has(found[1]) else None
-            tests += [
-                TestName(path, names) for names in alike if before is None or before.find(names) is not Presence.PRESENT
-            ]
-        return tests
-
-    def _files_changed_since(self, commit: str) -> list[str]:
-        """Return the Python files of the project that differ from those of `commit`, or are new."""
-        if commit not in self._changed:
-            git, is_staged = self.tree.repository.project, isinstance(self.tree, IndexTree)
-            options = ("--name-only", "--relative", "--no-renames", "--diff-filter=AM", "-z")
-            changed = git.fields("diff", *options, *(("--cached",) if is_staged else ()), commit)
-            if not is_staged:
-                changed += git.fields("ls-files", "--others", "--exclude-standard", "-z")
-            self._changed[commit] = [path for path in changed if path.endswith(".py")]
-        return self._changed[commit]

@@ -14,8 +14,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
 from recstore.store.rename import is_selected
@@ -41,14 +39,6 @@ class Presence(Enum):
     PRESENT = "present"
     ABSENT = "absent"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedTest:
-    """A test that uses recordings, without its parameters, and the line of its file that it begins at."""
-
-    test_id: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +79,24 @@ class Definitions:
             is_plain = all(isinstance(base, ast.Name) and base.id == "object" for base in scope.bases)
             if not is_plain or scope.keywords or scope.decorator_list:
                 return True
-        for node in _statements(scope):
-            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+        for statement in _statements(scope):
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
                 return True
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _may_multiply(node, name):
-                return True
-        return any(_may_make(node, name) for node in ast.walk(self.module))
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                is_prefix = name.startswith(f"{statement.name}_")
+                if any(_may_multiply(decorator, is_prefix=is_prefix) for decorator in statement.decorator_list):
+                    return True
+        for node in ast.walk(self.module):  # from any other place: `TestA.test_x = ...`, `global test_x`
+            match node:
+                case ast.Attribute(attr=attribute, ctx=context):
+                    is_assigned = attribute == name and isinstance(context, ast.Store)
+                    if is_assigned or attribute in _NAME_MAKING_ATTRIBUTES:
+                        return True
+                case ast.Global(names=names) if name in names:
+                    return True
+                case ast.Name(id=identifier) if identifier in _NAME_MAKERS:
+                    return True
+        return False
 
 
 def parse_definitions(source: bytes) -> Definitions | None:
@@ -109,10 +111,9 @@ def parse_definitions(source: bytes) -> Definitions | None:
 
 def fingerprint(function: Function) -> str | None:
     """Return a text that functions share if they do the same under different names; None for one that does nothing."""
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     if all(
         isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in body
+        for node in function.body
     ):
         return None
     return "\n".join((type(function).__name__, ast.dump(function.args), *map(ast.dump, function.body)))
@@ -120,34 +121,42 @@ def fingerprint(function: Function) -> str | None:
 
 def is_test_file(path: str) -> bool:
     """Return whether pytest, without any configuration, collects tests from the file."""
-    name = PurePosixPath(path).name
-    return fnmatchcase(name, "test_*.py") or fnmatchcase(name, "*_test.py")
+    name = path.rpartition("/")[2]
+    return (name.startswith("test_") and name.endswith(".py")) or name.endswith("_test.py")
 
 
-def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -> Iterator[RecordedTest]:
-    """Yield the tests in the file `path` that use recordings; none where the file cannot be parsed.
+def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -> dict[str, int]:
+    """Return test id -> line of the tests in the file `path` that use recordings; none where the file cannot be parsed.
 
-    A selector is a folder, a file or a test's id; `*` in it stands for any characters.
+    A selector is a folder, a file or a test's id; `*` in it stands for any characters. The ids have no parameters.
     """
-    wanted = tuple(selectors)
-    definitions = parse_definitions(source)
-    if definitions is None or not is_test_file(path) or not _is_collected(definitions.module):
-        return
+    selectors = tuple(selectors)
+    definitions = parse_definitions(source) if is_test_file(path) else None
+    if definitions is None or not _is_collected(definitions.module):
+        return {}
+    tests = {}
     for owners, function in _functions(definitions.module, ()):
         if not (function.name.startswith("test") and all(map(_is_test_class, owners))):
             continue
-        test_id = "::".join((path, *(owner.name for owner in owners), function.name))
-        markers = set(map(_marker, function.decorator_list))
+        marks = list(function.decorator_list)
         scopes: tuple[_Scope, ...] = (definitions.module, *owners)
         for scope in scopes:
-            markers.update(map(_marker, scope.decorator_list if isinstance(scope, ast.ClassDef) else ()))
+            marks += scope.decorator_list if isinstance(scope, ast.ClassDef) else ()
             for value in _assigned(scope, "pytestmark"):
-                markers.update(map(_marker, value.elts if isinstance(value, ast.List | ast.Tuple) else [value]))
+                marks += value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+        markers = set(map(_marker, marks))
+        arguments = function.args
+        fixtures = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures":
+                fixtures.update(str(name.value) for name in decorator.args if isinstance(name, ast.Constant))
+        test_id = "::".join((path, *(owner.name for owner in owners), function.name))
         is_recorded = (
-            markers & _MARKERS or _takes_fixture(function) or any(is_selected(test_id, word) for word in wanted)
+            markers & _MARKERS or _FIXTURE in fixtures or any(is_selected(test_id, word) for word in selectors)
         )
         if is_recorded and not markers & _EXEMPT_MARKERS:
-            yield RecordedTest(test_id, function.lineno)
+            tests[test_id] = function.lineno
+    return tests
 
 
 # -- parts of a syntax tree
@@ -184,30 +193,17 @@ def _names_bound(node: ast.stmt) -> set[str]:
     return {inner.id for inner in names if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)}
 
 
-def _may_multiply(node: Function | ast.ClassDef, name: str) -> bool:
-    """Return whether a decorator other than pytest's may have made `name` of what it decorates.
+def _may_multiply(decorator: ast.expr, *, is_prefix: bool) -> bool:
+    """Return whether a decorator other than pytest's may have made a name of what it decorates.
 
-    Such a decorator makes `x_0` and `x_1` of `x`, or is given a function that names what it makes.
+    Such a decorator makes `x_0` and `x_1` of `x` (`is_prefix`), or is given a function that names what it makes.
     """
-    for decorator in node.decorator_list:
-        origin = decorator
-        while isinstance(origin, ast.Call | ast.Attribute):
-            origin = origin.func if isinstance(origin, ast.Call) else origin.value
-        if isinstance(origin, ast.Name) and origin.id == "pytest":
-            continue
-        keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
-        if name.startswith(f"{node.name}_") or any(keyword.arg == "name_func" for keyword in keywords):
-            return True
-    return False
-
-
-def _may_make(node: ast.AST, name: str) -> bool:
-    """Return whether a part of the module may make `name` in another place: `TestA.test_x = ...`, `global test_x`."""
-    if isinstance(node, ast.Attribute):
-        return node.attr in _NAME_MAKING_ATTRIBUTES or (node.attr == name and isinstance(node.ctx, ast.Store))
-    if isinstance(node, ast.Global):
-        return name in node.names
-    return isinstance(node, ast.Name) and node.id in _NAME_MAKERS
+    origin = decorator
+    while isinstance(origin, ast.Call | ast.Attribute):
+        origin = origin.func if isinstance(origin, ast.Call) else origin.value
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
+    is_pytests = isinstance(origin, ast.Name) and origin.id == "pytest"
+    return not is_pytests and (is_prefix or any(keyword.arg == "name_func" for keyword in keywords))
 
 
 def _is_collected(scope: _Scope) -> bool:
@@ -222,16 +218,6 @@ def _is_test_class(owner: ast.ClassDef) -> bool:
     bases = (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in owner.bases)
     is_test = owner.name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
     return is_test and _is_collected(owner)
-
-
-def _takes_fixture(function: Function) -> bool:
-    """Return whether the test has the fixture `recstore` among its arguments, or in `usefixtures`."""
-    arguments = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-    fixtures = {argument.arg for argument in arguments}
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures":
-            fixtures.update(str(argument.value) for argument in decorator.args if isinstance(argument, ast.Constant))
-    return _FIXTURE in fixtures
 
 
 def _assigned(scope: _Scope, name: str) -> Iterator[ast.expr]:

@@ -16,7 +16,7 @@ import pytest
 from recstore.check.restore import execute_restore, plan_restore
 from recstore.content.canonical import request_key
 from recstore.errors import Locked
-from recstore.gc.execute import Expiry, execute_plan
+from recstore.gc.execute import execute_plan
 from recstore.git import Repository
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName, Digest, Entry, Recording
@@ -85,7 +85,7 @@ def swept(project: GitRepository) -> Callable[[], None]:
         locked = store.locked
         with pytest.MonkeyPatch.context() as patch, project.opened() as repository:
             patch.setattr(store.directory, "locked", lambda: locked(0.0))
-            execute_plan(store, repository, plan, Expiry(NOW_S))
+            execute_plan(store, repository, plan, NOW_S)
 
     return sweep
 
@@ -153,7 +153,7 @@ def test_a_plan_of_gc_that_a_recorder_overtook_leaves_what_is_needed_now(project
     project.store.put(A, [recording("unnamed")])
 
     with project.opened() as repository:
-        outcome = execute_plan(project.store, repository, plan, Expiry(NOW_S))
+        outcome = execute_plan(project.store, repository, plan, NOW_S)
 
     assert ((), 1) == (outcome.removals, len(outcome.left))
     assert () == verify_store(project.store).problems

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import GitError, Locked
-from recstore.gc.execute import Expiry, execute_plan
+from recstore.gc.execute import execute_plan
 from recstore.gc.plan import IN_TRASH, GcOptions, plan_gc
 from recstore.git.trash import TRASH_REF, Trash
 from recstore.model import Digest
@@ -185,9 +185,9 @@ def test_every_way_to_commit_takes_the_recordings_along(project: GitRepository, 
     code = (
         "import os; from pathlib import Path; from recstore.store import Store; from recstore.git import Repository;"
         "from recstore.gc.plan import plan_gc; from recstore.gc.plan import GcOptions;"
-        "from recstore.gc.execute import execute_plan, Expiry\n"
+        "from recstore.gc.execute import execute_plan\n"
         "store = Store.open(Path.cwd()); repository = Repository(store.directory.root, os.environ)\n"
-        "execute_plan(store, repository, plan_gc(store, repository, GcOptions(is_staged=True)), Expiry(0))\n"
+        "execute_plan(store, repository, plan_gc(store, repository, GcOptions(is_staged=True)), 0)\n"
     )
     (project.folder / "hook.py").write_text(code)
     project.git("config", "core.excludesFile", str(project.folder / ".git/ignored"))
@@ -264,7 +264,7 @@ def test_a_locked_store_is_left_alone(project: GitRepository, monkeypatch: pytes
         other = Store.open(project.home)
         monkeypatch.setattr(other, "locked", lambda: Store.locked(other, 0.05))
         with pytest.raises(Locked) as caught:
-            execute_plan(other, repository, plan, Expiry(NOW_S))
+            execute_plan(other, repository, plan, NOW_S)
 
     assert (30, True) == (caught.value.exit_code, project.has_manifest(A))
 
@@ -277,7 +277,7 @@ def test_a_row_that_no_longer_holds_is_left(project: GitRepository) -> None:
         plan = plan_gc(project.store, repository)
         project.write("tests/test_a.py", whole)
 
-        outcome = execute_plan(project.store, repository, plan, Expiry(NOW_S))
+        outcome = execute_plan(project.store, repository, plan, NOW_S)
 
     assert ((), 2) == (outcome.removals, len(outcome.left))
     assert project.has_manifest(A)
@@ -290,7 +290,7 @@ def test_a_blob_that_another_test_names_meanwhile_is_left(project: GitRepository
         plan = plan_gc(project.store, repository)
         project.record(B, "shared", "of b", "of a")
 
-        outcome = execute_plan(project.store, repository, plan, Expiry(NOW_S))
+        outcome = execute_plan(project.store, repository, plan, NOW_S)
 
     assert [manifest_path(A)] == [row.path for row in outcome.removals]
     assert 1 == len(outcome.left)
