@@ -39,8 +39,7 @@ from typing import Any, Final
 from recstore.errors import UsageError
 from recstore.files import read_file
 from recstore.model import Mode
-from recstore.rules import RuleSet
-from recstore.rules.parse import parse_expression, parse_rules, refuse_unknown
+from recstore.rules import RuleSet, parse_expression, parse_rules, refuse_unknown
 from recstore.secrets.redact import Redaction
 from recstore.upstreams import UpstreamMap
 

@@ -17,7 +17,7 @@ from recstore.files import FOLDER
 from recstore.model import BlobName, Entry, Json, JsonBody, Request
 from recstore.record.exchange import NormalisedRequest
 from recstore.record.lookup import Recordings
-from recstore.rules.parse import parse_rules
+from recstore.rules import parse_rules
 from recstore.store import Store
 from recstore.store.blob import decode_request
 from recstore.upstreams import default_base

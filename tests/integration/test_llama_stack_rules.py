@@ -19,8 +19,7 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.model import JsonBody, Request
-from recstore.rules import RuleSet
-from recstore.rules.parse import PRESETS
+from recstore.rules import RuleSet, parse_rules
 from recstore.upstreams import UpstreamMap
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
@@ -37,7 +36,7 @@ def test_the_preset_explains_as_many_names_as_the_recorders_own_rules(
     state: str, recordings: int, explained: int, explained_by_rules_alone: int
 ) -> None:
     """Some names are those of the request as sent; others need every step of the rules to be right."""
-    rules = PRESETS["llama-stack"]()
+    rules = parse_rules([{"preset": "llama-stack"}], "test")
     documents = list(_corpus_documents(state))
     by_rules = {name for name, document in documents if _recorder_hash(document, rules) in name}
     as_sent = {name for name, document in documents if _recorder_hash(document, RuleSet()) in name}
@@ -57,7 +56,7 @@ def test_real_requests_that_differ_as_sent_are_equal_under_the_preset(
     state: str, as_sent: int, under_the_preset: int
 ) -> None:
     """The same question, asked again after another search, is another request and close enough."""
-    rules = PRESETS["llama-stack"]()
+    rules = parse_rules([{"preset": "llama-stack"}], "test")
     requests = [_request_of(document) for _, document in _corpus_documents(state)]
     keys = {request_key(request) for request in requests}
     normalised_keys = {request_key(rules.normalised(request)) for request in requests}
@@ -67,7 +66,7 @@ def test_real_requests_that_differ_as_sent_are_equal_under_the_preset(
 
 def test_the_preset_makes_no_two_requests_of_one_test_equal_that_the_recorder_kept_apart() -> None:
     """Requests are close enough exactly where the recorder's hash of them, test ids aside, is the same."""
-    rules = PRESETS["llama-stack"]()
+    rules = parse_rules([{"preset": "llama-stack"}], "test")
     hash_of_key: dict[str, str] = {}
     mixed = []
     for name, document in _corpus_documents("llama-stack-2025-12-01"):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import UsageError
-from recstore.rules import Round, RuleSet
-from recstore.rules.parse import PRESETS
+from recstore.rules import Round, RuleSet, parse_rules
 from recstore.secrets.redact import Redaction
 from recstore.settings import Settings, load_settings, parse_settings
 from recstore.upstreams import UpstreamMap
@@ -105,7 +104,9 @@ def test_a_variable_may_hold_rules(tmp_path: Path) -> None:
     """The value is what would stand behind the `=`, white space around it not counted."""
     environment = {"RECSTORE_RULES": ' [{preset = "llama-stack"}]\n', "RECSTORE_SOURCES": '["a", "b"]'}
 
-    assert Settings(rules=PRESETS["llama-stack"](), sources=("a", "b")) == load_settings(tmp_path, environment)
+    assert Settings(rules=parse_rules([{"preset": "llama-stack"}], "test"), sources=("a", "b")) == load_settings(
+        tmp_path, environment
+    )
 
 
 def test_an_empty_variable_is_none(tmp_path: Path) -> None:

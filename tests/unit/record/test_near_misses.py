@@ -8,7 +8,7 @@ import pytest
 
 from recstore.model import Headers, JsonBody, RawBody, Request
 from recstore.record.near_misses import nearest_request, suggest_rule
-from recstore.rules.parse import parse_rules
+from recstore.rules import parse_rules
 
 
 def _request(body: Any = None, path: str = "/p", query: str = "", headers: Headers = ()) -> Request:

@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 
 from recstore.errors import UsageError
-from recstore.rules import IgnoreHeader, IgnoreJson, IgnoreQuery, Replace, Round, RuleScope, RuleSet
-from recstore.rules.parse import PRESETS, parse_rules, refuse_unknown
+from recstore.rules import (
+    IgnoreHeader,
+    IgnoreJson,
+    IgnoreQuery,
+    Replace,
+    Round,
+    RuleSet,
+    parse_rules,
+    refuse_unknown,
+)
 
 
 def _parsed(text: str) -> RuleSet:
@@ -64,7 +72,7 @@ def test_each_kind_of_table_is_its_rule() -> None:
 def test_a_rule_may_be_limited_to_upstreams_paths_and_methods() -> None:
     """What limits a rule is a shell pattern for each part."""
     rules = _parsed('[[rules]]\nround = 1\npath = "/v1/chat/*"\nupstream = "azure"\nmethod = "POST"')
-    scope = RuleScope((("upstream", "azure"), ("path", "/v1/chat/*"), ("method", "POST")))
+    scope = (("upstream", "azure"), ("path", "/v1/chat/*"), ("method", "POST"))
 
     assert (Round(1, None, scope),) == rules.rules
 
@@ -73,15 +81,15 @@ def test_a_preset_stands_for_its_rules() -> None:
     """Between other rules, the preset's take the place of its name."""
     rules = _parsed('[[rules]]\nround = 1\n[[rules]]\npreset = "llama-stack"\n[[rules]]\nround = 2')
 
-    assert (Round(1), *PRESETS["llama-stack"]().rules, Round(2)) == rules.rules
+    assert (Round(1), *parse_rules([{"preset": "llama-stack"}], "test").rules, Round(2)) == rules.rules
 
 
 def test_a_limited_preset_keeps_the_limits_of_its_own_rules() -> None:
     """The limit of the table narrows each rule further."""
     rules = _parsed('[[rules]]\npreset = "llama-stack"\nupstream = "ollama"').rules
-    own = PRESETS["llama-stack"]().rules
+    own = parse_rules([{"preset": "llama-stack"}], "test").rules
 
-    assert [(("upstream", "ollama"), *rule.scope.patterns) for rule in own] == [rule.scope.patterns for rule in rules]
+    assert [(("upstream", "ollama"), *rule.scope) for rule in own] == [rule.scope for rule in rules]
 
 
 @pytest.mark.parametrize(

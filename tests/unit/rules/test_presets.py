@@ -8,7 +8,7 @@ import pytest
 
 from recstore.content.canonical import request_key
 from recstore.model import Json, JsonBody, Request
-from recstore.rules.parse import PRESETS
+from recstore.rules import parse_rules
 
 UUIDS = ("0fca09f4-2d58-4a3f-9a70-6ba1a9b0c11d", "e3a1b2c4-ffff-4000-8000-000000000000")
 
@@ -22,7 +22,7 @@ def _prompt(text: str) -> Json:
 
 
 def _are_close(one: Request, other: Request) -> bool:
-    rules = PRESETS["llama-stack"]()
+    rules = parse_rules([{"preset": "llama-stack"}], "test")
     return request_key(rules.normalised(one)) == request_key(rules.normalised(other))
 
 
@@ -105,6 +105,6 @@ def test_arguments_of_tools_are_left_as_they_are(one: Json, other: Json) -> None
 def test_a_long_run_of_one_thing_takes_no_square_of_its_length(text: str) -> None:
     """A page of blanks or digits is searched once, not from each of its characters."""
     start = time.process_time()
-    PRESETS["llama-stack"]().normalised(_asked(_prompt(text)))
+    parse_rules([{"preset": "llama-stack"}], "test").normalised(_asked(_prompt(text)))
 
     assert time.process_time() - start < 1
