@@ -1,29 +1,37 @@
 """The fast look-up over all manifests and blobs: derived, local, rebuilt at will, never committed.
 
-Replaying one test needs none of it. Each question brings the index up to date first, which costs a walk
-over the file names; `fresh` does so once for many questions. A database that is absent, damaged or of
-another schema is made again; where none can be written, one in memory does the same work.
+Replaying one test needs none of it. Each question brings the index up to date first, which costs a walk over the file
+names; `fresh` does so once for many questions. A blob never changes: a name that is known and still there is trusted. A
+manifest is trusted while its fingerprint is the one under which it was read, and only if it was at rest by then. A file
+that could not be read is never trusted; it is read again each time.
 
-Nothing in it is the only copy of anything, yet it must never be half written: a lost row would be a wrong
-answer, and SQLite cannot tell. So its rollback journal and its syncs stay on (3 ms of a build from nothing).
+The rows are in an SQLite file. If it is damaged or of another schema it is built again; where none can be written, a
+database in memory does the same work. Nothing in it is the only copy of anything, yet it must never be half written: a
+lost row would be a wrong answer, and SQLite cannot tell. So its journal and its syncs stay on (3 ms of a whole build).
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import unquote
 
 import orjson
 
-from recstore.errors import Locked, RecstoreError
-from recstore.model import BlobName, Digest, Entry, RequestKey
-from recstore.store.index_sync import BlobFacts, refresh, transaction
+from recstore.content.bodies import json_value
+from recstore.errors import Locked, NotInStore, RecstoreError
+from recstore.model import BlobName, Digest, Entry, Recording, RequestKey, StreamBody
+from recstore.store.blob import decode_recording
+from recstore.store.fingerprints import FileCache, Fingerprint, compare
+from recstore.store.manifest import MANIFEST_FOLDERS
 from recstore.store.store import Store
 
 INDEX_NAME: Final = "index.sqlite"
@@ -32,55 +40,62 @@ INDEX_NAME: Final = "index.sqlite"
 PREFIX_DIGITS: Final = 4
 """A prefix of fewer digits names no blob."""
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Goes up with every change of the tables, and of what is put into them."""
 
 BlobState: TypeAlias = Literal["present", "missing", "damaged"]
 """`damaged` is every blob that is there and cannot be read; `Index.problems` has the reason."""
 
 _PREFIX: Final = re.compile(rf"[0-9a-f]{{{PREFIX_DIGITS},64}}")
+_MODEL_IN_PATH: Final = re.compile(r"/(?:models/([^/:]+):|deployments/([^/]+)/|model/([^/]+)/)")
+_ERROR_STATUS: Final = 400
+
+_RACY: Final = Fingerprint(-1, 0, 0)
+"""The fingerprint of a manifest that was not at rest when it was read: no file ever has it."""
+
+_CHUNK: Final = 500
+"""So many files are read and written at once: no more of a large store is in memory."""
+
+_LOCKED_CODES: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
+_PRIMARY_CODE: Final = 0xFF
+
+_DAMAGE: Final = (sqlite3.DatabaseError, ValueError, TypeError)
+"""What a damaged database raises: where SQLite notices nothing, the reader of its values; its messages may be no UTF-8."""
 
 _TABLES: Final = (
-    "CREATE TABLE manifest (path TEXT PRIMARY KEY, test_id TEXT, fingerprint TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE entry (
+    "CREATE TABLE IF NOT EXISTS manifest (path TEXT PRIMARY KEY, test_id TEXT, fingerprint TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS entry (
         manifest TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
         n INTEGER NOT NULL, is_union INTEGER NOT NULL, origin BLOB NOT NULL
     )""",
-    "CREATE INDEX entry_by_manifest ON entry (manifest)",
-    "CREATE INDEX entry_by_blob ON entry (key, digest)",
-    """CREATE TABLE blob (
+    "CREATE INDEX IF NOT EXISTS entry_by_manifest ON entry (manifest)",
+    "CREATE INDEX IF NOT EXISTS entry_by_blob ON entry (key, digest)",
+    """CREATE TABLE IF NOT EXISTS blob (
         key TEXT NOT NULL, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL, is_damaged INTEGER NOT NULL,
-        method TEXT NOT NULL, upstream TEXT NOT NULL, path TEXT NOT NULL, model TEXT NOT NULL,
-        status INTEGER, is_stream INTEGER NOT NULL, is_error INTEGER NOT NULL,
-        PRIMARY KEY (key, digest)
+        facts BLOB NOT NULL, PRIMARY KEY (key, digest)
     ) WITHOUT ROWID""",
-    "CREATE INDEX blob_by_digest ON blob (digest)",
+    "CREATE INDEX IF NOT EXISTS blob_by_digest ON blob (digest)",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
-# The questions are put together of constants; every value of a caller's is a parameter.
+_USES: Final = """
+    SELECT manifest.test_id, entry.key, entry.digest, n, is_union, origin
+    FROM entry JOIN manifest ON manifest.path = entry.manifest
+    WHERE entry.key = ? ORDER BY n, entry.digest, manifest.path, entry.rowid
+"""
 
-_ENTRY: Final = "entry.key, entry.digest, entry.n, entry.is_union, entry.origin"
-_FACTS: Final = "blob.method, blob.upstream, blob.path, blob.model, blob.status, blob.is_stream, blob.is_error"
-
-_USES: Final = f"""
-    SELECT manifest.test_id, {_ENTRY} FROM entry JOIN manifest ON manifest.path = entry.manifest
-    WHERE entry.key = ? ORDER BY entry.n, entry.digest, manifest.path, entry.rowid
-"""  # noqa: S608 - see above
-
-_LISTING: Final = f"""
-    SELECT manifest.test_id, blob.is_damaged, blob.size_bytes, {_ENTRY}, {_FACTS}
+_LISTING: Final = """
+    SELECT manifest.test_id, entry.key, entry.digest, n, is_union, origin, is_damaged, size_bytes, facts
     FROM entry JOIN manifest ON manifest.path = entry.manifest
     LEFT JOIN blob ON blob.key = entry.key AND blob.digest = entry.digest
-"""  # noqa: S608 - see above
+    ORDER BY manifest.test_id IS NULL, manifest.path, entry.rowid
+"""
 
-_LISTING_ORDER: Final = "ORDER BY manifest.test_id IS NULL, manifest.path, entry.rowid"
-
-_BLOBS: Final = f"""
-    SELECT blob.key, blob.digest, blob.size_bytes, blob.is_damaged, count(entry.key), {_FACTS}
+_BLOBS: Final = """
+    SELECT blob.key, blob.digest, size_bytes, is_damaged, facts, count(entry.key)
     FROM blob LEFT JOIN entry ON entry.key = blob.key AND entry.digest = blob.digest
     GROUP BY blob.key, blob.digest ORDER BY blob.key, blob.digest
-"""  # noqa: S608 - see above
+"""
 
 _RESOLVE: Final = """
     SELECT key, digest FROM blob WHERE key BETWEEN ?1 AND ?1 || 'g'
@@ -90,13 +105,45 @@ _RESOLVE: Final = """
 """
 """`g` comes after every digit."""
 
-_LOCKED_CODES: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
-_PRIMARY_CODE: Final = 0xFF
-
-_DAMAGE: Final = (sqlite3.DatabaseError, ValueError, TypeError)
-"""What a damaged database raises: where SQLite notices nothing, the reader of its values; its messages may be no UTF-8."""
-
 _Answer = TypeVar("_Answer")
+_Changes: TypeAlias = list[tuple[str, list[tuple[Any, ...]]]]
+"""Statements, each with the rows of values that it is executed for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobFacts:
+    """What can be said of a recording without its bodies; nothing, by default.
+
+    `model` is the model that the request names in its JSON body, or else in its path; "" if in neither.
+    `is_error`: the client raised an error, or the upstream answered with a status of 400 or more.
+    """
+
+    method: str = ""
+    upstream: str = ""
+    path: str = ""
+    model: str = ""
+    status: int | None = None
+    is_stream: bool = False
+    is_error: bool = False
+
+    @classmethod
+    def of(cls, recording: Recording) -> BlobFacts:
+        """Return the facts of a recording."""
+        request, response = recording.request, recording.response
+        body = json_value(request.body)
+        model = body.get("model") if isinstance(body, dict) else None
+        if not isinstance(model, str):
+            match = _MODEL_IN_PATH.search(request.path)
+            model = unquote(match[match.lastindex or 0]) if match else ""
+        return cls(
+            method=request.method,
+            upstream=request.upstream,
+            path=request.path,
+            model=model,
+            status=response.status,
+            is_stream=isinstance(response.body, StreamBody),
+            is_error=response.error is not None or (response.status or 0) >= _ERROR_STATUS,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +183,21 @@ class EntryFilter:
     model: str = ""
     status: int | None = None
 
+    def select(self, rows: Iterable[EntryRow]) -> Iterator[EntryRow]:
+        """Yield the rows that match."""
+        test, endpoint = (text if "*" in text else f"*{text}*" for text in (self.test, self.endpoint))
+        patterns = {"test_id": test, "upstream": self.upstream, "path": endpoint, "model": self.model}
+        matchers = {
+            name: re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
+            for name, pattern in patterns.items()
+            if pattern not in ("", "**")
+        }
+        for row in rows:
+            texts = ((matches, getattr(row, name)) for name, matches in matchers.items())
+            is_status = self.status is None or row.status == self.status
+            if is_status and all(text is not None and matches(text) for matches, text in texts):
+                yield row
+
 
 class Index:
     """Answers about every manifest and every blob of one store. Threads take turns.
@@ -159,7 +221,7 @@ class Index:
                 yield self
                 return
             try:
-                self._connect(self._open_present, self._open_empty, self._open_in_memory)
+                self._connect(self._open, self._open_new, self._open_in_memory)
                 yield self
             finally:
                 self._disconnect()
@@ -177,61 +239,40 @@ class Index:
         with self.fresh():
             return self._problems
 
-    def entries_of(self, key: RequestKey) -> tuple[Entry, ...]:
-        """Return all recordings of the request in all manifests: first occurrences first."""
-        return tuple(entry for _, entry in self.uses_of(key))
-
     def uses_of(self, key: RequestKey) -> tuple[tuple[str | None, Entry], ...]:
-        """Return the same with the test that each entry belongs to: None for one made outside any test."""
-        return tuple(self._rows(_read_use, _USES, key))
+        """Return all recordings of the request in all manifests, first occurrences first.
+
+        Each comes with its test: None for one made outside any test.
+        """
+        return tuple(self._rows(lambda test_id, *entry: (test_id, _entry(*entry)), _USES, key))
 
     def listing(self, wanted: EntryFilter | None = None) -> Iterator[EntryRow]:
         """Return every entry that is wanted: of tests, by the manifest's path, then those outside any test."""
-        wanted = wanted or EntryFilter()
-        patterns = {
-            "manifest.test_id": _containing(wanted.test),
-            "blob.upstream": _glob(wanted.upstream),
-            "blob.path": _containing(wanted.endpoint),
-            "blob.model": _glob(wanted.model),
-        }
-        conditions: list[tuple[str, str | int]] = [(f"{name} GLOB ?", text) for name, text in patterns.items() if text]
-        if wanted.status is not None:
-            conditions.append(("blob.status = ?", wanted.status))
-        where = " AND ".join(condition for condition, _ in conditions) or "TRUE"
-        return self._listing(where, *(value for _, value in conditions))
-
-    def missing(self) -> Iterator[EntryRow]:
-        """Return every entry whose blob is not there, in the order of `listing`."""
-        return self._listing("blob.key IS NULL")
+        return (wanted or EntryFilter()).select(self._rows(_entry_row, _LISTING))
 
     def blob_rows(self) -> Iterator[BlobRow]:
         """Return every blob file, by name; one that no manifest names has an `entry_count` of 0."""
-        return iter(self._rows(_read_blob, _BLOBS))
+        return iter(self._rows(_blob_row, _BLOBS))
 
     def resolve(self, prefix: str) -> tuple[BlobName, ...]:
         """Return the blobs, there or only named by an entry, whose key or digest begins with these digits.
 
         None does where `prefix` has fewer than four hexadecimal digits, or anything else in it.
         """
-        if not _PREFIX.fullmatch(prefix.lower()):
-            return ()
-        return tuple(self._rows(_name, _RESOLVE, prefix.lower()))
+        return tuple(self._rows(_name, _RESOLVE, prefix.lower())) if _PREFIX.fullmatch(prefix.lower()) else ()
 
-    def _listing(self, where: str, *values: str | int) -> Iterator[EntryRow]:
-        return iter(self._rows(_read_entry, f"{_LISTING} WHERE {where} {_LISTING_ORDER}", *values))
+    def _rows(self, read: Callable[..., _Answer], question: str, *values: str) -> list[_Answer]:
+        def ask() -> list[_Answer]:
+            assert self._connection is not None  # noqa: S101 - `fresh` holds one
+            return [read(*row) for row in self._connection.execute(question, values)]
 
-    def _rows(self, read: Callable[..., _Answer], question: str, *values: str | int) -> list[_Answer]:
         with self.fresh():
             try:
-                return self._ask(read, question, values)
+                return ask()
             except _DAMAGE as error:
                 self._give_up(error)
-            self._connect(self._open_empty, self._open_in_memory)
-            return self._ask(read, question, values)
-
-    def _ask(self, read: Callable[..., _Answer], question: str, values: tuple[str | int, ...]) -> list[_Answer]:
-        assert self._connection is not None  # noqa: S101 - `fresh` holds one
-        return [read(*row) for row in self._connection.execute(question, values)]
+            self._connect(self._open_new, self._open_in_memory)
+            return ask()
 
     # -- the database
 
@@ -240,30 +281,29 @@ class Index:
         for open_database in openers:
             try:
                 self._connection = open_database()
-                self._problems = refresh(self._store, self._connection)
+                self._problems = _refresh(self._store, self._connection)
             except _DAMAGE as error:
                 self._give_up(error)
             else:
                 return
-        raise RecstoreError(self._subject, "SQLite can neither keep an index in a file nor in memory")
+        raise RecstoreError(self._path, "SQLite can neither keep an index in a file nor in memory")
 
     def _give_up(self, error: Exception) -> None:
         self._disconnect()
         if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _LOCKED_CODES:
-            raise Locked(self._subject, f"another process has been writing to it for {self._timeout_s:g} s") from error
+            raise Locked(self._path, f"another process has been writing to it for {self._timeout_s:g} s") from error
 
     def _disconnect(self) -> None:
         if self._connection is not None and self._connection is not self._memory:
             self._connection.close()
         self._connection = None
 
-    def _open_present(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         """Return a connection to the database file, which is made if there is none."""
-        local = self._store.local
-        local.check_no_symlink(INDEX_NAME)
-        return self._open(self._subject) if local.path(INDEX_NAME).is_file() else self._open_empty()
+        self._store.local.check_no_symlink(INDEX_NAME)
+        return self._open_at(self._path)
 
-    def _open_empty(self) -> sqlite3.Connection:
+    def _open_new(self) -> sqlite3.Connection:
         """Return a connection to a file without rows in place of the one that was there.
 
         Another process that has the old one open goes on with it, to itself.
@@ -273,25 +313,25 @@ class Index:
             local.remove(f"{INDEX_NAME}-journal")  # it belongs to the old file
             local.write(INDEX_NAME, b"")  # an empty file is a database without tables
             local.flush()  # so that no later flush looks for a file that may be gone by then
-        return self._open(self._subject)
+        return self._open_at(self._path)
 
     def _open_in_memory(self) -> sqlite3.Connection:
         """Return the one database in memory, which is reused: it cannot be opened again."""
         if self._memory is None:
-            self._memory = self._open(":memory:")
+            self._memory = self._open_at(":memory:")
             weakref.finalize(self, self._memory.close)
         return self._memory
 
-    def _open(self, path: str) -> sqlite3.Connection:
+    def _open_at(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(path, self._timeout_s, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
-            if _schema_of(connection) != SCHEMA_VERSION:
-                with transaction(connection):
-                    version = _schema_of(connection)  # another process may have been first
-                    if version not in (0, SCHEMA_VERSION):
-                        raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")  # noqa: TRY301
-                    for statement in _TABLES if version == 0 else ():
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")  # noqa: TRY301
+            if version == 0:
+                with _transaction(connection):
+                    for statement in _TABLES:
                         connection.execute(statement)
         except BaseException:
             connection.close()
@@ -299,36 +339,132 @@ class Index:
         return connection
 
     @property
-    def _subject(self) -> str:
+    def _path(self) -> str:
         return str(self._store.local.path(INDEX_NAME))
 
 
-def _schema_of(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+# -- bringing it up to date
 
 
-def _read_use(test_id: str | None, *entry: Any) -> tuple[str | None, Entry]:
-    return test_id, _entry(*entry)
+def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
+    """Make the database say what the store's files say; return the errors of those that cannot be read.
+
+    Files are read without holding the database's lock, some hundred at a time. If another process has changed the
+    database meanwhile, what was read may be older than what it wrote, and is read again.
+
+    Source: https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+
+    def data_version() -> int:
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def write(changes: _Changes) -> bool:
+        with _transaction(connection):
+            if data_version() != version:
+                return False
+            for statement, rows in changes:
+                connection.executemany(statement, rows)
+            return True
+
+    while True:
+        problems: list[RecstoreError] = []
+        version = data_version()
+        all_changes = chain.from_iterable(
+            find(store, connection, problems) for find in (_changed_manifests, _changed_blobs)
+        )
+        if all(write(changes) for changes in all_changes):
+            return tuple(problems)
 
 
-def _read_entry(test_id: str | None, is_damaged: int | None, size_bytes: int | None, *rest: Any) -> EntryRow:
-    return EntryRow(
-        *(() if is_damaged is None else _facts(*rest[5:])),
-        test_id=test_id,
-        entry=_entry(*rest[:5]),
-        state="missing" if is_damaged is None else "damaged" if is_damaged else "present",
-        size_bytes=size_bytes or 0,
-    )
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the database's write lock; what was done is undone if an error leaves the block."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        yield
 
 
-def _read_blob(key: str, digest: str, size_bytes: int, is_damaged: int, *rest: Any) -> BlobRow:
-    return BlobRow(
-        *_facts(*rest[1:]),
-        name=_name(key, digest),
-        size_bytes=size_bytes,
-        is_damaged=bool(is_damaged),
-        entry_count=rest[0],
-    )
+def _changed_manifests(
+    store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]
+) -> Iterator[_Changes]:
+    rows = connection.execute("SELECT path, fingerprint FROM manifest").fetchall()
+    known = {path: Fingerprint(*map(int, text.split())) for path, text in rows}
+    changed, removed = compare(known, FileCache(store.directory, MANIFEST_FOLDERS).look())
+    now_ns = _file_system_now_ns(connection) if changed else 0
+    paths = [*removed, *changed]
+    for start in range(0, len(paths), _CHUNK):
+        outdated = []
+        manifests: list[tuple[Any, ...]] = []
+        entries: list[tuple[Any, ...]] = []
+        for path in paths[start : start + _CHUNK]:
+            is_outdated = path in known
+            try:
+                if path in changed:
+                    manifest = store.read_manifest(path)
+                    fingerprint = changed[path] if changed[path].is_settled(now_ns) else _RACY
+                    manifests.append((path, manifest.test_id, " ".join(map(str, fingerprint))))  # an inode may be huge
+                    for entry in manifest.entries:
+                        blob, origin = entry.blob, orjson.dumps(entry.origin)
+                        entries.append((path, blob.key, blob.digest, entry.n, entry.is_union, origin))
+                    is_outdated = True
+            except NotInStore:
+                pass  # removed since the walk
+            except RecstoreError as error:
+                problems.append(error)
+            if is_outdated:
+                outdated.append((path,))
+        if outdated:
+            yield [
+                ("DELETE FROM entry WHERE manifest = ?", outdated),
+                ("DELETE FROM manifest WHERE path = ?", outdated),
+                ("INSERT INTO manifest VALUES (?, ?, ?)", manifests),
+                ("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries),
+            ]
+
+
+def _file_system_now_ns(connection: sqlite3.Connection) -> int:
+    """Return the time by the clock that stamps the store's files, which over a network is another machine's.
+
+    0, before every file's time, where the database is in memory or cannot be touched.
+    """
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    try:
+        os.utime(path)
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _changed_blobs(store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]) -> Iterator[_Changes]:
+    rows = connection.execute("SELECT key, digest, size_bytes, is_damaged FROM blob").fetchall()
+    known = {(key, digest): (size_bytes, bool(is_damaged)) for key, digest, size_bytes, is_damaged in rows}
+    present = {(blob.key, blob.digest): blob for blob in store.blobs()}
+    removed = [*known.keys() - present.keys()]
+    if removed:
+        yield [("DELETE FROM blob WHERE key = ? AND digest = ?", removed)]
+    unread = sorted(blob for halves, blob in present.items() if known.get(halves, (0, True))[1])
+    for start in range(0, len(unread), _CHUNK):
+        blobs: list[tuple[Any, ...]] = []
+        for name in unread[start : start + _CHUNK]:
+            facts, is_damaged = BlobFacts(), False
+            try:
+                data = store.read_blob(name)
+                size_bytes = len(data)
+                facts = BlobFacts.of(decode_recording(data, store.subject(name.path)))
+            except NotInStore:
+                continue  # removed since the walk
+            except RecstoreError as error:
+                problems.append(error)
+                is_damaged, size_bytes = True, 0
+                with suppress(OSError):
+                    size_bytes = os.stat(store.directory.path(name.path)).st_size
+            if known.get((name.key, name.digest)) != (size_bytes, is_damaged):
+                blobs.append((name.key, name.digest, size_bytes, is_damaged, orjson.dumps(asdict(facts))))
+        if blobs:
+            yield [("INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?, ?)", blobs)]
+
+
+# -- rows
 
 
 def _name(key: str, digest: str) -> BlobName:
@@ -339,15 +475,14 @@ def _entry(key: str, digest: str, n: int, is_union: int, origin: bytes) -> Entry
     return Entry(_name(key, digest), n, bool(is_union), orjson.loads(origin))
 
 
-def _facts(*values: Any) -> tuple[Any, ...]:
-    *values_as_stored, is_stream, is_error = values
-    return (*values_as_stored, bool(is_stream), bool(is_error))
+def _entry_row(test_id: str | None, *values: Any) -> EntryRow:
+    *entry, is_damaged, size_bytes, facts = values
+    state: BlobState = "missing" if is_damaged is None else "damaged" if is_damaged else "present"
+    known = orjson.loads(facts or b"{}")
+    return EntryRow(test_id=test_id, entry=_entry(*entry), state=state, size_bytes=size_bytes or 0, **known)
 
 
-def _containing(text: str) -> str:
-    return _glob(text if "*" in text or not text else f"*{text}*")
-
-
-def _glob(text: str) -> str:
-    """Return the GLOB pattern in which `*` alone is special: test ids are full of `[` and `?`."""
-    return text.replace("[", "[[]").replace("?", "[?]")
+def _blob_row(key: str, digest: str, *values: Any) -> BlobRow:
+    size_bytes, is_damaged, facts, entry_count = values
+    known, name = orjson.loads(facts), _name(key, digest)
+    return BlobRow(name=name, size_bytes=size_bytes, is_damaged=bool(is_damaged), entry_count=entry_count, **known)

@@ -272,7 +272,7 @@ class Store:
         """Return the test's recordings of `request`, first occurrence first.
 
         Where it has none of that very request, those that are close enough under `rules`: the requests that the
-        test's blobs hold are read for it. `Index.entries_of` finds the recordings of all tests.
+        test's blobs hold are read for it. `Index.uses_of` finds the recordings of all tests.
 
         Raises: as `manifest`; with `rules` also as `read_blob`.
         """

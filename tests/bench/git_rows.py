@@ -46,7 +46,7 @@ from pathlib import Path
 from recstore.store import Store
 store = Store.open(Path("."))
 started_s = time.perf_counter()
-assert Index(store).entries_of(sys.argv[1])
+assert Index(store).uses_of(sys.argv[1])
 print(time.perf_counter() - started_s)
 """
 _ASK_TEST: Final = """

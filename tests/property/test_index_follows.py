@@ -191,7 +191,6 @@ def _answers(index: Index) -> Iterator[object]:
         rows = list(index.listing())
         yield rows
         yield [row.entry.origin for row in rows]
-        yield list(index.missing())
         yield list(index.blob_rows())
         yield [(type(problem), problem.args) for problem in index.problems()]
         for row in rows:

@@ -24,7 +24,7 @@ from recstore.record.publish import NewRecording, publish
 from recstore.store import Store
 from recstore.store.blob import encode_recording
 from recstore.store.directory import Directory
-from recstore.store.index import Index
+from recstore.store.index import INDEX_NAME, Index
 from recstore.store.verify import verify_store
 from tests.generator import write_recordings
 from tests.git_repository import NOW_S, GitRepository, recording
@@ -84,7 +84,7 @@ def swept(project: GitRepository) -> Callable[[], None]:
         store = project.store
         locked = store.locked
         with pytest.MonkeyPatch.context() as patch, project.opened() as repository:
-            patch.setattr(store.directory, "locked", lambda: locked(0.0))
+            patch.setattr(store, "locked", lambda: locked(0.0))
             execute_plan(store, repository, plan, NOW_S)
 
     return sweep
@@ -142,7 +142,7 @@ def gc_before_lock(project: GitRepository, store: Store) -> Iterator[None]:
         return locked(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store.directory, "locked", late)
+        patch.setattr(store, "locked", late)
         yield
     assert gone[0] > 1
 
@@ -180,7 +180,7 @@ def test_two_builders_of_an_index_agree(tmp_path: Path) -> None:
     first, second = Index(Store(Directory(store.directory.root))), Index(store)
 
     def rebuild() -> None:
-        store.directory.path("local/index.sqlite").unlink()
+        store.local.path(INDEX_NAME).unlink()
         store.put(B, [recording("b")])
         second.refresh()
 

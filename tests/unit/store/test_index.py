@@ -57,7 +57,7 @@ def test_entries_of_a_request_come_from_all_manifests_first_times_first(store: S
 
     expected = sorted([*asked, *image.entries, *shared.entries], key=lambda entry: (entry.n, entry.blob.digest))
 
-    assert expected == list(Index(store).entries_of(_key_of(yes)))
+    assert expected == [entry for _, entry in Index(store).uses_of(_key_of(yes))]
 
 
 def test_uses_of_a_request_name_the_test(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_an_entry_keeps_its_origin_and_its_union(store: Store) -> None:
     entry = Entry(blob, 1, is_union=True, origin={"format": "vcr", "path": "a.yaml", "rate": 1e-7})
     store.publish([Manifest(CHAT, (entry,))])
 
-    [found] = Index(store).entries_of(blob.key)
+    [(_, found)] = Index(store).uses_of(blob.key)
 
     assert (entry, entry.origin) == (found, found.origin)
 
@@ -83,18 +83,18 @@ def test_an_unknown_request_has_no_entries(store: Store) -> None:
     """A request that nobody recorded is answered with nothing."""
     store.put(CHAT, [_recording()])
 
-    assert () == Index(store).entries_of(_key_of(_recording("Never sent")))
+    assert () == Index(store).uses_of(_key_of(_recording("Never sent")))
 
 
 def test_a_listing_tells_each_entry_with_the_facts_of_its_blob(store: Store) -> None:
     """A row has the entry, and what its blob's request and response are."""
     [entry] = store.put(CHAT, [_recording(status=429)]).entries
     expected = EntryRow(
-        "POST",
-        "openai",
-        "/v1/chat/completions",
-        "gpt-4o",
-        429,
+        method="POST",
+        upstream="openai",
+        path="/v1/chat/completions",
+        model="gpt-4o",
+        status=429,
         is_stream=False,
         is_error=True,
         test_id=CHAT,
@@ -168,12 +168,12 @@ def test_a_filter_by_test_leaves_out_what_belongs_to_none(store: Store) -> None:
 
 
 def test_a_missing_blob_is_a_row_without_facts(store: Store) -> None:
-    """An entry whose blob is not there is listed as missing, and by `missing`, and the others are not."""
+    """An entry whose blob is not there is listed as missing, and the others are not."""
     gone, kept = store.put(CHAT, [_recording("gone"), _recording("kept")]).entries
     store.directory.remove(gone.blob.path)
     expected = EntryRow(test_id=CHAT, entry=gone, state="missing", size_bytes=0)
 
-    assert [expected] == list(Index(store).missing())
+    assert [expected] == [row for row in Index(store).listing() if row.state == "missing"]
     assert {(gone, "missing"), (kept, "present")} == {(row.entry, row.state) for row in Index(store).listing()}
 
 
@@ -185,10 +185,12 @@ def test_blob_rows_count_the_entries_that_name_them(store: Store) -> None:
     alone_name = store.put_blob(alone)
     shared_name = store.put_blob(shared)
 
-    def row(name: BlobName, count: int, *facts: Any) -> BlobRow:
+    def row(name: BlobName, count: int, **facts: Any) -> BlobRow:
         return BlobRow(
-            "POST",
-            *facts,
+            **facts,
+            method="POST",
+            path="/v1/chat/completions",
+            is_stream=False,
             name=name,
             size_bytes=len(store.read_blob(name)),
             is_damaged=False,
@@ -196,8 +198,8 @@ def test_blob_rows_count_the_entries_that_name_them(store: Store) -> None:
         )
 
     expected = [
-        row(shared_name, 3, "openai", "/v1/chat/completions", "gpt-4o", 200, False, False),  # noqa: FBT003 - in a row
-        row(alone_name, 0, "localhost", "/v1/chat/completions", "", 404, False, True),  # noqa: FBT003 - in a row
+        row(shared_name, 3, upstream="openai", model="gpt-4o", status=200, is_error=False),
+        row(alone_name, 0, upstream="localhost", model="", status=404, is_error=True),
     ]
 
     assert sorted(expected, key=lambda row: row.name) == list(Index(store).blob_rows())

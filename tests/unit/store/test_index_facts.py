@@ -13,12 +13,12 @@ from recstore.model import (
     Response,
     StreamBody,
 )
-from recstore.store.blob import encode_recording
-from recstore.store.index_sync import BlobFacts, facts_of
+from recstore.store.blob import decode_recording
+from recstore.store.index import BlobFacts
 
 
 def _facts(request: Request, response: Response | None = None) -> BlobFacts:
-    return facts_of(encode_recording(Recording(request, response or Response())), "a blob")
+    return BlobFacts.of(Recording(request, response or Response()))
 
 
 MODELS = [
@@ -52,7 +52,7 @@ RESPONSES = [
     (Response(status=400), 400, False, True),
     (Response(error={"type": "TimeoutError"}), None, False, True),
     (Response(error={}), None, False, True),
-    (Response(status=1 << 63), None, False, True),
+    (Response(status=1 << 63), 1 << 63, False, True),
 ]
 
 
@@ -68,8 +68,8 @@ def test_status_stream_and_error_are_those_of_the_response(
 
 @pytest.mark.parametrize("response", [b"", b',"response":[]', b',"response":{"status":"200"}'])
 def test_a_blob_without_a_response_is_damaged(response: bytes) -> None:
-    """What the decoder would refuse, the index does not take either."""
+    """The index has no facts of it."""
     data = b'{"recstore":1,"request":{"method":"GET","upstream":"a","path":"/"}' + response + b"}"
 
     with pytest.raises(DamagedBlob, match="response"):
-        facts_of(data, "a blob")
+        decode_recording(data, "a blob")

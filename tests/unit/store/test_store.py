@@ -136,7 +136,7 @@ def test_what_was_put_is_found_and_got(store: Store) -> None:
     [entry] = store.put(TEST, [recording()]).entries
 
     assert (entry,) == store.find(recording().request, TEST)
-    assert (entry,) == Index(store).entries_of(request_key(recording().request))
+    assert [entry] == [entry for _, entry in Index(store).uses_of(request_key(recording().request))]
     assert recording() == store.get(entry)
 
 
@@ -170,7 +170,7 @@ def test_the_same_request_has_another_answer_in_another_test(store: Store) -> No
     [one] = store.find(recording().request, "a.py::one")
     [two] = store.find(recording().request, "a.py::two")
     assert [recording(answer=1), recording(answer=2)] == [store.get(one), store.get(two)]
-    assert {one.blob, two.blob} == {entry.blob for entry in Index(store).entries_of(one.blob.key)}
+    assert {one.blob, two.blob} == {entry.blob for _, entry in Index(store).uses_of(one.blob.key)}
 
 
 def test_putting_the_same_again_changes_no_byte(store: Store) -> None:
@@ -232,7 +232,7 @@ def test_nothing_is_found_where_nothing_is(store: Store) -> None:
     """An unknown test, an unknown request, an unknown blob."""
     assert store.manifest(TEST) is None
     assert () == store.find(recording().request, TEST)
-    assert () == Index(store).entries_of(request_key(recording().request))
+    assert () == Index(store).uses_of(request_key(recording().request))
     assert store.shared_manifest(BlobName(request_key(recording().request), Digest.of(b""))) is None
 
 
