@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from recstore.content.deltas import EXPANDED_LIMIT_BYTES
@@ -26,9 +27,13 @@ def parse_body(data: bytes) -> Body | None:
     """Return `data` as the most readable body that gives back its every byte; None for no bytes."""
     if not data:
         return None
+    if data[:1] in (b"{", b"["):
+        with suppress(NotExactError):
+            value = parse_exact(data)
+            return JsonBody(value, detect_layout(data, value))
     if len(data) > EXPANDED_LIMIT_BYTES:
-        return _json_body(data) or RawBody(data)
-    return _json_body(data) or parse_event_stream(data) or _json_lines(data) or RawBody(data)
+        return RawBody(data)
+    return parse_event_stream(data) or _json_lines(data) or RawBody(data)
 
 
 def body_bytes(body: Body | None) -> bytes:
@@ -43,10 +48,16 @@ def body_bytes(body: Body | None) -> bytes:
     write = LAYOUTS[body.layout or "compact"]
     if isinstance(body, JsonBody):
         return write(body.value)
-    if body.framing in _NEWLINES:
-        newline, layout = _NEWLINES[body.framing], body.layout or "compact"
-        return b"".join(_event_bytes(event, layout, newline) for event in body.events)
-    return b"".join(write(event) + b"\n" for event in body.events)
+    if body.framing not in _NEWLINES:
+        return b"".join(write(event) + b"\n" for event in body.events)
+    newline, lines = _NEWLINES[body.framing], []
+    events: list[Any] = body.events
+    for event in events:
+        for name, value in event.items():
+            text = value.encode() if isinstance(value, str) else write(value)
+            lines.append(b"%b: %b%b" % (name.encode(), text, newline))
+        lines.append(newline)
+    return b"".join(lines)
 
 
 def json_value(body: Body | None) -> Json:
@@ -63,7 +74,13 @@ def body_value(body: Body | None) -> Json:
         return body.value
     if isinstance(body, StreamBody):
         return [event["data"] if isinstance(event, dict) and [*event] == ["data"] else event for event in body.events]
-    return [_line_value(match[1]) for match in _DATA_LINE.finditer(body_bytes(body)) if match[1]] or None
+    values: list[Json] = []
+    for line in filter(None, _DATA_LINE.findall(body_bytes(body))):
+        try:
+            values.append(parse_exact(line))
+        except NotExactError:
+            values.append(line.decode("utf-8", "backslashreplace"))
+    return values or None
 
 
 def split_events(data: bytes) -> tuple[bytes, ...]:
@@ -88,82 +105,39 @@ def replace_json_lines(data: bytes, change: Callable[[Json], Json]) -> bytes:
     return _JSON_LINE.sub(replaced, data)
 
 
-def _line_value(line: bytes) -> Json:
-    try:
-        return parse_exact(line)
-    except NotExactError:
-        return line.decode("utf-8", "backslashreplace")
-
-
-def _json_body(data: bytes) -> JsonBody | None:
-    if data[:1] not in (b"{", b"["):
-        return None
-    try:
-        value = parse_exact(data)
-        return JsonBody(value, detect_layout(data, value))
-    except NotExactError:
-        return None
-
-
 def parse_event_stream(data: bytes) -> StreamBody | None:
     """Return the server-sent events that `data` consists of, or None if they would not give it back.
 
     Source: WHATWG HTML, section 9.2 "Server-sent events".
     """
-    framing, text = _normalised_newlines(data)
-    if not text.endswith(b"\n\n"):
-        return None
+    framing: Framing = "sse-crlf" if data.endswith(b"\r\n\r\n") else "sse"
     try:
-        blocks = [_event_fields(block) for block in text.decode()[:-2].split("\n\n")]
-    except (NotExactError, UnicodeDecodeError):
+        text = data.replace(_NEWLINES[framing], b"\n").decode()
+    except UnicodeDecodeError:
         return None
-    layout = next((_line_layout(text) for fields in blocks for name, text in fields if _is_json(name, text)), "compact")
-    events: list[Json] = [{name: _event_data(name, text, layout) for name, text in fields} for fields in blocks]
-    stream = StreamBody(framing, events, layout)
+    if not text.endswith("\n\n"):
+        return None
+    events: list[Json] = []
+    layout = ""  # that of the first data that looks like JSON
+    for block in text[:-2].split("\n\n"):
+        event: dict[str, Json] = {}
+        for line in block.split("\n"):
+            name, _, field = line.partition(": ")
+            if name in event or name not in _SSE_FIELDS:
+                return None
+            event[name] = field
+            if name == "data" and field[:1] in ("{", "["):
+                try:
+                    value = parse_exact(field.encode())
+                    layout = layout or detect_layout(field.encode(), value)
+                except NotExactError:
+                    layout = layout or "compact"
+                    continue
+                if LAYOUTS[layout](value) == field.encode():
+                    event["data"] = value
+        events.append(event)
+    stream = StreamBody(framing, events, layout or "compact")
     return stream if body_bytes(stream) == data else None
-
-
-def _normalised_newlines(data: bytes) -> tuple[Framing, bytes]:
-    if data.endswith(b"\r\n\r\n"):
-        return "sse-crlf", data.replace(b"\r\n", b"\n")
-    return "sse", data
-
-
-def _event_fields(block: str) -> list[tuple[str, str]]:
-    fields = [(name, text) for name, _, text in (line.partition(": ") for line in block.split("\n"))]
-    names = [name for name, _ in fields]
-    if len(set(names)) != len(names) or not _SSE_FIELDS.issuperset(names):
-        raise NotExactError("an event with an unknown field, or with two of one name")
-    return fields
-
-
-def _is_json(name: str, text: str) -> bool:
-    return name == "data" and text[:1] in ("{", "[")
-
-
-def _line_layout(text: str) -> str:
-    try:
-        return detect_layout(text.encode(), parse_exact(text.encode()))
-    except NotExactError:
-        return "compact"
-
-
-def _event_data(name: str, text: str, layout: str) -> Json:
-    if not _is_json(name, text):
-        return text
-    try:
-        value = parse_exact(text.encode())
-    except NotExactError:
-        return text
-    return value if LAYOUTS[layout](value) == text.encode() else text
-
-
-def _event_bytes(event: Any, layout: str, newline: bytes) -> bytes:
-    lines = []
-    for name, value in event.items():
-        text = value.encode() if isinstance(value, str) else LAYOUTS[layout](value)
-        lines.append(b"%b: %b%b" % (name.encode(), text, newline))
-    return b"".join(lines) + newline
 
 
 def _json_lines(data: bytes) -> StreamBody | None:

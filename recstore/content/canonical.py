@@ -18,16 +18,8 @@ RULE_VERSION: Final = 1
 
 IDENTITY_HEADERS: Final = frozenset(
     (
-        "accept",
-        "accept-language",
-        "anthropic-beta",
-        "anthropic-version",
-        "if-match",
-        "if-none-match",
-        "openai-beta",
-        "range",
-        "soapaction",
-        "x-http-method-override",
+        *("accept", "accept-language", "if-match", "if-none-match", "range", "soapaction", "x-http-method-override"),
+        *("anthropic-beta", "anthropic-version", "openai-beta"),
     )
 )
 """The only headers that can make two requests differ."""
@@ -47,13 +39,14 @@ def canonical_form(request: Request) -> bytes:
     kind]`, a line feed, and the body: canonical JSON where `kind` is "json", its bytes for "bytes".
     """
     kind, body = _canonical_body(request.body)
+    parts = request.query.split("&") if request.query else []
     head: list[Json] = [
         "recstore-request",
         RULE_VERSION,
         request.method.upper(),
         request.upstream,
         request.path,
-        [*_sorted_query(request.query)],
+        [*sorted(parts, key=lambda part: part.partition("=")[0])],  # equal names keep their order
         [list(pair) for pair in identity_headers(request.headers)],
         kind,
     ]
@@ -66,23 +59,13 @@ def identity_headers(headers: Headers) -> Headers:
     An `Accept` that names nothing but JSON, event streams or anything at all says what every client
     says, and does not count.
     """
-    named = ((name.lower(), value.strip()) for name, value in headers)
-    return tuple(
-        sorted((pair for pair in named if pair[0] in IDENTITY_HEADERS and not _is_indifferent(*pair)), key=_first)
-    )
-
-
-def _is_indifferent(name: str, value: str) -> bool:
-    return name == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(part.strip() for part in value.split(","))
-
-
-def _sorted_query(query: str) -> list[str]:
-    """Return the query's `name=value` parts as sent, sorted by name; equal names keep their order."""
-    return sorted(query.split("&"), key=lambda part: part.partition("=")[0]) if query else []
-
-
-def _first(pair: tuple[str, str]) -> str:
-    return pair[0]
+    pairs = [
+        (name.lower(), value.strip())
+        for name, value in headers
+        if name.lower() in IDENTITY_HEADERS
+        and not (name.lower() == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(map(str.strip, value.split(","))))
+    ]
+    return tuple(sorted(pairs, key=lambda pair: pair[0]))
 
 
 def _canonical_body(body: Body | None) -> tuple[str, bytes]:

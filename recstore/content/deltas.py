@@ -50,14 +50,25 @@ def expand(stored: list[Json]) -> list[Json]:
     """
     if not stored:
         return []
-    working = _WorkingValue(stored[0])
-    texts = [orjson.dumps(working.value)]
+    value: Any = stored[0]
+    texts = [orjson.dumps(value)]
     size_bytes = len(texts[0])
+    places: dict[str, tuple[Any, Any]] = {}  # where each pointer led: most deltas name the same few places
     for delta in stored[1:]:
         if type(delta) is not dict:
             raise DeltaError("an event after the first is not an object of changes")
-        working.apply(delta)
-        texts.append(orjson.dumps(working.value))
+        for pointer, replacement in delta.items():
+            if not pointer:
+                value = replacement
+                places.clear()
+                continue
+            if pointer not in places:
+                places[pointer] = _place(value, pointer)
+            container, key = places[pointer]
+            if type(container[key]) in _NESTED:
+                places.clear()  # places inside what goes
+            container[key] = replacement
+        texts.append(orjson.dumps(value))
         size_bytes += len(texts[-1])
         if size_bytes > EXPANDED_LIMIT_BYTES:
             raise DeltaError(f"its events grow to more than {EXPANDED_LIMIT_BYTES >> 20} MiB")
@@ -107,54 +118,23 @@ def _escape(key: str) -> str:
     return key
 
 
-class _WorkingValue:
-    """The value that deltas are applied to, and where each pointer led: most deltas name the same few places."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self._places: dict[str, tuple[Any, Any]] = {}
-
-    def apply(self, delta: Delta) -> None:
-        for pointer, replacement in delta.items():
-            if not pointer:
-                self.value = replacement
-                self._places.clear()
-                continue
-            place = self._places.get(pointer)
-            if place is None:
-                place = self._places[pointer] = _place(self.value, pointer)
-            container, key = place
-            if type(container[key]) in _NESTED:
-                self._places.clear()  # places inside what goes
-            container[key] = replacement
-
-
 def _place(value: Any, pointer: str) -> tuple[Any, Any]:
     """Return the container that `pointer` leads to, and the key or index in it."""
-    *steps, last = _steps(pointer)
-    node = value
-    try:
-        for step in steps:
-            node = node[step] if type(node) is dict else _element(node, step)
-        if type(node) is dict:
-            node[last]  # a key that is not there must not appear
-            return node, last
-        _element(node, last)
-    except (KeyError, IndexError, TypeError) as error:
-        raise DeltaError(f"the event before has no place {pointer}") from error
-    return node, int(last)
-
-
-def _element(node: Any, step: str) -> Any:
-    if type(node) is not list or not _INDEX.fullmatch(step):
-        raise KeyError(step)
-    return node[int(step)]
-
-
-def _steps(pointer: str) -> list[str]:
     if not pointer.startswith("/"):
         raise DeltaError(f"{pointer!r} is not a JSON Pointer")
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
+    container: Any = None
+    key: Any = None
+    for step in pointer[1:].split("/"):
+        container, key = value, step.replace("~1", "/").replace("~0", "~")
+        if type(container) is list and _INDEX.fullmatch(key):
+            key = int(key)
+        elif type(container) is not dict:
+            raise DeltaError(f"the event before has no place {pointer}")
+        try:
+            value = container[key]
+        except LookupError as error:
+            raise DeltaError(f"the event before has no place {pointer}") from error
+    return container, key
 
 
 # -- differences that people read
@@ -163,11 +143,7 @@ JsonPath: TypeAlias = tuple[str | int, ...]
 """Names of members and indices of elements, from the outside in."""
 
 
-class _Absent:
-    """The type of `ABSENT`."""
-
-
-ABSENT: Final = _Absent()
+ABSENT: Final = object()
 """Stands for the value that one of the two sides does not have."""
 
 _DEEPEST: Final = 100
@@ -202,8 +178,16 @@ class Difference:
 
     @property
     def place(self) -> str:
-        """The path in readable form: `choices[0].message`; `body` for the whole value."""
-        return spell_path(self.path) or "body"
+        """The path as people write it, `choices[0].message["a b"]`; `body` for the whole value."""
+        spelled = ""
+        for step in self.path:
+            if type(step) is int:
+                spelled += f"[{step}]"
+            elif _PLAIN_NAME.fullmatch(str(step)):
+                spelled += f".{step}" if spelled else str(step)
+            else:
+                spelled += f"[{json.dumps(step, ensure_ascii=False)}]"
+        return spelled or "body"
 
     @property
     def common_length(self) -> int:
@@ -223,25 +207,13 @@ class Difference:
         return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
-def spell_path(path: JsonPath) -> str:
-    """Return `choices[0].message.content`; a name that is not a plain word is quoted: `headers["a b"]`."""
-    spelled = ""
-    for step in path:
-        if type(step) is int:
-            spelled += f"[{step}]"
-        elif _PLAIN_NAME.fullmatch(str(step)):
-            spelled += f".{step}" if spelled else str(step)
-        else:
-            spelled += f"[{json.dumps(step, ensure_ascii=False)}]"
-    return spelled
-
-
 def differences(old: Any, new: Any, path: JsonPath = ()) -> Iterator[Difference]:
     """Yield the deepest places where two JSON values differ, type of number included, in the order of `old`."""
-    if type(old) is dict and type(new) is dict and len(path) < _DEEPEST:
+    is_deep = len(path) >= _DEEPEST
+    if type(old) is dict and type(new) is dict and not is_deep:
         for name in dict.fromkeys((*old, *new)):
             yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), (*path, name))
-    elif type(old) is list and type(new) is list and len(path) < _DEEPEST and not (_is_vector(old) or _is_vector(new)):
+    elif type(old) is list and type(new) is list and not (is_deep or _is_vector(old) or _is_vector(new)):
         for old_index, new_index in _differing_elements(old, new):
             if new_index is None:
                 yield Difference((*path, old_index or 0), old[old_index or 0], ABSENT)
@@ -273,16 +245,15 @@ def _canonical_text(value: Any) -> str:
         return json.dumps(value, sort_keys=True)
     except RecursionError:
         pass
-    tokens, waiting = [], [value]
+    tokens: list[Any] = []
+    waiting = [value]
     while waiting:
         node = waiting.pop()
         if type(node) is dict:
             names = sorted(node)
-            tokens.append(f"{{{json.dumps(names)}")
+            tokens.append(names)
             waiting += (node[name] for name in names)
-        elif type(node) is list:
-            tokens.append(f"[{len(node)}")
-            waiting += node
         else:
-            tokens.append(json.dumps(node))
-    return ",".join(tokens)
+            tokens.append([len(node)] if type(node) is list else node)
+            waiting += node if type(node) is list else ()
+    return json.dumps(tokens)

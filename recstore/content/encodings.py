@@ -6,10 +6,8 @@ Brotli and Zstandard are undone where a library for them is installed: a client 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any, Final
 
 from recstore.content.deltas import EXPANDED_LIMIT_BYTES
@@ -30,84 +28,78 @@ def decoded(data: bytes, encoding: str) -> bytes:
 
     Source: RFC 9110, section 8.4: encodings are listed in the order in which they were applied.
     """
-    for name in reversed(encoding.lower().split(",")):
-        decode = _DECODERS.get(name.strip())
-        if decode is None:
+    for name in reversed([name.strip() for name in encoding.lower().split(",")]):
+        if name not in _DECODERS:
             raise UndecodableError(f"nothing decodes {name!r}")
-        data = decode(data) if data else data
-    return data
-
-
-def _as_it_is(data: bytes) -> bytes:
+        decode = _DECODERS[name]
+        data = decode(data) if decode and data else data
     return data
 
 
 def _gunzip(data: bytes) -> bytes:
-    with _naming(zlib.error):
-        return _whole(_members(data, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), padding=b"\0"))
+    return _unpack(data, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), zlib.error, padding=b"\0")
 
 
 def _inflate(data: bytes) -> bytes:
-    for wbits in (
-        zlib.MAX_WBITS,
-        -zlib.MAX_WBITS,
-    ):  # with the header that the standard asks for; as some servers send it
-        try:
-            return _whole(map(zlib.decompressobj(wbits=wbits).decompress, _pieces(data, _PIECE_BYTES)))
-        except zlib.error:
-            continue
-    raise UndecodableError("the bytes are not deflated")
+    try:
+        return _unpack(data, zlib.decompressobj, zlib.error)
+    except UndecodableError:  # some servers leave out the header that the standard asks for
+        return _unpack(data, lambda: zlib.decompressobj(wbits=-zlib.MAX_WBITS), zlib.error)
 
 
 def _unbrotli(data: bytes) -> bytes:
     library = _library("brotli", "brotlicffi")
-    with _naming(library.error):
-        decoder = library.Decompressor()
-        process = decoder.process if hasattr(decoder, "process") else decoder.decompress
-        return _whole(map(process, _pieces(data, _BROTLI_PIECE_BYTES)))
+    return _unpack(data, library.Decompressor, library.error, piece_bytes=_BROTLI_PIECE_BYTES)
 
 
 def _unzstd(data: bytes) -> bytes:
     library = _library("compression.zstd", "backports.zstd", "zstandard")
     is_standard = hasattr(library, "ZstdDecompressor") and not hasattr(library, "ZstdCompressionWriter")
     make = library.ZstdDecompressor if is_standard else lambda: library.ZstdDecompressor().decompressobj()
-    with _naming(library.ZstdError):
-        return _whole(_members(data, make))
+    return _unpack(data, make, library.ZstdError, padding=b"")
 
 
-@contextmanager
-def _naming(kind: type[Exception]) -> Iterator[None]:
-    """Say of a library's error what it means here."""
+_DECODERS: Final[dict[str, Callable[[bytes], bytes] | None]] = {
+    "": None,
+    "identity": None,
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _inflate,
+    "br": _unbrotli,
+    "zstd": _unzstd,
+}
+"""What undoes each encoding; None: nothing is to be undone."""
+
+
+def _unpack(
+    data: bytes,
+    make: Callable[[], Any],
+    failure: type[Exception],
+    *,
+    padding: bytes | None = None,
+    piece_bytes: int = _PIECE_BYTES,
+) -> bytes:
+    """Return what a decoder makes of `data`.
+
+    With `padding` there may be several members, one behind the other and those bytes between them; each has a decoder
+    of its own.
+    """
+    whole, skipped = bytearray(), b""
     try:
-        yield
-    except kind as error:
+        decoder = make()
+        for start in range(0, len(data), piece_bytes):
+            rest = data[start : start + piece_bytes].lstrip(skipped)
+            while rest:
+                whole += decoder.process(rest) if hasattr(decoder, "process") else decoder.decompress(rest)
+                if len(whole) > EXPANDED_LIMIT_BYTES:
+                    raise UndecodableError(f"the bytes stand for more than {EXPANDED_LIMIT_BYTES >> 20} MiB")
+                skipped = b""
+                if padding is None or not decoder.eof:
+                    break
+                rest = decoder.unused_data.lstrip(padding)
+                decoder, skipped = make(), padding
+    except failure as error:
         raise UndecodableError(str(error)) from error
-
-
-def _pieces(data: bytes, size_bytes: int) -> Iterator[bytes]:
-    return (data[start : start + size_bytes] for start in range(0, len(data), size_bytes))
-
-
-def _members(data: bytes, make: Callable[[], Any], padding: bytes = b"") -> Iterator[bytes]:
-    """Yield what a file of several members, one behind the other, holds; each has a decoder of its own."""
-    decoder, skipped = make(), b""
-    for piece in _pieces(data, _PIECE_BYTES):
-        rest = piece.lstrip(skipped)
-        while rest:
-            yield decoder.decompress(rest)
-            skipped = b""
-            if not decoder.eof:
-                break
-            rest = decoder.unused_data.lstrip(padding)
-            decoder, skipped = make(), padding
-
-
-def _whole(parts: Iterator[bytes]) -> bytes:
-    whole = bytearray()
-    for part in parts:
-        whole += part
-        if len(whole) > EXPANDED_LIMIT_BYTES:
-            raise UndecodableError(f"the bytes stand for more than {EXPANDED_LIMIT_BYTES >> 20} MiB")
     return bytes(whole)
 
 
@@ -118,17 +110,3 @@ def _library(*names: str) -> Any:
         except ImportError:
             continue
     raise UndecodableError(f"none of {', '.join(names)} is installed")
-
-
-_DECODERS: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
-    {
-        "": _as_it_is,
-        "identity": _as_it_is,
-        "gzip": _gunzip,
-        "x-gzip": _gunzip,
-        "deflate": _inflate,
-        "br": _unbrotli,
-        "zstd": _unzstd,
-    }
-)
-"""What undoes each encoding."""

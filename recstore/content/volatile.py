@@ -11,21 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from recstore.content.bodies import replace_json_lines
 from recstore.model import Body, Headers, Json, JsonBody, RawBody, StreamBody
 
 Rename: TypeAlias = Callable[[str], str]
 """From an id to the id that is stored."""
-
-
-class _Renames(NamedTuple):
-    """For values where ids stand, which may be names that somebody chose; and for those that a server alone can have made."""
-
-    perhaps: Rename
-    certainly: Rename
 
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
@@ -56,7 +49,7 @@ CONSTANTS: Final = {"system_fingerprint": "fp_recstore", "obfuscation": "", "res
 _USER_CONTENT: Final = frozenset(
     ("input", "args", "arguments", "output", "metadata", "parameters", "tools", "schema", "input_schema", "labels")
 )
-"""Members that hold somebody's words, where nothing is volatile; `output` only where it is not the interface's own."""
+"""Members that hold somebody's words, where nothing is volatile; `output` only where it is not a response's list of items."""
 
 _OPENAI_OBJECTS: Final = frozenset(("chat.completion", "chat.completion.chunk", "text_completion", "response"))
 _RESOURCES: Final = {
@@ -116,13 +109,13 @@ def scrub_volatile(body: Body | None, rename: Rename, rename_generated: Rename |
 
     `rename_generated` is for values that a server has certainly made up, whatever they look like; else `rename` is used.
     """
-    renames = _Renames(rename, rename_generated or rename)
+    scrubber = _Scrubber(rename, rename_generated or rename)
     if isinstance(body, JsonBody):
-        return replace(body, value=_answer(body.value, renames))
+        return replace(body, value=scrubber.answer(body.value))
     if isinstance(body, StreamBody):
-        return replace(body, events=[_event(event, renames, body.framing) for event in body.events])
+        return replace(body, events=[scrubber.event(event, body.framing) for event in body.events])
     if isinstance(body, RawBody):  # also a stream that broke off, has comments, or is written unusually
-        return RawBody(replace_json_lines(body.data, lambda value: _answer(value, renames)))
+        return RawBody(replace_json_lines(body.data, scrubber.answer))
     return None
 
 
@@ -131,44 +124,37 @@ def is_model_answer(value: Json) -> bool:
     if not isinstance(value, dict):
         return False
     kind, type_name = _word(value, "object"), value.get("type")
-    if kind in _OPENAI_OBJECTS or (kind == "list" and _lists_answers(value.get("data"))):
+    if kind in _OPENAI_OBJECTS:
         return True
-    if _is_resource(kind or _word(value, "type"), value):
+    if kind == "list":
+        first = _first(value.get("data"))
+        if _word(first, "object") == "model":
+            is_listing = _word(first, "owned_by") in _HOSTS_OF_MODELS
+        else:
+            is_listing = _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES
+        if is_listing:
+            return True
+    resource = _RESOURCES.get(kind or _word(value, "type"))
+    if resource is not None:
+        is_resource = all(name in value for name in resource)
+    elif "created" in value:  # pictures
+        is_resource = not kind and not _first(value.get("data")).keys().isdisjoint(("b64_json", "revised_prompt"))
+    else:
+        is_moderation = _word(value, "id").startswith("modr-") and "results" in value
+        is_resource = is_moderation or "expires_at" in _first(value.get("models"))  # what Ollama has loaded
+    if is_resource:
         return True
     if isinstance(type_name, str):
-        return _is_typed_answer(type_name, value)
+        is_openai = type_name.startswith("response.") or (type_name == "message" and "role" in value)
+        return is_openai or isinstance(value.get(_ANTHROPIC_EVENTS.get(type_name, "")), dict)
     is_ollama = "model" in value and ("created_at" in value or "total_duration" in value)
     return is_ollama or not _GEMINI.isdisjoint(value)
 
 
-def _is_resource(kind: str, value: dict[str, Json]) -> bool:
-    if kind in _RESOURCES:
-        return all(name in value for name in _RESOURCES[kind])
-    if "created" in value:
-        return not kind and _is_first(value.get("data"), "b64_json", "revised_prompt")  # pictures
-    is_moderation = _word(value, "id").startswith("modr-") and "results" in value
-    return is_moderation or _is_first(value.get("models"), "expires_at")  # what Ollama has loaded
-
-
-def _is_typed_answer(type_name: str, value: dict[str, Json]) -> bool:
-    if type_name.startswith("response.") or (type_name == "message" and "role" in value):
-        return True
-    return isinstance(value.get(_ANTHROPIC_EVENTS.get(type_name, "")), dict)
-
-
-def _lists_answers(data: Json) -> bool:
-    first = data[0] if isinstance(data, list) and data else None
-    if not isinstance(first, dict):
-        return False
-    if _word(first, "object") == "model":
-        return _word(first, "owned_by") in _HOSTS_OF_MODELS
-    return _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES
-
-
-def _is_first(found: Json, *names: str) -> bool:
-    """Return whether the first of an array is an object that has one of these members."""
-    first = found[0] if isinstance(found, list) and found else None
-    return isinstance(first, dict) and any(name in first for name in names)
+def _first(array: Json) -> dict[str, Json]:
+    """Return the first element of an array if it is an object, else an empty one."""
+    first = array[0] if isinstance(array, list) and array else None
+    return first if isinstance(first, dict) else {}
 
 
 def _word(value: dict[str, Json], name: str) -> str:
@@ -176,64 +162,52 @@ def _word(value: dict[str, Json], name: str) -> str:
     return word if isinstance(word, str) else ""
 
 
-def _answer(value: Json, rename: _Renames) -> Json:
-    if isinstance(value, list):  # Gemini streams an array
-        return [_answer(element, rename) for element in value]
-    return _scrub(value, rename) if is_model_answer(value) else value
+@dataclass(frozen=True, slots=True)
+class _Scrubber:
+    """`rename` is for values where ids stand, which may be names that somebody chose."""
 
+    rename: Rename
+    rename_generated: Rename
 
-def _event(event: Json, rename: _Renames, framing: str) -> Json:
-    if framing.startswith("sse") and isinstance(event, dict) and "data" in event:
-        return {**event, "data": _event_data(event["data"], rename)}
-    return _answer(event, rename)
+    def event(self, event: Json, framing: str) -> Json:
+        """Return an event without volatile values; a text may be JSON that is laid out differently from the other events."""
+        if not framing.startswith("sse") or not isinstance(event, dict) or "data" not in event:
+            return self.answer(event)
+        data = event["data"]
+        if isinstance(data, str):
+            return {**event, "data": replace_json_lines(data.encode(), self.answer).decode()}
+        return {**event, "data": self.answer(data)}
 
+    def answer(self, value: Json) -> Json:
+        """Return an answer without volatile values, any other value as it is."""
+        if isinstance(value, list):  # Gemini streams an array
+            return [self.answer(element) for element in value]
+        return self._scrubbed(value) if is_model_answer(value) else value
 
-def _event_data(data: Json, rename: _Renames) -> Json:
-    """Return an event's data; a text may be JSON that is laid out differently from that of the other events."""
-    if not isinstance(data, str):
-        return _answer(data, rename)
-    return replace_json_lines(data.encode(), lambda value: _answer(value, rename)).decode()
-
-
-def _scrub(value: Json, rename: _Renames) -> Json:
-    if isinstance(value, dict):
-        generated = _generated_in(value)
+    def _scrubbed(self, value: Json) -> Json:
+        if isinstance(value, list):
+            return [self._scrubbed(element) for element in value]
+        if not isinstance(value, dict):
+            return value
+        type_name, id_ = _word(value, "type"), _word(value, "id")
+        is_answer = _word(value, "object") in _OPENAI_OBJECTS or (type_name == "message" and "stop_reason" in value)
+        is_call = ("function" in value or {"name", "args"} <= value.keys()) and _TOOL_CALL.fullmatch(id_) is not None
+        generated = {*OPAQUE, _OPAQUE_BY_TYPE.get(type_name), "id" if is_answer or is_call else None}
         return {
-            name: rename.certainly(member)
+            name: self.rename_generated(member)
             if name in generated and isinstance(member, str) and member
-            else _member(name, member, rename)
+            else self._member(name, member)
             for name, member in value.items()
         }
-    return [_scrub(element, rename) for element in value] if isinstance(value, list) else value
 
-
-def _generated_in(value: dict[str, Json]) -> frozenset[str]:
-    """Return the names of those members that only the answering server can have made up."""
-    type_name, id_ = _word(value, "type"), _word(value, "id")
-    is_answer = _word(value, "object") in _OPENAI_OBJECTS or (type_name == "message" and "stop_reason" in value)
-    is_call = ("function" in value or {"name", "args"} <= value.keys()) and _TOOL_CALL.fullmatch(id_) is not None
-    opaque = _OPAQUE_BY_TYPE.get(type_name)
-    return OPAQUE | ({"id"} if is_answer or is_call else set()) | ({opaque} if opaque else set())
-
-
-def _member(name: str, value: Json, rename: _Renames) -> Json:
-    if isinstance(value, dict | list):
-        return value if name in _USER_CONTENT and not _is_output(name, value) else _scrub(value, rename)
-    if isinstance(value, str):
-        return _text_member(name, value, rename)
-    if (name in TIMES or name in DURATIONS) and value is not None and not isinstance(value, bool):
-        return type(value)(0)
-    return value
-
-
-def _text_member(name: str, value: str, rename: _Renames) -> str:
-    if name in TIMES:
-        return _EPOCH
-    if name == "id" or name.endswith("_id"):
-        return rename.perhaps(value)
-    return CONSTANTS.get(name, value)
-
-
-def _is_output(name: str, value: Json) -> bool:
-    """Return whether this is the `output` of a response, its items, and not the result of a tool."""
-    return name == "output" and isinstance(value, list)
+    def _member(self, name: str, value: Json) -> Json:
+        if isinstance(value, dict | list):
+            is_words = name in _USER_CONTENT and not (name == "output" and isinstance(value, list))
+            return value if is_words else self._scrubbed(value)
+        if isinstance(value, str):
+            if name in TIMES:
+                return _EPOCH
+            return self.rename(value) if name == "id" or name.endswith("_id") else CONSTANTS.get(name, value)
+        if (name in TIMES or name in DURATIONS) and value is not None and not isinstance(value, bool):
+            return type(value)(0)
+        return value

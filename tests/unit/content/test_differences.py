@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recstore.content.deltas import Difference, differences, spell_path
+from recstore.content.deltas import Difference, differences
 
 OLD: Any = {"model": "a", "messages": [{"role": "user", "content": "Hello"}], "n": 1}
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]
@@ -70,7 +70,7 @@ def nested(leaf: Any, wrap: Callable[[Any], Any]) -> Any:
 
 def test_names_that_are_no_words_are_quoted() -> None:
     """A path can be read back."""
-    assert 'headers["a b"][3].content-type' == spell_path(("headers", "a b", 3, "content-type"))
+    assert 'headers["a b"][3].content-type' == Difference(("headers", "a b", 3, "content-type"), 1, 2).place
 
 
 def _told(old: Any, new: Any) -> list[str]:
