@@ -8,8 +8,17 @@ terminals.
 from __future__ import annotations
 
 from recstore.transcript.compare import CallChange, Comparison, DiffLine, TextDifference, compare_recordings, diff_lines
-from recstore.transcript.model import Answer, Message, Part, Transcript
-from recstore.transcript.render import Line, page_lines, page_text, quiet_transcript, review_text, transcript_of
+from recstore.transcript.messages import Message, Part
+from recstore.transcript.render import (
+    Line,
+    Transcript,
+    page_lines,
+    page_text,
+    quiet_transcript,
+    review_text,
+    transcript_of,
+)
+from recstore.transcript.responses import Answer
 
 __all__ = [
     "Answer",

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from recstore.content.encodings import UndecodableError, decoded
 from recstore.model import Body, Headers, JsonBody, StreamBody
-from recstore.transcript.model import Part
 
 TOO_DEEP: Final = "(JSON, nested too deeply to show)"
 
@@ -43,15 +42,6 @@ class BodyContent:
     def value(self) -> Any:
         """The one document, or None if there is none or there are several."""
         return self.documents[0] if len(self.documents) == 1 else None
-
-    def whole(self) -> list[Part]:
-        """Return the content as it is, for a body that no reader knows."""
-        if self.binary:
-            return [Part("file", self.binary)]
-        shown = [Part("json", indented(document)) for document in self.documents]
-        if self.event_count is not None and shown:
-            shown = [Part("json", "\n".join(map(compact, self.documents)))]
-        return [*shown, *([Part("text", self.text)] if self.text else [])]
 
 
 def read_body(body: Body | None, headers: Headers = ()) -> BodyContent:
@@ -88,15 +78,10 @@ def _read_text(text: str) -> BodyContent:
                 documents = [parse_json(piece) for piece in pieces]
                 return BodyContent(documents, event_count=len(pieces) if len(pieces) > 1 else None)
     if any(line.startswith("data:") for line in lines) and all(map(_EVENT_LINE.fullmatch, lines)):
-        events = [event for event in re.split(r"\n{2,}", "\n".join(lines)) if event.strip()]
-        return _read_events([_event_data(event) for event in events])
+        events = [event.split("\n") for event in re.split(r"\n{2,}", "\n".join(lines)) if event.strip()]
+        data = [[line[5:].removeprefix(" ") for line in event if line.startswith("data:")] for event in events]
+        return _read_events(list(map("\n".join, data)))  # Source: WHATWG HTML, section 9.2 "Server-sent events"
     return BodyContent(text=text)
-
-
-def _event_data(event: str) -> str:
-    """Return the data of one event. Source: WHATWG HTML, section 9.2 "Server-sent events"."""
-    lines = (line[5:].removeprefix(" ") for line in event.split("\n") if line.startswith("data:"))
-    return "\n".join(lines)
 
 
 def _read_events(data: list[Any]) -> BodyContent:
@@ -156,8 +141,20 @@ def compact(value: Any) -> str:
 
 def indented(value: Any) -> str:
     """Return `value` as indented JSON; base64 and long runs of numbers are counted, not shown."""
+
+    def digested(value: Any) -> Any:
+        if type(value) is dict:
+            return {key: digested(member) for key, member in value.items()}
+        if type(value) is list:
+            if len(value) > _SHOWN_NUMBERS and all(type(element) in (int, float) for element in value):
+                return f"({len(value):,} numbers)"
+            return [digested(element) for element in value]
+        if type(value) is str and _BASE64.fullmatch(value):
+            return f"({len(value):,} characters of base64)"
+        return value
+
     try:
-        return json.dumps(_digested(value), ensure_ascii=False, indent=2)
+        return json.dumps(digested(value), ensure_ascii=False, indent=2)
     except RecursionError:
         return TOO_DEEP
 
@@ -173,16 +170,4 @@ def parse_json(text: str) -> Any:
             value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
-    return value
-
-
-def _digested(value: Any) -> Any:
-    if type(value) is dict:
-        return {key: _digested(member) for key, member in value.items()}
-    if type(value) is list:
-        if len(value) > _SHOWN_NUMBERS and all(type(element) in (int, float) for element in value):
-            return f"({len(value):,} numbers)"
-        return [_digested(element) for element in value]
-    if type(value) is str and _BASE64.fullmatch(value):
-        return f"({len(value):,} characters of base64)"
     return value

@@ -18,9 +18,9 @@ from recstore.content.deltas import ABSENT, Difference, JsonPath, differences
 from recstore.content.volatile import CONSTANTS, DURATIONS, OPAQUE, TIMES, is_volatile_header
 from recstore.model import Headers, JsonBody, Recording, Request, StreamBody
 from recstore.transcript.body import BodyContent, compact, parse_json, read_body
-from recstore.transcript.messages import joined_text
-from recstore.transcript.model import Answer, Part, Transcript
-from recstore.transcript.render import transcript_of
+from recstore.transcript.messages import Part, joined_text
+from recstore.transcript.render import Transcript, transcript_of
+from recstore.transcript.responses import Answer
 
 _TEXT_NAMES: Final = {
     "text": "answer",

@@ -6,8 +6,8 @@ An object is recognised by its members; `type` helps only where two APIs mean di
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
 from recstore.model import Request
@@ -22,28 +22,43 @@ from recstore.transcript.body import (
     objects_in,
     string_at,
 )
-from recstore.transcript.model import Message, Part
+
+PartKind: TypeAlias = Literal["text", "thinking", "call", "result", "refusal", "file", "names", "json"]
+"""`file` is an image, a sound or a document, described and never dumped; `names` is one name a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of a message or an answer.
+
+    Of a call, `text` is the arguments as they were sent and `name` the function; of a result, `text` is the output of
+    the call with that `call_id`.
+    """
+
+    kind: PartKind
+    text: str
+    name: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the request, with its role."""
+
+    role: str
+    parts: tuple[Part, ...]
+
 
 _THINKING: Final = ("reasoning_content", "reasoning", "thinking")
 _THOUGHT_TYPES: Final = ("reasoning", "thought", "thought_summary", "thinking")
 _CALL_ID: Final = ("call_id", "tool_call_id", "tool_use_id", "toolUseId", "id")
 _ARGUMENTS: Final = ("arguments", "input", "args", "action", "queries", "code")
-
 _HOLDERS: Final = {
-    "image_url": "image",
-    "image": "image",
-    "input_audio": "audio",
-    "audio": "audio",
-    "video": "video",
-    "video_url": "video",
+    **dict.fromkeys(("image_url", "image"), "image"),
+    **dict.fromkeys(("input_audio", "audio"), "audio"),
+    **dict.fromkeys(("video", "video_url"), "video"),
     "document": "document",
-    "inline_data": "file",
-    "inlineData": "file",
-    "file_data": "file",
-    "fileData": "file",
-    "file": "file",
-    "resource": "file",
-    "source": "file",
+    **dict.fromkeys(("inline_data", "inlineData", "file_data", "fileData", "file", "resource", "source"), "file"),
 }
 """Members that hold an attachment, in the words of several APIs, and the kind of file that each implies."""
 
@@ -56,38 +71,28 @@ _SHOWN_URL: Final = 200
 def read_parts(content: Any) -> list[Part]:
     """Return the parts of `content`: a string, an object, or an array of both, nested to any depth."""
     try:
-        if content is None or content == "":
-            return []
         if type(content) is str:
-            return [Part("text", content)]
+            return [Part("text", content)] if content else []
         if type(content) is list:
             return [part for element in content for part in read_parts(element)]
-        found = None
         if type(content) is dict:
-            found = _read_tool_use(content)
-            found = _read_utterance(content) if found is None else found
-        return [Part("json", indented(content))] if found is None else found
+            return _read_object(content)
+        return [] if content is None else [Part("json", indented(content))]
     except RecursionError:
         return [Part("json", TOO_DEEP)]
 
 
 def read_message(message: dict[str, Any]) -> list[Part]:
     """Return the parts of a message: its thinking, text, attachments and calls, in this order."""
-    thinking, refusal = string_at(message, *_THINKING), string_at(message, "refusal")
-    calls = [*objects_in(message.get("tool_calls")), *filter(None, [object_at(message, "function_call")])]
-    audio = read_attachment({"audio": object_at(message, "audio")})
-    return [
-        *([Part("thinking", thinking)] if thinking else []),
-        *read_parts(message.get("content", message.get("parts"))),
-        *([Part("refusal", refusal)] if refusal else []),
-        *(
-            Part("file", f"image, {_decoded_size(image):,} bytes")
-            for image in as_list(message.get("images"))
-            if type(image) is str
-        ),
-        *([audio, *read_parts(string_at(message["audio"], "transcript"))] if audio else []),
-        *map(read_call, calls),
-    ]
+    parts = [Part("thinking", string_at(message, *_THINKING))]
+    parts += read_parts(message.get("content", message.get("parts")))
+    parts.append(Part("refusal", string_at(message, "refusal")))
+    images = (image for image in as_list(message.get("images")) if type(image) is str)
+    parts += (Part("file", f"image, {_decoded_size(image):,} bytes") for image in images)
+    audio = _read_attachment({"audio": object_at(message, "audio")})
+    parts += [audio, *read_parts(string_at(message["audio"], "transcript"))] if audio else []
+    parts += map(read_call, filter(None, (*objects_in(message.get("tool_calls")), object_at(message, "function_call"))))
+    return [part for part in parts if part.text or part.kind not in ("thinking", "refusal")]
 
 
 def read_call(call: dict[str, Any]) -> Part:
@@ -97,7 +102,72 @@ def read_call(call: dict[str, Any]) -> Part:
     return Part("call", compact(arguments), name=string_at(function, "name"), call_id=string_at(call, *_CALL_ID))
 
 
-def read_attachment(part: dict[str, Any]) -> Part | None:
+def whole_parts(content: BodyContent) -> list[Part]:
+    """Return the content as it is, for a body that no reader knows."""
+    if content.binary:
+        return [Part("file", content.binary)]
+    documents = [Part("json", indented(document)) for document in content.documents]
+    if content.event_count is not None and documents:
+        documents = [Part("json", "\n".join(map(compact, content.documents)))]
+    return [*documents, *read_parts(content.text)]
+
+
+def joined_text(parts: list[Part]) -> str:
+    """Return the text of the parts, one below the other."""
+    return "\n".join(f"[{part.text}]" if part.kind == "file" else part.text for part in parts)
+
+
+def _read_object(part: dict[str, Any]) -> list[Part]:
+    """Return the parts of a nested message, a call or a result, or of anything else that an object may say."""
+    kind = string_at(part, "type")
+    if "role" in part and ("content" in part or "parts" in part):
+        return read_message(part)
+    nested_call = object_at(part, "function_call", "functionCall", "toolUse", "function")
+    if nested_call:
+        return [read_call({"id": part.get("id"), **nested_call})]
+    nested_result = object_at(part, "function_response", "functionResponse", "toolResult")
+    if nested_result or kind.endswith(("_result", "_output", "_response")):
+        result = nested_result or part
+        values = [result[name] for name in ("output", "content", "result", "response") if name in result]
+        if values:
+            text = joined_text(read_parts(values[0])) if type(values[0]) in (str, list) else compact(values[0])
+            return [Part("result", text, name=string_at(result, "name"), call_id=string_at(result, *_CALL_ID))]
+    if kind.endswith("_call") or ("name" in part and any(name in part for name in ("arguments", "input", "args"))):
+        call = read_call(part)
+        return [replace(call, name=call.name or kind.removesuffix("_call"))]
+    if kind == "redacted_thinking":
+        return [Part("thinking", "(redacted)")]
+    if (
+        string_at(part, "thinking")
+        or kind in _THOUGHT_TYPES
+        or part.get("thought") is True
+        or "reasoningContent" in part
+    ):
+        nested = object_at(object_at(part, "reasoningContent"), "reasoningText")
+        pieces = (nested, part.get("content"), *as_list(part.get("summary")), *as_list(part.get("content")))
+        joined = "\n\n".join(filter(None, (string_at(piece, "text") for piece in pieces)))
+        text = string_at(part, "thinking", "text", "reasoning") or joined
+        return [Part("thinking", text)] if text else []
+    return _read_utterance(part)
+
+
+def _read_utterance(part: dict[str, Any]) -> list[Part]:
+    """Return the parts of code and its output, of a file or a text; of any other object its JSON."""
+    code = object_at(part, "executable_code", "executableCode")
+    if code:
+        return [Part("call", string_at(code, "code"), name=string_at(code, "language") or "code")]
+    output = object_at(part, "code_execution_result", "codeExecutionResult")
+    if output:
+        return [Part("result", string_at(output, "output", "outcome"))]
+    attachment = _read_attachment(part)
+    if attachment:
+        return [attachment]
+    if string_at(part, "refusal"):
+        return [Part("refusal", part["refusal"])]
+    return read_parts(part["text"]) if type(part.get("text")) is str else [Part("json", indented(part))]
+
+
+def _read_attachment(part: dict[str, Any]) -> Part | None:
     """Return a description of the image, sound or document that the object attaches, None if it attaches nothing."""
     holder = next((name for name in _HOLDERS if object_at(part, name) or (name in _URL and string_at(part, name))), "")
     words = string_at(part, "type").split("_")
@@ -116,72 +186,11 @@ def read_attachment(part: dict[str, Any]) -> Part | None:
         description += f", {_decoded_size(data):,} bytes"
     else:
         description += f" at {url[:_SHOWN_URL]}{'...' if len(url) > _SHOWN_URL else ''}"
-    name = string_at(facts, "filename", "name", "title", "display_name", "displayName")
-    return Part("file", description, name=name)
-
-
-def joined_text(parts: list[Part]) -> str:
-    """Return the text of the parts, one below the other."""
-    return "\n".join(f"[{part.text}]" if part.kind == "file" else part.text for part in parts)
+    return Part("file", description, name=string_at(facts, "filename", "name", "title", "display_name", "displayName"))
 
 
 def _decoded_size(base64_text: str) -> int:
-    """Return the size of the data, in bytes."""
     return len(base64_text.rstrip("=")) * 3 // 4
-
-
-def _read_tool_use(part: dict[str, Any]) -> list[Part] | None:
-    """Return the parts of a nested message, a call or a result; None if the object is none of them."""
-    kind = string_at(part, "type")
-    if "role" in part and ("content" in part or "parts" in part):
-        return read_message(part)
-    nested_call = object_at(part, "function_call", "functionCall", "toolUse", "function")
-    if nested_call:
-        return [read_call({"id": part.get("id"), **nested_call})]
-    nested_result = object_at(part, "function_response", "functionResponse", "toolResult")
-    if nested_result or kind.endswith(("_result", "_output", "_response")):
-        result = nested_result or part
-        values = [result[name] for name in ("output", "content", "result", "response") if name in result]
-        if values:
-            text = joined_text(read_parts(values[0])) if type(values[0]) in (str, list) else compact(values[0])
-            return [Part("result", text, name=string_at(result, "name"), call_id=string_at(result, *_CALL_ID))]
-    if kind.endswith("_call") or ("name" in part and any(name in part for name in ("arguments", "input", "args"))):
-        call = read_call(part)
-        return [replace(call, name=call.name or kind.removesuffix("_call"))]
-    return None
-
-
-def _read_utterance(part: dict[str, Any]) -> list[Part] | None:
-    """Return the parts of a thought, of code and its output, of a file or a text; None if the object is none of them."""
-    kind = string_at(part, "type")
-    if kind == "redacted_thinking":
-        return [Part("thinking", "(redacted)")]
-    is_thought = part.get("thought") is True or kind in _THOUGHT_TYPES or "reasoningContent" in part
-    if string_at(part, "thinking") or is_thought:
-        nested = object_at(object_at(part, "reasoningContent"), "reasoningText")
-        pieces = [
-            nested,
-            object_at(part, "content"),
-            *objects_in(part.get("summary")),
-            *objects_in(part.get("content")),
-        ]
-        joined = "\n\n".join(filter(None, (string_at(piece, "text") for piece in pieces)))
-        text = string_at(part, "thinking", "text", "reasoning") or joined
-        return [Part("thinking", text)] if text else []
-    code = object_at(part, "executable_code", "executableCode")
-    if code:
-        return [Part("call", string_at(code, "code"), name=string_at(code, "language") or "code")]
-    output = object_at(part, "code_execution_result", "codeExecutionResult")
-    if output:
-        return [Part("result", string_at(output, "output", "outcome"))]
-    attachment = read_attachment(part)
-    if attachment:
-        return [attachment]
-    if string_at(part, "refusal"):
-        return [Part("refusal", part["refusal"])]
-    if type(part.get("text")) is str:
-        return [Part("text", part["text"])] if part["text"] else []
-    return None
 
 
 # -- requests
@@ -199,16 +208,20 @@ _MODEL_IN_PATH: Final = re.compile(r"/(?:models/([^/:]+):|deployments/([^/]+)/|m
 def read_messages(request: Request, content: BodyContent) -> tuple[Message, ...]:
     """Return the messages of a request whose body holds `content`, oldest first."""
     if request.method == "CALL":
-        arguments = compact(content.value) if content.documents else joined_text(content.whole())
+        arguments = compact(content.value) if content.documents else joined_text(whole_parts(content))
         return (Message("tool call", (Part("call", arguments, name=request.path.removeprefix("/")),)),)
     body = as_object(content.value)
     if not _is_understood(body):
-        parts = content.whole()
-        return (Message("body", tuple(parts)),) if parts else ()
-    said = (holder.get(name) for holder in _holders(body) for name in _SYSTEM)
-    messages = [Message("system", tuple(read_parts(as_object(value).get("parts", value)))) for value in said]
-    messages += (message for name in _TURNS for message in _turns(name, body.get(name)))
-    messages.append(Message("user", tuple(read_message({"images": body.get("images")}))))
+        messages = [Message("body", tuple(whole_parts(content)))]
+    else:
+        said = (as_object(holder).get(name) for holder in _holders(body) for name in _SYSTEM)
+        messages = [Message("system", tuple(read_parts(as_object(value).get("parts", value)))) for value in said]
+        for name in _TURNS:
+            turns: Any = body.get(name)
+            if name in ("prompt", "input") and as_list(turns) and all(type(element) is int for element in turns):
+                turns = f"({len(turns):,} tokens)"
+            messages += map(_read_turn, turns if type(turns) is list else [] if turns is None else [turns])
+        messages.append(Message("user", tuple(read_message({"images": body.get("images")}))))
     return tuple(message for message in messages if message.parts)
 
 
@@ -218,41 +231,35 @@ def read_model(request: Request, content: BodyContent) -> str:
     return string_at(content.value, "model") or (unquote(match[match.lastindex or 0]) if match else "")
 
 
-def read_parameters(content: BodyContent) -> tuple[tuple[str, Any], ...]:
+def read_parameters(content: BodyContent) -> list[tuple[str, Any]]:
     """Return the other members of the body by name, without those that are null, false or empty."""
     body = as_object(content.value)
     if not _is_understood(body):
-        return ()
+        return []
     settings = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS}
     for holder in _SETTINGS:
         members = as_object(body.get(holder)).items()
-        settings |= {
-            f"{holder}.{name}": value for name, value in members if name in _SETTINGS or name not in _NOT_PARAMETERS
-        }
-    return tuple(
+        known = ((name, value) for name, value in members if name in _SETTINGS or name not in _NOT_PARAMETERS)
+        settings |= {f"{holder}.{name}": value for name, value in known}
+    return [  # 0 sets something
         (name, value)
         for name, value in settings.items()
-        if not (value is None or value is False or value in ("", [], {}))  # 0 sets something
-    )
-
-
-def read_tools(content: BodyContent) -> tuple[tuple[tuple[str, ...], dict[str, Any]], ...]:
-    """Return the definitions of the tools that the request offers, each after the names that it defines."""
-    definitions = [
-        definition
-        for holder in _holders(as_object(content.value))
-        for member in ("tools", "functions")
-        for definition in objects_in(holder.get(member))
+        if not (value is None or value is False or value in ("", [], {}))
     ]
-    return tuple((tuple(_tool_names(definition)), definition) for definition in definitions)
 
 
-def _tool_names(tool: dict[str, Any]) -> list[str]:
-    declared = objects_in(tool.get("function_declarations")) + objects_in(tool.get("functionDeclarations"))
-    if declared:
-        return [string_at(function, "name") or "?" for function in declared]
-    name = string_at(tool, "name") or string_at(tool.get("function"), "name")
-    return [name or string_at(tool, "type") or ", ".join(tool)]
+def read_tools(content: BodyContent) -> list[tuple[list[str], dict[str, Any]]]:
+    """Return the definitions of the tools that the request offers, each after the names that it defines."""
+    tools = []
+    offers = (
+        as_object(holder).get(name) for holder in _holders(as_object(content.value)) for name in ("tools", "functions")
+    )
+    for tool in (tool for offer in offers for tool in objects_in(offer)):
+        declared = objects_in(tool.get("function_declarations")) + objects_in(tool.get("functionDeclarations"))
+        names = [string_at(function, "name") or "?" for function in declared]
+        name = string_at(tool, "name") or string_at(tool.get("function"), "name") or string_at(tool, "type")
+        tools.append((names or [name or ", ".join(tool)], tool))
+    return tools
 
 
 def _is_understood(body: dict[str, Any]) -> bool:
@@ -263,20 +270,12 @@ def _is_understood(body: dict[str, Any]) -> bool:
     return bool(string_at(body, "model")) and not any(type(value) in (list, dict) for value in others)
 
 
-def _holders(body: dict[str, Any]) -> list[dict[str, Any]]:
+def _holders(body: dict[str, Any]) -> list[Any]:
     """Return the objects that may hold the system's instruction and the tools."""
-    return [body, *(as_object(body.get(name)) for name in _SETTINGS)]
+    return [body, *map(body.get, _SETTINGS)]
 
 
-def _turns(name: str, value: Any) -> list[Message]:
-    """Return the messages in the member `name`: a text, one message, or an array of texts or messages."""
-    if name in ("prompt", "input") and as_list(value) and all(type(element) is int for element in value):
-        return [Message("user", (Part("text", f"({len(value):,} tokens)"),))]
-    turns = value if type(value) is list else [] if value is None else [value]
-    return [_turn(turn) for turn in turns]
-
-
-def _turn(turn: Any) -> Message:
+def _read_turn(turn: Any) -> Message:
     if type(turn) is not dict:
         return Message("user", tuple(read_parts(turn) if type(turn) is str else [Part("json", indented(turn))]))
     is_item = "role" not in turn and string_at(turn, "type") not in ("", "message")

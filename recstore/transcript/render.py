@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from recstore.model import Recording
+from recstore.text import plural
 from recstore.transcript.body import compact, indented, parse_json, read_body
-from recstore.transcript.messages import read_messages, read_model, read_parameters, read_tools
-from recstore.transcript.model import Answer, Part, Transcript
-from recstore.transcript.responses import draft_response
+from recstore.transcript.messages import Message, Part, read_messages, read_model, read_parameters, read_tools
+from recstore.transcript.responses import Answer, draft_response
 
 LineStyle: TypeAlias = Literal[
     "heading", "request", "detail", "role", "text", "thinking", "call", "result", "file", "error"
@@ -19,6 +19,30 @@ LineStyle: TypeAlias = Literal[
 _SHOWN_PARAMETER: Final = 200
 _ONE_LINE_JSON: Final = 100
 """Longer JSON is indented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A recording as a conversation. Everything is text, and nothing is promised to be complete.
+
+    `parameters` are the other members of the request, by name; `tools` the names of the tools it offers; `error` is the
+    error that the client raised or the upstream sent, or ""; `usage` counts tokens by kind; `event_count` is None
+    unless the response was a stream.
+    """
+
+    method: str
+    upstream: str
+    path: str
+    model: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    tools: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+    status: int | None = None
+    error: str = ""
+    answers: tuple[Answer, ...] = ()
+    answer_model: str = ""
+    usage: tuple[tuple[str, int], ...] = ()
+    event_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +157,7 @@ def _answer_title(transcript: Transcript, answer: Answer, number: int) -> str:
     if answer.finish:
         facts.append(answer.finish)
     if number == 1 and transcript.event_count is not None:
-        facts.append(f"{transcript.event_count:,} event{'' if transcript.event_count == 1 else 's'}")
+        facts.append(plural(transcript.event_count, "event"))
     if number == 1 and transcript.usage:
         facts.append("tokens " + " ".join(f"{name} {count:,}" for name, count in transcript.usage))
     title = f"answer {number}" if len(transcript.answers) > 1 else "answer"

@@ -1,16 +1,17 @@
 """A response as answers: each document of it, whole or an event of a stream, adds to one draft.
 
-A whole answer is read as a stream of one. Each reader knows one member by its name and shape and leaves
-documents without it alone, so that no order of events and no mixture of APIs can go wrong.
+A whole answer is read as a stream of one. Each reader knows members by their names and shapes and leaves
+documents without them alone, so that no order of events and no mixture of APIs can go wrong.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from recstore.content.tokens import count_tokens
 from recstore.model import Response
+from recstore.text import plural
 from recstore.transcript.body import (
     as_list,
     as_object,
@@ -22,8 +23,7 @@ from recstore.transcript.body import (
     read_body,
     string_at,
 )
-from recstore.transcript.messages import read_call, read_message, read_parts
-from recstore.transcript.model import Answer, Part, PartKind
+from recstore.transcript.messages import Part, PartKind, read_call, read_message, read_parts, whole_parts
 
 _ERROR_STATUS: Final = 400
 _ERROR_MEMBERS: Final = frozenset(
@@ -34,102 +34,87 @@ _FEWEST_DIMENSIONS: Final = 16
 """Arrays of fewer numbers may be anything but a vector."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the answers in a response, which usually has one. The pieces of a stream are joined."""
+
+    parts: tuple[Part, ...]
+    finish: str = ""
+
+
 @dataclass(slots=True)
-class _OpenPart:
-    """A part that further pieces may be joined to."""
-
-    kind: PartKind
-    texts: list[str]
-    name: str = ""
-    call_id: str = ""
-
-
 class ResponseDraft:
     """All that has been read of a response: pieces come in the order of the stream, and are joined to parts."""
 
-    def __init__(self) -> None:
-        self.model = ""
-        self.error = ""
-        self.usage: dict[str, int] = {}
-        self.event_count: int | None = None
-        self._parts: dict[int, list[_OpenPart]] = {}
-        self._finish: dict[int, str] = {}
-        self._slots: dict[tuple[int, str, object], _OpenPart] = {}
+    model: str = ""
+    error: str = ""
+    usage: dict[str, int] = field(default_factory=dict)
+    event_count: int | None = None
+    finishes: dict[int, str] = field(default_factory=dict)
+    parts: dict[int, list[list[Part]]] = field(default_factory=dict)
+    _slots: dict[tuple[int, str, object], list[Part]] = field(default_factory=dict)
 
-    def add(self, part: Part, answer: int = 0, slot: object = None, *, replaces: bool = False) -> None:
-        """Join a piece to the part in its `slot`; without a slot, text is joined to text that comes just before it.
+    def add(self, *added: Part, answer: int = 0, slot: object = None, replaces: bool = False) -> None:
+        """Join each piece to the part in its `slot`; without a slot, text is joined to text that comes just before it.
 
         With `replaces`, the piece is the whole text of the part in the slot.
         """
-        if not part.text and part.kind != "call":
-            return
-        parts = self._parts.setdefault(answer, [])
-        if slot is not None:
-            target = self._slots.get((answer, part.kind, slot))
-        else:
-            is_open = bool(parts) and parts[-1].kind == part.kind and part.kind in ("text", "thinking", "refusal")
-            target = parts[-1] if is_open else None
-        if target is not None and not replaces:  # some servers number all calls 0
-            names = (part.call_id, target.call_id), (part.name, target.name)
-            if any(new and old and new != old for new, old in names):
-                target = None
-        if target is None:
-            target = _OpenPart(part.kind, [])
-            parts.append(target)
-            if slot is not None:
-                self._slots[answer, part.kind, slot] = target
-        elif replaces and part.text:
-            target.texts.clear()
-        target.texts.append(part.text)
-        target.name = target.name or part.name
-        target.call_id = target.call_id or part.call_id
+        for part in added:
+            if not part.text and part.kind != "call":
+                continue
+            parts = self.parts.setdefault(answer, [])
+            pieces = self._slots.get((answer, part.kind, slot), [])
+            if slot is None and parts and part.kind in ("text", "thinking", "refusal"):
+                pieces = parts[-1] if parts[-1][0].kind == part.kind else []
+            names = ((part.name, "name"), (part.call_id, "call_id"))
+            if not replaces and any(new and _first(pieces, member) not in ("", new) for new, member in names):
+                pieces = []  # some servers number all calls 0
+            if not pieces:
+                parts.append(pieces := [])
+                if slot is not None:
+                    self._slots[answer, part.kind, slot] = pieces
+            elif replaces and part.text:
+                pieces[:] = [replace(piece, text="") for piece in pieces]
+            pieces.append(part)
 
-    def finish(self, reason: str, answer: int = 0) -> None:
-        """Note why the answer ended; the last reason counts."""
+    def add_message(self, message: dict[str, Any], answer: int = 0) -> None:
+        """Add a message or a fragment of one; fragments of calls are numbered."""
+        for part in read_message({name: value for name, value in message.items() if name != "tool_calls"}):
+            self.add(part, answer=answer, slot="call" if part.kind == "call" else None)
+        for position, call in enumerate(objects_in(message.get("tool_calls"))):
+            is_whole = type(object_at(call, "function").get("arguments")) is dict  # an object is not a fragment
+            self.add(read_call(call), answer=answer, slot=None if is_whole else _index(call, "index", position))
+
+    def finish(self, holder: dict[str, Any], answer: int = 0) -> None:
+        """Note why the answer ended, if the object says so; the last reason counts."""
+        reason = string_at(holder, *_FINISH)
         if reason:
-            self._finish[answer] = reason
+            self.finishes[answer] = reason
 
     def count(self, holder: Any) -> None:
         """Note token counts; of several counts of one kind, the greatest is the whole."""
         for kind, count in count_tokens(holder).items():
             self.usage[kind] = max(self.usage.get(kind, 0), count)
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether any answer has a part."""
-        return any(self._parts.values())
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether any answer says why it ended."""
-        return bool(self._finish)
-
     def answers(self) -> tuple[Answer, ...]:
         """Return the answers, by their index."""
         return tuple(
-            Answer(
-                tuple(
-                    Part(part.kind, "".join(part.texts), part.name, part.call_id) for part in self._parts.get(index, [])
-                ),
-                self._finish.get(index, ""),
-            )
-            for index in sorted({*self._parts, *self._finish})
+            Answer(tuple(map(_joined, self.parts.get(index, ()))), self.finishes.get(index, ""))
+            for index in sorted({*self.parts, *self.finishes})
         )
 
 
 def draft_response(response: Response) -> ResponseDraft:
     """Return the answers, the errors and the token counts of a response."""
     content = read_body(response.body, response.headers)
-    draft = ResponseDraft()
-    draft.event_count = content.event_count
+    draft = ResponseDraft(event_count=content.event_count)
     for document in content.documents:
         _read_document(document, draft)
-    if not draft.has_parts:
+    if not draft.parts:
         draft.add(Part("names", "\n".join(name for document in content.documents for name in _model_names(document))))
     is_error_alone = all(_ERROR_MEMBERS.issuperset(as_object(document)) for document in content.documents)
-    if not (draft.has_parts or draft.is_finished or (draft.error and is_error_alone)):
-        for part in content.whole():
-            draft.add(part)
+    if not (draft.parts or draft.finishes or (draft.error and is_error_alone)):
+        draft.add(*whole_parts(content))
     errors = []
     if response.error is not None:  # raised by the client
         status, message = response.error.get("status_code"), string_at(response.error, "message")
@@ -149,120 +134,19 @@ def _read_document(document: Any, draft: ResponseDraft) -> None:
         for element in document:
             _read_document(element, draft)
     members = as_object(document)
-    for read in _READERS:
+    for read in (_read_answers, _read_content, _read_outputs, _read_error, _read_block, _read_response_event):
         read(members, draft)
     draft.model = string_at(members, "model", "model_version", "modelVersion") or draft.model
     draft.count(object_at(members, "usage", "usage_metadata", "usageMetadata") or members)
 
 
-# -- whole answers, and chunks of streams in the shape of a whole answer
+def _joined(pieces: list[Part]) -> Part:
+    text = "".join(piece.text for piece in pieces)
+    return Part(pieces[0].kind, text, _first(pieces, "name"), _first(pieces, "call_id"))
 
 
-def _read_choices(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read OpenAI's chat completions, whole (`message`) or in chunks (`delta`), and its completions (`text`)."""
-    for position, choice in enumerate(objects_in(document.get("choices"))):
-        answer = _index(choice, "index", position)
-        _add_message(object_at(choice, "message", "delta"), draft, answer)
-        draft.add(Part("text", string_at(choice, "text")), answer)
-        draft.finish(string_at(choice, *_FINISH), answer)
-
-
-def _read_message_member(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read Ollama's chat, whole or in chunks, and the message that begins a stream of Anthropic's."""
-    message = object_at(document, "message")
-    if message:
-        _add_message(message, draft)
-        draft.count(object_at(message, "usage"))
-        draft.model = string_at(message, "model") or draft.model
-        draft.finish(string_at(document, *_FINISH))
-
-
-def _add_message(message: dict[str, Any], draft: ResponseDraft, answer: int = 0) -> None:
-    for part in read_message({name: value for name, value in message.items() if name != "tool_calls"}):
-        draft.add(part, answer, "call" if part.kind == "call" else None)
-    for position, call in enumerate(objects_in(message.get("tool_calls"))):
-        is_whole = type(object_at(call, "function").get("arguments")) is dict  # an object is not a fragment
-        draft.add(read_call(call), answer, None if is_whole else _index(call, "index", position))
-
-
-def _read_candidates(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read Google's generated content, whole or in chunks."""
-    blocked = string_at(object_at(document, "prompt_feedback", "promptFeedback"), "block_reason", "blockReason")
-    if blocked:
-        draft.error = f"the prompt was blocked: {blocked}"
-    for position, candidate in enumerate(objects_in(document.get("candidates"))):
-        answer = _index(candidate, "index", position)
-        content = candidate.get("content")
-        for part in read_parts(as_object(content).get("parts", content)):
-            draft.add(part, answer)
-        draft.finish(string_at(candidate, *_FINISH), answer)
-
-
-def _read_generated(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read the text that Ollama generates from a prompt, whole or in chunks."""
-    if type(document.get("response")) is str and ("done" in document or "model" in document):
-        draft.add(Part("thinking", string_at(document, "thinking")))
-        draft.add(Part("text", document["response"]))
-        draft.finish(string_at(document, *_FINISH))
-
-
-def _read_content(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read a message by itself, as Anthropic answers, and the content that a tool of MCP returns."""
-    content = document.get("content")
-    is_message = "role" in document and type(content) in (str, list)
-    if not is_message and not (as_list(content) and all(string_at(element, "type") for element in as_list(content))):
-        return
-    parts = read_message(document) if is_message else read_parts(content)
-    for position, part in enumerate(parts):
-        draft.add(part, slot=None if is_message else position)
-    draft.finish(string_at(document, *_FINISH))
-    if document.get("isError") is True:
-        draft.error = "the tool failed"
-
-
-def _read_tool_result(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read a recorder's note of a tool's run: `content`, `error_message`, `error_code`."""
-    if "content" not in document or not ("error_message" in document or "error_code" in document):
-        return
-    text = string_at(document, "content")
-    try:
-        value = parse_json(text)
-    except ValueError:
-        value = None
-    draft.add(Part("result", indented(value) if type(value) in (dict, list) else text))
-    code = document.get("error_code")
-    message = string_at(document, "error_message") or ("the tool failed" if code else "")
-    if message:
-        draft.error = f"{message} ({compact(code)})" if code else message
-
-
-def _read_outputs(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read OpenAI's `output`, Google's `outputs`, and the one message of Bedrock's Converse."""
-    message = object_at(object_at(document, "output"), "message")
-    if message:
-        _add_message(message, draft)
-        draft.finish(string_at(document, *_FINISH))
-    items = next((document[name] for name in ("output", "outputs") if type(document.get(name)) is list), None)
-    if items is None or not all("type" in as_object(item) or "role" in as_object(item) for item in items):
-        return
-    for part in read_parts(items):
-        draft.add(part)
-    reason = string_at(object_at(document, "incomplete_details"), "reason") or string_at(document, "status")
-    draft.finish(reason if reason not in ("in_progress", "queued") else "")
-
-
-def _read_error(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read an error in place of an answer, or in the middle of a stream."""
-    error: Any = document.get("error")
-    if not error and (document.get("type") == "error" or document.get("object") == "error"):
-        error = document
-    if not error and list(document) == ["detail"]:
-        error = document["detail"]
-    if not error or type(error) not in (str, dict, list):
-        return
-    message = string_at(error, "message", "detail") or (error if type(error) is str else "")
-    facts = [compact(as_object(error)[name]) for name in ("type", "status", "code") if as_object(error).get(name)]
-    draft.error = f"{message} ({', '.join(facts)})" if message and facts else message or indented(error)
+def _first(pieces: list[Part], member: str) -> str:
+    return next(filter(None, (getattr(piece, member) for piece in pieces)), "")
 
 
 def _index(holder: dict[str, Any], name: str, default: int = 0) -> int:
@@ -270,67 +154,126 @@ def _index(holder: dict[str, Any], name: str, default: int = 0) -> int:
     return value if type(value) is int else default
 
 
-# -- events that build an answer in steps: a block begins, text is added to it, the answer is complete
-#
-# Shape: Anthropic `content_block_start`, `content_block_delta`, `message_delta`; Google's interactions `content.start`,
-# `content.delta`, `interaction.complete`; OpenAI's responses `response.output_item.added`,
-# `response.output_text.delta`, `response.completed` and their kin.
+# -- whole answers, and chunks of streams in the shape of a whole answer
 
 
-def _read_block_start(event: dict[str, Any], draft: ResponseDraft) -> None:
+def _read_answers(document: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read the answers that an object names.
+
+    Shape: OpenAI `choices`, each a `message`, a `delta` or a `text`; Google `candidates`; Ollama `message` or
+    `response`; Bedrock's Converse `output.message`; a stream of Anthropic's begins with a `message`.
+    """
+    for position, choice in enumerate(objects_in(document.get("choices"))):
+        answer = _index(choice, "index", position)
+        draft.add_message(object_at(choice, "message", "delta"), answer)
+        draft.add(Part("text", string_at(choice, "text")), answer=answer)
+        draft.finish(choice, answer)
+    for position, candidate in enumerate(objects_in(document.get("candidates"))):
+        answer, content = _index(candidate, "index", position), candidate.get("content")
+        draft.add(*read_parts(as_object(content).get("parts", content)), answer=answer)
+        draft.finish(candidate, answer)
+    message = object_at(document, "message") or object_at(object_at(document, "output"), "message")
+    if message:
+        draft.add_message(message)
+        draft.count(object_at(message, "usage"))
+        draft.model = string_at(message, "model") or draft.model
+        draft.finish(document)
+    if type(document.get("response")) is str and ("done" in document or "model" in document):
+        draft.add(Part("thinking", string_at(document, "thinking")), Part("text", document["response"]))
+        draft.finish(document)
+
+
+def _read_content(document: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read a message by itself, as Anthropic answers, the content that a tool of MCP returns, and a recorder's note of it.
+
+    Shape: the note is `{"content": ..., "error_message": ..., "error_code": ...}`.
+    """
+    content, code = document.get("content"), document.get("error_code")
+    is_message = "role" in document and type(content) in (str, list)
+    if is_message or (as_list(content) and all(string_at(element, "type") for element in as_list(content))):
+        for position, part in enumerate(read_message(document) if is_message else read_parts(content)):
+            draft.add(part, slot=None if is_message else position)
+        draft.finish(document)
+        draft.error = "the tool failed" if document.get("isError") is True else draft.error
+    if "content" in document and ("error_message" in document or "error_code" in document):
+        text = string_at(document, "content")
+        try:
+            value = parse_json(text)
+        except ValueError:
+            value = None
+        draft.add(Part("result", indented(value) if type(value) in (dict, list) else text))
+        message = string_at(document, "error_message") or ("the tool failed" if code else "")
+        draft.error = f"{message} ({compact(code)})" if code else message or draft.error
+
+
+def _read_outputs(document: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read OpenAI's `output` and Google's `outputs`."""
+    items = next((document[name] for name in ("output", "outputs") if type(document.get(name)) is list), None)
+    if items is not None and all("type" in as_object(item) or "role" in as_object(item) for item in items):
+        draft.add(*read_parts(items))
+        reason = string_at(object_at(document, "incomplete_details"), "reason") or string_at(document, "status")
+        draft.finish({"finish_reason": reason if reason not in ("in_progress", "queued") else ""})
+
+
+def _read_error(document: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read an error in place of an answer, or in the middle of a stream."""
+    error: Any = document.get("error")
+    if not error and "error" in (document.get("type"), document.get("object")):
+        error = document
+    if not error and list(document) == ["detail"]:
+        error = document["detail"]
+    if error and type(error) in (str, dict, list):
+        message = string_at(error, "message", "detail") or (error if type(error) is str else "")
+        facts = [compact(as_object(error)[name]) for name in ("type", "status", "code") if as_object(error).get(name)]
+        draft.error = f"{message} ({', '.join(facts)})" if message and facts else message or indented(error)
+    feedback = object_at(document, "prompt_feedback", "promptFeedback")
+    if string_at(feedback, "block_reason", "blockReason"):
+        draft.error = f"the prompt was blocked: {string_at(feedback, 'block_reason', 'blockReason')}"
+
+
+# -- events that build an answer in steps: a part begins, text is added to it, the answer is complete
+
+
+def _read_block(event: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read a block that begins, or what is added to one.
+
+    Shape: Anthropic `content_block_start`, `content_block_delta`, `message_delta`; Google's interactions
+    `content.start`, `content.delta`.
+    """
     block = object_at(event, "content_block") or (object_at(event, "content") if "index" in event else {})
-    for part in read_parts(block) if block else ():
-        if part.kind not in ("names", "json"):
-            arguments = "" if part.kind == "call" and part.text == "{}" else part.text  # they come in the deltas
-            draft.add(Part(part.kind, arguments, part.name, part.call_id), slot=("block", _index(event, "index")))
-
-
-def _read_block_delta(event: dict[str, Any], draft: ResponseDraft) -> None:
-    delta = object_at(event, "delta")
-    if not delta or not ("index" in event or "type" in event or "event_type" in event):
-        return
-    draft.finish(string_at(delta, "stop_reason", "finish_reason"))
+    delta = object_at(event, "delta") if not event.keys().isdisjoint(("index", "type", "event_type")) else {}
+    draft.finish(delta)
     is_arguments = type(delta.get("partial_json")) is str
-    for part in [Part("call", delta["partial_json"])] if is_arguments else read_parts(delta):
+    parts = [Part("call", delta["partial_json"])] if is_arguments else read_parts(block or delta or None)
+    for part in parts:
         if part.kind not in ("names", "json"):
-            draft.add(part, slot=("block", _index(event, "index")))
+            is_empty = bool(block) and part.kind == "call" and part.text == "{}"  # the arguments come in the deltas
+            draft.add(replace(part, text="") if is_empty else part, slot=("block", _index(event, "index")))
 
 
-def _read_text_delta(event: dict[str, Any], draft: ResponseDraft) -> None:
+def _read_response_event(event: dict[str, Any], draft: ResponseDraft) -> None:
+    """Read an item that begins or is done, a text that is added to one, and the whole answer that some events carry.
+
+    Shape: OpenAI's responses `response.output_item.added`, `response.output_text.delta`, `response.completed` and
+    their kin; Google's `interaction.complete`.
+    """
     delta, name = event.get("delta"), string_at(event, "type")
-    if type(delta) is not str or not name:
-        return
-    if "_call" in name:
-        draft.add(Part("call", delta), slot=("item", _index(event, "output_index")))
-    elif "audio" not in name or "transcript" in name or "reasoning" in name:
+    item_slot = ("item", _index(event, "output_index"))
+    if type(delta) is str and "_call" in name:
+        draft.add(Part("call", delta), slot=item_slot)
+    elif type(delta) is str and name and ("audio" not in name or "transcript" in name or "reasoning" in name):
         kind: PartKind = "thinking" if "reasoning" in name else "refusal" if "refusal" in name else "text"
         indices = (_index(event, member) for member in ("output_index", "content_index", "summary_index"))
         draft.add(Part(kind, delta), slot=("text", *indices))
-
-
-def _read_item(event: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read the calls in an item that begins or is done; its text comes in deltas."""
-    item = object_at(event, "item")
-    for part in read_parts(item) if item and "output_index" in event else ():
-        if part.kind == "call":
-            draft.add(part, slot=("item", _index(event, "output_index")), replaces=True)
-
-
-def _read_wrapper(event: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read the whole answer that some events carry: its facts, and its text if no delta carried any."""
+    if "output_index" in event:  # an item's text comes in deltas
+        calls = [part for part in read_parts(object_at(event, "item") or None) if part.kind == "call"]
+        draft.add(*calls, slot=item_slot, replaces=True)
     answer = object_at(event, "response", "interaction")
     if answer:
         draft.count(object_at(answer, "usage"))
         draft.model = string_at(answer, "model") or draft.model
         _read_error({"error": answer.get("error")}, draft)
-        _read_outputs({**answer, "output": []} if draft.has_parts else answer, draft)
-
-
-_READERS: Final = (
-    *(_read_choices, _read_message_member, _read_candidates, _read_generated, _read_content),
-    *(_read_tool_result, _read_outputs, _read_error),
-    *(_read_block_start, _read_block_delta, _read_text_delta, _read_item, _read_wrapper),
-)
+        _read_outputs({**answer, "output": []} if draft.parts else answer, draft)
 
 
 # -- answers that are not a conversation
@@ -360,7 +303,7 @@ def _described_vectors(document: Any) -> str:
     if not sizes or 0 in sizes:
         return ""
     several = " or ".join(f"{size:,}" for size in sorted(set(sizes)))
-    return f"{len(sizes):,} vector{'s' if len(sizes) != 1 else ''} of {several} dimensions"
+    return f"{plural(len(sizes), 'vector')} of {several} dimensions"
 
 
 def _dimensions(vector: Any) -> int:
