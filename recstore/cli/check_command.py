@@ -14,8 +14,7 @@ import click
 from recstore.check.check import CheckResult, CommitRange, check_range, check_tree, parse_range, pushed_ranges
 from recstore.check.findings import Finding, exit_code_of, manifest_finding, mend, with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
-from recstore.cli.repository import open_project, open_repository
-from recstore.cli.secrets_output import scan_of
+from recstore.cli.repository import open_project, open_repository, scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import WORK_TREE, CommitTree, IndexTree, WorkTree
@@ -23,8 +22,8 @@ from recstore.project import Project
 from recstore.store import FOLDER
 from recstore.text import escape_control, plural
 
-SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
-SKIP_SETTING: Final = "recstore.allowIncompletePush"
+_SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
+_SKIP_SETTING: Final = "recstore.allowIncompletePush"
 _NO_COMMIT: Final = "0" * 40
 
 _IN_TEXT: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -51,7 +50,18 @@ def command(*, as_json: bool, **options: object) -> None:
     Blobs are compared with their names where they are new or changed: since HEAD, or in what a push brings. `recstore
     verify` reads all of them.
     """
-    _refuse_contradictions(options)
+    remote = options["remote"] if isinstance(options["remote"], tuple) else ()
+    scopes = [name for name in ("staged", "revision", "span", "pre_push") if options[name]]
+    if "" in (options["revision"], options["span"]):  # an unset variable in a script
+        raise UsageError("--commit or --range", "names nothing", "Leave it out to look at the work tree.")
+    if len(scopes) > 1:
+        remedy = "Give one of --staged, --commit, --range, --pre-push."
+        raise UsageError("check", "looks at one place at a time", remedy)
+    if remote and not options["pre_push"]:
+        remedy = "`recstore check --help` lists the places."
+        raise UsageError(str(remote), "goes with --pre-push only", remedy)
+    if options["fix"] and not {"staged"}.issuperset(scopes):
+        raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
     project = open_project()
     with open_repository(project.store) as repository:
         result = _check(project, repository, options)
@@ -63,67 +73,43 @@ def command(*, as_json: bool, **options: object) -> None:
         findings = with_remedies(project.store, repository, result.findings)
         is_let_through = bool(options["pre_push"] and findings) and _may_push_incomplete(repository)
     if as_json:
-        show_json(
-            {
-                "places": result.places,
-                "tests": result.tests,
-                "blobs": len(result.blobs),
-                "findings": findings,
-                "healed": healed,
-                "let_through": is_let_through,
-            }
-        )
+        counts = {"places": result.places, "tests": result.tests, "blobs": len(result.blobs)}
+        show_json({**counts, "findings": findings, "healed": healed, "let_through": is_let_through})
     else:
         _show(findings, healed, str(options["layout"]))
         if is_let_through:
-            echo_err(f"warning: the push goes on, incomplete, because {SKIP_VARIABLE} or {SKIP_SETTING} says so.")
+            echo_err(f"warning: the push goes on, incomplete, because {_SKIP_VARIABLE} or {_SKIP_SETTING} says so.")
         elif not findings and not options["quiet"]:
             places = ", ".join(result.places) or "nothing that is new"
-            counts = f"{plural(result.tests, 'test')}, {plural(len(result.blobs), 'blob')}"
-            echo(f"Nothing is missing: {counts} looked at in {places}.")
+            tests, blobs = plural(result.tests, "test"), plural(len(result.blobs), "blob")
+            echo(f"Nothing is missing: {tests}, {blobs} looked at in {places}.")
     if findings and not is_let_through:
         raise click.exceptions.Exit(exit_code_of(findings))
 
 
-def _refuse_contradictions(options: dict[str, object]) -> None:
-    if "" in (options["revision"], options["span"]):  # an unset variable in a script
-        raise UsageError("--commit or --range", "names nothing", "Leave it out to look at the work tree.")
-    places = [name for name in ("staged", "revision", "span", "pre_push") if options[name]]
-    if len(places) > 1:
-        remedy = "Give one of --staged, --commit, --range, --pre-push."
-        raise UsageError("check", "looks at one place at a time", remedy)
-    if options["remote"] and not options["pre_push"]:
-        remedy = "`recstore check --help` lists the places."
-        raise UsageError(str(options["remote"]), "goes with --pre-push only", remedy)
-    if options["fix"] and set(places) - {"staged"}:
-        raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
-
-
 def _check(project: Project, repository: Repository, options: dict[str, object]) -> CheckResult:
-    store, patterns = project.store, project.settings.tests
-    ranges = list(_ranges(repository, options))
-    result = CheckResult()
-    for commits in ranges:
-        tree = CommitTree(repository, commits.tip)
-        result.add(check_range(store, commits, tree, patterns, scan_of(project.settings)))
-    if options["revision"]:
-        result.add(check_tree(CommitTree(repository, repository.commit(str(options["revision"]))), patterns))
-    elif options["staged"]:
-        result.add(check_tree(IndexTree(repository), patterns))
-    elif not (options["span"] or options["pre_push"]):
-        result.add(check_tree(WorkTree(store, repository), patterns))
-    if ranges or not any(options[name] for name in ("span", "pre_push", "revision", "staged")):
-        result.findings.update(_unimported(project))
-    return result
-
-
-def _ranges(repository: Repository, options: dict[str, object]) -> Iterator[CommitRange]:
-    if options["span"]:
-        yield parse_range(repository, str(options["span"]))
+    store, patterns, scan = project.store, project.settings.tests, scan_of(project)
+    revision, span = (str(options[name] or "") for name in ("revision", "span"))
+    if revision:
+        return check_tree(CommitTree(repository, repository.commit(revision)), patterns)
+    if options["staged"]:
+        return check_tree(IndexTree(repository), patterns)
+    ranges: list[CommitRange] = []
+    if span:
+        ranges = [parse_range(repository, span)]
     elif options["pre_push"]:
         remote = options["remote"]
         name = str(remote[0]) if isinstance(remote, tuple) and remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
-        yield from pushed_ranges(repository, _line_of_pre_commit() or sys.stdin.read(), name)
+        ranges = list(pushed_ranges(repository, _line_of_pre_commit() or sys.stdin.read(), name))
+    result = CheckResult()
+    for commits in ranges:
+        result.add(check_range(store, commits, CommitTree(repository, commits.tip), patterns, scan))
+    is_work_tree = not (span or options["pre_push"])
+    if is_work_tree:
+        result.add(check_tree(WorkTree(store, repository), patterns))
+    if ranges or is_work_tree:
+        result.findings.update(_unimported(project))
+    return result
 
 
 def _line_of_pre_commit() -> str:
@@ -157,30 +143,29 @@ def _unimported(project: Project) -> Iterator[Finding]:
 
 
 def _may_push_incomplete(repository: Repository) -> bool:
-    if os.environ.get(SKIP_VARIABLE, "") not in ("", "0"):
+    if os.environ.get(_SKIP_VARIABLE, "") not in ("", "0"):
         return True
-    return any(value.lower() in ("true", "1", "yes", "on") for value in repository.git.configured(SKIP_SETTING)[-1:])
+    return any(value.lower() in ("true", "1", "yes", "on") for value in repository.git.configured(_SKIP_SETTING)[-1:])
 
 
 def _show(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None:
-    for path in healed:
-        echo(f"(healed) {path}")
-    for finding in findings:
-        click.echo(annotation(finding) if layout == "github" else escape_control(str(finding)))
-    by_remedy = sorted(findings, key=lambda finding: (finding.remedy, finding))
-    for remedy, group in groupby(by_remedy, lambda finding: finding.remedy):
-        echo_err(f"  {plural(len(list(group)), 'finding')}: {remedy}")
-
-
-def annotation(finding: Finding) -> str:
-    """Return the finding as a command of GitHub's workflows, which shows it beside the line of the test.
+    """Print the findings; for GitHub as commands of its workflows, which it shows beside the line of the test.
 
     Shape: `::error file=...,line=...,title=...::text`.
     Source: GitHub's documentation, "Workflow commands", and the escapes of its toolkit.
     """
-    properties = {"file": finding.path, "line": str(finding.line or ""), "title": f"recstore: {finding.kind}"}
-    stated = ",".join(
-        f"{name}={escape_control(text).translate(_IN_PROPERTY)}" for name, text in properties.items() if text
-    )
-    text = f"{finding}\n{finding.remedy}" if finding.remedy else str(finding)
-    return f"::error {stated}::{escape_control(text).translate(_IN_TEXT)}"
+    for path in healed:
+        echo(f"(healed) {path}")
+    for finding in findings:
+        if layout != "github":
+            echo(str(finding))
+            continue
+        properties = {"file": finding.path, "line": str(finding.line or ""), "title": f"recstore: {finding.kind}"}
+        stated = ",".join(
+            f"{name}={escape_control(text).translate(_IN_PROPERTY)}" for name, text in properties.items() if text
+        )
+        text = f"{finding}\n{finding.remedy}" if finding.remedy else str(finding)
+        echo(f"::error {stated}::{escape_control(text).translate(_IN_TEXT)}")
+    by_remedy = sorted(findings, key=lambda finding: (finding.remedy, finding))
+    for remedy, group in groupby(by_remedy, lambda finding: finding.remedy):
+        echo_err(f"  {plural(len(list(group)), 'finding')}: {remedy}")

@@ -127,9 +127,9 @@ def _before_commit(git: Git, projects: list[Path]) -> int:
 
 
 def _heal() -> int:
-    """Put back what Git dropped and a manifest still names; what is not found is for `check` to report.
+    """Put back, and stage, what Git dropped and a manifest still names; what is not found is for `check` to report.
 
-    It is staged as well: a file that Git does not know would be in the way of the next checkout.
+    If Git did not know a file, it would be in the way of the next checkout.
     """
     printed = io.StringIO()
     with redirect_stdout(printed):

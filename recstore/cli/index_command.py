@@ -11,6 +11,7 @@ import click
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project
 from recstore.errors import NotInStore, RecstoreError
+from recstore.importers.render import recorded_bytes
 from recstore.store import Store
 from recstore.store.blob import origin_path
 from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index
@@ -36,11 +37,25 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
     with Index(open_project().store).fresh() as index:
         problems = index.problems()
         rows = [row for row in index.listing(EntryFilter(**wanted)) if not missing or row.state != "present"]
-    if as_json:
-        for row in rows:
-            show_json(_row_as_json(row))
-    else:
-        _list(rows)
+    owner: str | None = ""
+    for row in rows:
+        blob, call = row.entry.blob, row.entry.n
+        if as_json:
+            facts = to_json(row, test=row.test_id, call=call, key=blob.key, digest=blob.digest)
+            del facts["entry"], facts["test_id"]
+            show_json({**facts, "origin": origin_path(row.entry.origin)})
+            continue
+        if row.test_id != owner:
+            owner = row.test_id
+            echo(owner or _OUTSIDE, is_bold=True)
+        if row.state == "missing":
+            echo(f"  {blob.key[:12]}  missing")
+            continue
+        kind = "damaged" if row.state == "damaged" else "error" if row.is_error else "stream" if row.is_stream else ""
+        words = [blob.key[:12], f"{human_size(row.size_bytes):>8}", row.method, row.upstream + row.path, row.model]
+        echo("  " + "  ".join(filter(None, (*words, kind, f"(call {call})" if call > 1 else ""))))
+    if not as_json:
+        echo_err(_sum(len(rows), len({row.test_id for row in rows} - {None}), len({row.entry.blob for row in rows})))
     _end(problems)
 
 
@@ -48,10 +63,9 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
 @json_option
 def stats_command(*, as_json: bool) -> None:
     """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
-    from recstore.importers.render import recorded_bytes
-
     store = open_project().store
     rows, blobs, problems = _contents(store)
+    counts = _counts(rows, blobs)
     manifests, manifest_bytes = [], 0
     for path in store.manifest_paths():
         try:
@@ -63,22 +77,46 @@ def stats_command(*, as_json: bool) -> None:
         recorded = recorded_bytes(store, manifests, step)
     blob_bytes = sum(blob.size_bytes for blob in blobs)
     unshared = sum(row.size_bytes for row in rows)  # if no two entries shared a blob, and unreferenced ones were gone
+    by_layout, by_sharing = max(0, recorded - unshared), max(0, unshared - blob_bytes)
     services = Counter((row.upstream, row.model) for row in rows if row.state == "present").most_common()
     largest = sorted(blobs, key=lambda blob: -blob.size_bytes)[:_LARGEST]
-    stats = {
-        **_counts(rows, blobs),
-        "recorded_bytes": recorded,
-        "blob_bytes": blob_bytes,
-        "manifest_bytes": manifest_bytes,
-        "saved_by_layout_bytes": max(0, recorded - unshared),
-        "saved_by_sharing_bytes": max(0, unshared - blob_bytes),
-        "by_service": [{"upstream": name, "model": model, "recordings": count} for (name, model), count in services],
-        "largest": [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest],
-    }
     if as_json:
-        show_json(stats)
-    else:
-        _show_stats(stats, largest)
+        show_json(
+            {
+                **counts,
+                "recorded_bytes": recorded,
+                "blob_bytes": blob_bytes,
+                "manifest_bytes": manifest_bytes,
+                "saved_by_layout_bytes": by_layout,
+                "saved_by_sharing_bytes": by_sharing,
+                "by_service": [
+                    {"upstream": upstream, "model": model, "recordings": count} for (upstream, model), count in services
+                ],
+                "largest": [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest],
+            }
+        )
+        _end(problems)
+        return
+    unreferenced = counts["unreferenced_blobs"]
+    named = f"{plural(unreferenced, 'of them is', 'of them are')} named by no manifest" if unreferenced else ""
+    split = f"blobs {human_size(blob_bytes)}, manifests {human_size(manifest_bytes)}"
+    for label, figure, note in (
+        ("tests", f"{counts['tests']:,}", ""),
+        ("recordings", f"{counts['recordings']:,}", ""),
+        ("blobs", f"{counts['blobs']:,}", named),
+        ("as recorded", human_size(recorded), ""),
+        ("on disk", human_size(blob_bytes + manifest_bytes), split),
+        ("saved", human_size(by_layout), "by layout"),
+        ("", human_size(by_sharing), "by sharing equal recordings"),
+    ):
+        echo(f"{label:<13}{figure:>10}   {note}".rstrip())
+    echo("\nby upstream and model")
+    for (upstream, model), count in services:
+        echo(f"  {count:>8,}  {upstream}  {model}")
+    echo("\nlargest blobs")
+    for blob in largest:
+        size, key = human_size(blob.size_bytes), blob.name.key[:12]
+        echo(f"  {size:>8}  {key}  {blob.method} {blob.upstream}{blob.path}  {blob.model}")
     _end(problems)
 
 
@@ -119,6 +157,10 @@ def _counts(rows: list[EntryRow], blobs: list[BlobRow]) -> dict[str, int]:
     }
 
 
+def _sum(recordings: int, tests: int, blobs: int) -> str:
+    return f"{plural(recordings, 'recording')} of {plural(tests, 'test')} in {plural(blobs, 'blob')}."
+
+
 def _end(problems: Iterable[RecstoreError], *, is_incomplete: bool = False) -> None:
     """End with the exit code of the first problem, or that of missing recordings; all problems are named."""
     codes = [error.exit_code for error in problems] + [NotInStore.exit_code] * is_incomplete
@@ -126,57 +168,3 @@ def _end(problems: Iterable[RecstoreError], *, is_incomplete: bool = False) -> N
         echo_error(problem)
     if codes:
         raise click.exceptions.Exit(codes[0])
-
-
-def _row_as_json(row: EntryRow) -> dict[str, Any]:
-    facts = to_json(row)
-    del facts["entry"], facts["test_id"]
-    blob = row.entry.blob
-    own = {"test": row.test_id, "call": row.entry.n, "key": blob.key, "digest": blob.digest}
-    return {**own, **facts, "origin": origin_path(row.entry.origin)}
-
-
-def _list(rows: list[EntryRow]) -> None:
-    owner: str | None = ""
-    for row in rows:
-        if row.test_id != owner:
-            owner = row.test_id
-            echo(owner or _OUTSIDE, is_bold=True)
-        key = row.entry.blob.key[:12]
-        if row.state == "missing":
-            echo(f"  {key}  missing")
-            continue
-        kind = "damaged" if row.state == "damaged" else "error" if row.is_error else "stream" if row.is_stream else ""
-        call = f"(call {row.entry.n})" if row.entry.n > 1 else ""
-        words = (key, f"{human_size(row.size_bytes):>8}", row.method, row.upstream + row.path, row.model, kind, call)
-        echo("  " + "  ".join(filter(None, words)))
-    tests, blobs = {row.test_id for row in rows} - {None}, {row.entry.blob for row in rows}
-    echo_err(_sum(len(rows), len(tests), len(blobs)))
-
-
-def _sum(recordings: int, tests: int, blobs: int) -> str:
-    return f"{plural(recordings, 'recording')} of {plural(tests, 'test')} in {plural(blobs, 'blob')}."
-
-
-def _show_stats(stats: dict[str, Any], largest: list[BlobRow]) -> None:
-    unreferenced = stats["unreferenced_blobs"]
-    on_disk = stats["blob_bytes"] + stats["manifest_bytes"]
-    split = f"blobs {human_size(stats['blob_bytes'])}, manifests {human_size(stats['manifest_bytes'])}"
-    named = f"{plural(unreferenced, 'of them is', 'of them are')} named by no manifest" if unreferenced else ""
-    for label, figure, note in (
-        ("tests", f"{stats['tests']:,}", ""),
-        ("recordings", f"{stats['recordings']:,}", ""),
-        ("blobs", f"{stats['blobs']:,}", named),
-        ("as recorded", human_size(stats["recorded_bytes"]), ""),
-        ("on disk", human_size(on_disk), split),
-        ("saved", human_size(stats["saved_by_layout_bytes"]), "by layout"),
-        ("", human_size(stats["saved_by_sharing_bytes"]), "by sharing equal recordings"),
-    ):
-        echo(f"{label:<13}{figure:>10}   {note}".rstrip())
-    echo("\nby upstream and model")
-    for service in stats["by_service"]:
-        echo(f"  {service['recordings']:>8,}  {service['upstream']}  {service['model']}")
-    echo("\nlargest blobs")
-    for blob in largest:
-        size, key = human_size(blob.size_bytes), blob.name.key[:12]
-        echo(f"  {size:>8}  {key}  {blob.method} {blob.upstream}{blob.path}  {blob.model}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
+import traceback
 from io import StringIO
 from typing import Final, NoReturn
 
@@ -42,14 +44,14 @@ HIDDEN: Final = frozenset({"hook", "merge-driver", "textconv"})
 """Commands that Git calls and people do not."""
 
 _MODULES: Final = {
+    **dict.fromkeys(("init", "mv", "rekey", "redact"), "project"),
+    **dict.fromkeys(("ls", "stats", "status"), "index"),
+    **dict.fromkeys(("import", "export"), "transfer"),
+    **dict.fromkeys(("restore", "resolve", "merge-driver"), "mend"),
+    **dict.fromkeys(("help", "demo"), "guide"),
     "hook": "hooks",
-    "init": "project",
-    "mv": "project",
-    "ls": "index",
-    "stats": "index",
-    "status": "index",
 }
-"""Command -> its module, `<module>_command`, where that is not named after the command."""
+"""Command -> its module, `<module>_command`, where that has more than one."""
 
 EXIT_CODES: Final = """\
 \b
@@ -72,8 +74,9 @@ class _LazyCommands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS and name not in HIDDEN:
             return None
-        module = importlib.import_module(f"recstore.cli.{_MODULES.get(name, name).replace('-', '_')}_command")
-        command: click.Command = getattr(module, f"{name}_command" if name in _MODULES else "command")
+        module = importlib.import_module(f"recstore.cli.{_MODULES.get(name, name)}_command")
+        attribute = f"{name.replace('-', '_')}_command" if name in _MODULES else "command"
+        command: click.Command = getattr(module, attribute)
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -85,8 +88,6 @@ class _LazyCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and name not in HIDDEN and not name.startswith("-"):
-            import difflib
-
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f" Did you mean `recstore {near[0]}`?" if near else ""
             context.fail(f"There is no command `{name}`.{hint}")
@@ -123,8 +124,9 @@ def main(clock: object = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes a message
-        from recstore.cli.output import echo_defect
-
-        echo_defect(error)
+        if os.environ.get("RECSTORE_DEBUG"):
+            traceback.print_exception(error)
+        remedy = "This is a defect of recstore. Run again with RECSTORE_DEBUG=1 and report what it prints."
+        click.echo(escape_control(f"error: {error!r}\n  {remedy}"), err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
@@ -12,10 +13,10 @@ from pathlib import PurePath
 from typing import Any
 
 import click
-import orjson
 
 from recstore.errors import RecstoreError
 from recstore.model import BlobName
+from recstore.secrets.scan import StoredSecret
 from recstore.text import escape_control
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -34,8 +35,6 @@ def echo_encodable(text: str, *, ends_line: bool = True) -> None:
 
 def echo_ascii_json(value: Any) -> None:
     """Print `value` as one line of JSON in ASCII, which every encoding has and no terminal acts on."""
-    import json
-
     click.echo(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
@@ -47,17 +46,6 @@ def echo_err(text: str = "") -> None:
 def echo_error(error: RecstoreError) -> None:
     """Print an error and its remedy on standard error."""
     click.echo(click.style("error: ", fg="red", bold=True) + escape_control(str(error)), err=True)
-
-
-def echo_defect(error: Exception) -> None:
-    """Print an error that recstore has no name for: a defect of its own. `RECSTORE_DEBUG=1` shows where."""
-    if os.environ.get("RECSTORE_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    echo_err(
-        f"error: {error!r}\n  This is a defect of recstore. Run again with RECSTORE_DEBUG=1 and report what it prints."
-    )
 
 
 def to_json(report: Any, **more: object) -> Any:
@@ -91,17 +79,21 @@ def to_json(report: Any, **more: object) -> Any:
 
 
 def show_json(report: Any, **more: object) -> None:
-    """Print `report` as `to_json` has it, on one line; what UTF-8 cannot hold, or a terminal might obey, as escapes."""
-    value = to_json(report, **more)
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:  # a number beyond 64 bits, or a lone surrogate
-        import json
+    """Print `report` as `to_json` has it, on one line."""
+    echo_ascii_json(to_json(report, **more))
 
-        text = json.dumps(value)
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else _json_escape(character) for character in text)
-    click.echo(text)
+
+def secrets_json(secrets: Iterable[StoredSecret]) -> list[dict[str, Any]]:
+    """Return secrets as JSON values: masked, with their digests."""
+    return [{"tests": secret.tests, "file": secret.file, **to_json(secret.secret)} for secret in secrets]
+
+
+def show_secrets(secrets: Iterable[StoredSecret]) -> None:
+    """Print two lines for each, masked: `(secret) tests/a.py::test_x  a token of GitHub's, ghp_...3f  in response ...`."""
+    for stored in secrets:
+        tests, secret = ", ".join(stored.tests) or "(outside any test)", stored.secret
+        echo(f"(secret) {tests}  {secret.kind}, {secret.excerpt}  in {secret.place}  {stored.file}")
+        echo(f"         digest {secret.digest}")
 
 
 @contextmanager
@@ -113,8 +105,6 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    import time
-
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -140,8 +130,3 @@ def head(names: Iterable[str], limit: int = 10) -> Iterator[str]:
     yield from every[:limit]
     if len(every) > limit:
         yield f"... and {len(every) - limit:,} more (--json lists all)"
-
-
-def _json_escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

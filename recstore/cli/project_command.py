@@ -1,4 +1,4 @@
-"""`recstore init` and `recstore mv`: the store of a project, and a test's name in it."""
+"""`recstore init`, `mv`, `rekey` and `redact`: make a store, and rewrite the one of a project."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
-from recstore.cli.output import echo, echo_err, json_option, show_json
-from recstore.cli.repository import open_project
-from recstore.errors import UsageError
+from recstore.cli.output import echo, echo_err, json_option, secrets_json, show_json, show_secrets
+from recstore.cli.repository import open_project, scan_of
+from recstore.errors import SecretFound, UsageError
+from recstore.importers.rewrite import redact_store, rekey_store
 from recstore.store import FOLDER, Store
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.store import STORE_FILES
 from recstore.text import plural
+
+_HISTORY = """\
+What was committed before is still in Git's history, for everybody who has a copy of it. First make the key useless, where
+it was issued; then, if the history has to be clean: `git filter-repo --replace-text`, and a push with --force."""
 
 
 @click.command("init")
@@ -20,15 +25,14 @@ from recstore.text import plural
 @json_option
 def init_command(folder: Path, *, as_json: bool) -> None:
     """Make FOLDER (here, unless named) a store: write .recstore and what explains it. Harmless to repeat."""
-    missing = [name for name in STORE_FILES if not (folder / FOLDER / name).is_file()]
+    store = folder / FOLDER
+    missing = [name for name in STORE_FILES if not (store / name).is_file()]
     Store.create(folder)
     is_in_git = any((parent / ".git").exists() for parent in (folder.resolve(), *folder.resolve().parents))
     if as_json:
-        show_json({"store": folder / FOLDER, "written": missing, "in_git": is_in_git})
+        show_json({"store": store, "written": missing, "in_git": is_in_git})
         return
-    echo_err(
-        f"Initialised {folder / FOLDER}." if missing else f"{folder / FOLDER} is a store already; nothing changed."
-    )
+    echo_err(f"Initialised {store}." if missing else f"{store} is a store already; nothing changed.")
     if not is_in_git:
         echo_err("warning: this folder is in no Git repository. The store works, but nothing keeps its history.")
     if missing:
@@ -61,3 +65,61 @@ def mv_command(old: str, new: str, *, dry_run: bool, as_json: bool) -> None:
     for move in moves:
         echo(f"{move.old_id} -> {move.new_id}")
     echo(f"{'Would rename' if dry_run else 'Renamed'} {plural(len(moves), 'manifest')}; no blob changes.")
+
+
+@click.command("rekey")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be renamed, and rename nothing.")
+@json_option
+def rekey_command(*, dry_run: bool, as_json: bool) -> None:
+    """Rename blobs after the upstream map has changed.
+
+    A blob's name holds the request's key, and the key holds the upstream's label. Rewrites names and manifests,
+    offline, and prints which requests have become the same. No recording is lost.
+    """
+    project = open_project()
+    report = rekey_store(project.store, project.settings.upstreams, dry_run=dry_run)
+    renamed, manifests, merges = report.renamed, report.changed_manifests, report.merged_requests
+    entries = len(report.entries)
+    if as_json:
+        names = [{"from": old, "to": new} for old, new in renamed]
+        counts = {"dry_run": dry_run, "entries": entries}
+        show_json({**counts, "renamed": names, "changed_manifests": manifests, "merges": merges})
+        return
+    for new_key, old_keys in merges.items():
+        echo(f"{new_key[:12]} is one request now; it was {', '.join(key[:12] for key in old_keys)}")
+    verb = "Would rename" if dry_run else "Renamed"
+    echo(
+        f"{verb} {plural(len(renamed), 'blob')} in {plural(len(manifests), 'manifest')}; "
+        f"{plural(entries, 'entry', 'entries')} read, {plural(len(merges), 'request')} merged."
+    )
+
+
+@click.command("redact")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be taken out, and change nothing.")
+@json_option
+def redact_command(*, dry_run: bool, as_json: bool) -> None:
+    """Take out secrets that are stored already: keys, tokens, passwords.
+
+    Recordings get new names, manifests follow, and replay goes on: a request is looked up without its secrets.
+    """
+    project = open_project()
+    report = redact_store(project.store, scan_of(project), project.settings.upstreams, dry_run=dry_run)
+    found, left, renamed = report.found, report.left, report.rewrite.renamed
+    manifests = report.rewrite.changed_manifests
+    if as_json:
+        names = [{"from": old, "to": new} for old, new in renamed]
+        secrets = {"found": secrets_json(found), "left": secrets_json(left)}
+        show_json({"dry_run": dry_run, **secrets, "renamed": names, "changed_manifests": manifests})
+    elif not found:
+        echo("No secret was found.")
+    else:
+        show_secrets(left or found)
+        echo(
+            f"{'Would take' if dry_run else 'Took'} out {plural(len(found) - len(left), 'secret')}: "
+            f"{plural(len(renamed), 'blob')} with new names, {plural(len(manifests), 'manifest')} changed."
+        )
+        if left:
+            echo(f"{plural(len(left), 'secret')} cannot be taken out here: record those tests again.")
+        echo_err(_HISTORY)
+    if left:
+        raise click.exceptions.Exit(SecretFound.exit_code)

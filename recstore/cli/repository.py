@@ -1,4 +1,4 @@
-"""The project that a command works in, and the Git repository around it."""
+"""The project that a command works in, its secrets, and the Git repository around it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recstore.project import Project, find_project
+from recstore.secrets.redact import SecretScan
 from recstore.store import Store
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def open_project() -> Project:
     Raises: NotInStore: there is none. UsageError: the configuration is wrong.
     """
     return find_project(Path.cwd(), os.environ)
+
+
+def scan_of(project: Project) -> SecretScan:
+    """Return what the project takes for a secret, and what it allows."""
+    return SecretScan(frozenset(project.settings.allowed_secrets), project.settings.redact.patterns)
 
 
 def open_repository(store: Store) -> Repository:

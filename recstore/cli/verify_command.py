@@ -8,10 +8,8 @@ from contextlib import ExitStack
 
 import click
 
-from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, show_json
-from recstore.cli.repository import open_project, open_repository
-from recstore.cli.secrets_output import as_json as secrets_as_json
-from recstore.cli.secrets_output import scan_of, show_secrets
+from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, secrets_json, show_json, show_secrets
+from recstore.cli.repository import open_project, open_repository, scan_of
 from recstore.errors import Damage, GitError, SecretFound
 from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import FOLDER, Store
@@ -37,9 +35,9 @@ def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
     seen = StoreScan((), ())
     if secrets:
         with progress("Looking for secrets") as step:
-            seen = scan_store(store, scan_of(project.settings), os.cpu_count() or 1, step)
+            seen = scan_store(store, scan_of(project), os.cpu_count() or 1, step)
     if as_json:
-        found = {"secrets": secrets_as_json(seen.found)} if secrets else {}
+        found = {"secrets": secrets_json(seen.found)} if secrets else {}
         show_json(report, quarantined=quarantined, repaired=repaired, **found)
     else:
         for file in repaired:
@@ -49,11 +47,14 @@ def command(*, fast: bool, repair: bool, secrets: bool, as_json: bool) -> None:
             echo_err(f"what was damaged is in {os.path.relpath(path)}")
         _show(report)
         if secrets:
-            _show_secrets(seen)
-    if report.problems:
-        codes = [problem.exit_code for problem in report.problems]
-        damage = [problem.exit_code for problem in report.problems if isinstance(problem, Damage)]
-        raise click.exceptions.Exit((damage or codes)[0])
+            show_secrets(seen.found)
+            unread = f" {plural(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
+            echo((f"{plural(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
+        if seen.found:
+            echo_err(SecretFound.default_remedy)
+    if report.problems:  # damage counts most
+        first = min(report.problems, key=lambda problem: not isinstance(problem, Damage))
+        raise click.exceptions.Exit(first.exit_code)
     if seen.found:
         raise click.exceptions.Exit(SecretFound.exit_code)
 
@@ -87,10 +88,8 @@ def _show(report: VerifyReport) -> None:
     if report.not_read:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.since))
         unread = plural(report.not_read, "blob was", "blobs were")
-        echo(
-            f"{unread} not read: sound on {when} or later, and not written since. "
-            "A disk that loses bits is found without --fast."
-        )
+        note = "A disk that loses bits is found without --fast."
+        echo(f"{unread} not read: sound on {when} or later, and not written since. {note}")
     for name in report.modified_scaffold:
         echo(f"{FOLDER}/{name} is not as this recstore writes it: remove it, and `recstore init` writes it again.")
     if report.unreferenced:
@@ -98,11 +97,3 @@ def _show(report: VerifyReport) -> None:
     if report.temporary_files:
         temporary = plural(len(report.temporary_files), "temporary file")
         echo(f"{temporary} left by a process that was stopped; harmless.")
-
-
-def _show_secrets(seen: StoreScan) -> None:
-    show_secrets(seen.found)
-    unread = f" {plural(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
-    echo((f"{plural(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
-    if seen.found:
-        echo_err(SecretFound.default_remedy)

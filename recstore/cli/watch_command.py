@@ -17,8 +17,7 @@ import click
 
 from recstore import __version__
 from recstore.cli.output import echo_err, echo_error, json_option
-from recstore.cli.repository import open_project, without_collector
-from recstore.cli.secrets_output import scan_of
+from recstore.cli.repository import open_project, scan_of, without_collector
 from recstore.cli.watch_view import WatchView
 from recstore.errors import RecstoreError, UsageError
 from recstore.importers.run import ImportOptions
@@ -64,7 +63,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     project = open_project()
     watched = _sources(project, stated, is_running=bool(inside))
     view = WatchView(project.store, clock, as_json=as_json)
-    reading = ImportOptions(project.settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(project.settings))
+    reading = ImportOptions(project.settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(project))
     importer = ChangeImporter(project.store, reading, mirror=mirror, consume=consume, version=__version__)
     watcher = Watcher(importer, watched, clock, view.show, view.show_trouble)
     for source in watched.stated:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.cli.help_command import TOPICS
+from recstore.cli.guide_command import TOPICS
 from recstore.errors import RecstoreError
 from tests import commands
 from tests.docs.pages import GUIDES, PAGES, README, Story, blocks, fits

@@ -22,8 +22,8 @@ ALLOWED: Final = {
     "git/hooks.py": "Git's hooks are no files of a store, and need modes: written aside, made durable, renamed",
     "git/trash.py": "Git builds a tree in a scratch index, in the system's folder for what does not last",
     "cli/main.py": "output that nobody reads any more goes to the null device",
-    "cli/demo_command.py": "makes a scratch project, and runs in it what a person would type",
-    "cli/merge_driver_command.py": "runs `git merge-file` on files of Git's own",
+    "cli/guide_command.py": "makes a scratch project, and runs in it what a person would type",
+    "cli/mend_command.py": "runs `git merge-file` on files of Git's own",
     "cli/watch_command.py": "runs the user's own commands",
 }
 """Module -> why it may change a file, or run a program that does."""
