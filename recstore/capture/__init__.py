@@ -11,9 +11,8 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -74,42 +73,21 @@ def _patch(module: ModuleType) -> None:
 class _Finder(MetaPathFinder):
     """Finds a client where it would be found anyway, with a loader that patches it once it is loaded."""
 
-    def __init__(self) -> None:
-        self._searching: set[str] = set()
-
     def find_spec(
-        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the client's own spec, its loader wrapped; None for other modules."""
-        if fullname not in _PATCHES or fullname in self._searching:
+        """Return the client's own spec, whose loader patches the module after it has run it; None for other modules."""
+        if fullname not in _PATCHES:
             return None
-        self._searching.add(fullname)
-        try:
-            spec = find_spec(fullname)
-        finally:
-            self._searching.discard(fullname)
+        others = [finder for finder in sys.meta_path if finder is not self]
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _PatchingLoader(spec.loader)
+            run_module = spec.loader.exec_module
+
+            def run_and_patch(module: ModuleType) -> None:
+                restore()
+                run_module(module)
+                _patch(module)
+
+            restore = swap((spec.loader, "exec_module", run_and_patch))
         return spec
-
-
-class _PatchingLoader(Loader):
-    """Loads as `loader` does, then puts it back in its place and patches the module."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Return what the module's own loader makes."""
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module, then patch it."""
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        _patch(module)

@@ -1,7 +1,7 @@
 """aiohttp, from 3.12 on: intercepted where it asks for a connection, and where a response begins.
 
 A recorded response is written, event by event, to a transport without a network, so that the client's own parser
-reads it. Of a live one the body is passed on as it comes. Redirects and retries are the client's, above.
+reads it. Of a live one the body is noted as the client's reader is fed with it. Redirects and retries are the client's, above.
 """
 
 from __future__ import annotations
@@ -99,10 +99,11 @@ class _Client:
         try:
             yield
         except (self.module.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            session.complete(exchange, self._wire_error(error))
+            session.complete(exchange, self.wire_error(error))
             raise
 
-    def _wire_error(self, error: BaseException) -> WireError:
+    def wire_error(self, error: BaseException) -> WireError:
+        """Return the client's error in recstore's words."""
         name = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
         other: ErrorKind = "read-timeout" if isinstance(error, TimeoutError) else "read"
         classes = ((getattr(self.module, class_name), kind) for class_name, kind in _KINDS)
@@ -138,7 +139,7 @@ class _Client:
         return self.module.connector.Connection(_NullConnector(), request.connection_key, protocol, loop)
 
     def _note_body(self, response: Any, session: Session, exchange: Exchange) -> None:
-        """Have the body noted in the exchange on its way to whoever reads it."""
+        """Note the body in the exchange as it comes, what has come already included."""
         live, owner = response.content, response._session  # noqa: SLF001 - only it says whether bodies are decoded
         is_decoded = owner is None or owner.auto_decompress
         headers = tuple(
@@ -147,38 +148,43 @@ class _Client:
             if not (is_decoded and name.lower() == "content-encoding")
         )
         exchange.on_headers(response.status, response.reason or "", headers)
-        if not isinstance(live, self.module.StreamReader) or live is self.module.streams.EMPTY_PAYLOAD:
+        if type(live) is not self.module.StreamReader:  # it is empty
             session.complete(exchange)
             return
-        loop = asyncio.get_running_loop()
-        protocol = self.module.client_proto.ResponseHandler(loop)  # open: the rest may be read when the server has gone
-        protocol.connection_made(asyncio.Transport())
-        timer = response._timer  # noqa: SLF001 - the limit on the whole response is for who reads it, too
-        response.content = passed = self.module.StreamReader(protocol, 2**16, timer=timer, loop=loop)
-        passing = loop.create_task(self._pass_on(live, passed, session, exchange))
+        client = self
 
-        def end(_: object) -> None:
-            if live.exception() is None:
-                exchange.on_chunk(live.read_nowait(-1))
-            session.complete(exchange)
+        class NotingReader(self.module.StreamReader):  # type: ignore[misc,name-defined] # the module is a value
+            """The client's own reader: it has no room for the exchange, so each has a class of its own."""
 
-        passing.add_done_callback(end)
+            __slots__ = ()
 
-    async def _pass_on(self, live: Any, passed: Any, session: Session, exchange: Exchange) -> None:
-        try:
-            async for data, is_end in live.iter_chunks():
+            def feed_data(self, data: bytes, *size: int) -> Any:
                 exchange.on_chunk(data)
-                passed.begin_http_chunk_receiving()
-                passed.feed_data(data)
-                if is_end:
-                    passed.end_http_chunk_receiving()
-        except (self.module.ClientError, OSError) as error:
-            if not isinstance(error, self.module.ClientConnectionError) or str(error) != "Connection closed":
-                session.complete(exchange, self._wire_error(error))  # else the client wants no more of it
-            passed.set_exception(error)
-            return
-        session.complete(exchange)
-        passed.feed_eof()
+                return super().feed_data(data, *size)
+
+            def feed_eof(self) -> None:
+                session.complete(exchange)
+                super().feed_eof()
+
+            def set_exception(self, error: BaseException, *cause: BaseException) -> None:
+                is_closed = isinstance(error, client.module.ClientConnectionError) and str(error) == "Connection closed"
+                session.complete(exchange, None if is_closed else client.wire_error(error))  # closed by the client
+                super().set_exception(error, *cause)
+
+            async def _wait(self, reader: str) -> None:
+                try:
+                    await super()._wait(reader)
+                except TimeoutError as error:  # that of the whole request, which is for who reads
+                    session.complete(exchange, client.wire_error(error))
+                    raise
+
+        live.__class__ = NotingReader
+        for data in live._buffer:  # noqa: SLF001 - reading it would also tell the connection to go on
+            exchange.on_chunk(data)
+        if live.exception() is not None:
+            session.complete(exchange, self.wire_error(live.exception()))
+        elif live.is_eof():
+            session.complete(exchange)
 
 
 class _NullConnector:
@@ -205,10 +211,6 @@ class _ReplayTransport(asyncio.Transport):
         if not self._is_answering:
             self._is_answering = True
             self._loop.call_soon(self._receive, self._head)
-
-    def writelines(self, _parts: object) -> None:
-        """Take parts of the request."""
-        self.write(b"")
 
     def send_body(self, content: Any, error: Exception | None) -> None:
         """Have the body come, which is read from `content`, and then the error that broke it."""

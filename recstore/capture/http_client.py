@@ -11,7 +11,8 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import BadStatusLine, HTTPException, HTTPSConnection, RemoteDisconnected, UnknownProtocol
 from types import ModuleType
 from typing import Any, Final
@@ -180,7 +181,7 @@ def _wire_error(error: Exception) -> WireError:
 
 
 class _RecordingReader:
-    """The file of a live response: every piece of the body that is read is noted in the exchange.
+    """The file of a live response: what the client reads of the body, no more, is noted in the exchange.
 
     If the file ends before the body does, the exchange has failed: http.client finds that out by itself, after it has read.
     """
@@ -192,9 +193,11 @@ class _RecordingReader:
         self._size_bytes = 0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+        member = getattr(self._file, name)
+        return partial(self._note, name, member) if name in ("read", "read1", "readline") else member
 
-    def _read_and_note(self, read: Callable[..., bytes], size: int | None, *, is_end: Callable[[bytes], bool]) -> bytes:
+    def _note(self, name: str, read: Callable[[int], bytes], size: int | None = -1) -> bytes:
+        size = -1 if size is None else size
         try:
             data = read(size)
         except OSError as error:
@@ -203,34 +206,17 @@ class _RecordingReader:
         for piece in [data] if self._decoder is None else self._decoder.feed(data):
             self._size_bytes += len(piece)
             self._exchange.on_chunk(piece)
-        if is_end(data):
-            message = f"IncompleteRead({self._size_bytes} bytes read"
-            if self._decoder is not None and not self._decoder.is_whole:
-                self._fail(f"{message})")
-            elif self._decoder is None and self._length is not None and self._size_bytes < self._length:
-                self._fail(f"{message}, {self._length - self._size_bytes} more expected)")
+        is_end = size < 0 or len(data) < size
+        if name == "read1":
+            is_end = size != 0 and not data
+        elif name == "readline":
+            is_end = is_end and not data.endswith(b"\n")
+        more = "" if self._length is None else f", {self._length - self._size_bytes} more expected"
+        is_whole = self._size_bytes >= (self._length or 0) if self._decoder is None else self._decoder.is_whole
+        if is_end and not is_whole:
+            message = f"IncompleteRead({self._size_bytes} bytes read{more})"
+            self._session.complete(self._exchange, WireError("protocol", "http.client.IncompleteRead", message))
         return data
-
-    def _fail(self, message: str) -> None:
-        self._session.complete(self._exchange, WireError("protocol", "http.client.IncompleteRead", message))
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Return what the file's own `read` returns."""
-        return self._read_and_note(
-            self._file.read, size, is_end=lambda data: size is None or size < 0 or len(data) < size
-        )
-
-    def read1(self, size: int = -1) -> bytes:
-        """Return what the file's own `read1` returns."""
-        return self._read_and_note(self._file.read1, size, is_end=lambda data: bool(size) and not data)
-
-    def readline(self, size: int = -1) -> bytes:
-        """Return what the file's own `readline` returns."""
-        return self._read_and_note(
-            self._file.readline,
-            size,
-            is_end=lambda data: not data.endswith(b"\n") and (size < 0 or len(data) < size),
-        )
 
     def readinto(self, buffer: Any) -> int:
         """Read into `buffer`."""
@@ -259,12 +245,9 @@ class _ReplayedSocket(io.RawIOBase):
 
     def __init__(self, answer: WireResponse, method: str) -> None:
         super().__init__()
-        self._error = answer.error
-        pieces = serialize_response(answer, method)
-        delays_s = [0.0, *answer.delays_s, *[0.0] * len(pieces)]
-        self._pieces = list(zip(delays_s, pieces, strict=False))
+        self._pieces, self._rest = self._send(answer, method), b""
 
-    def makefile(self, *_: Any) -> Any:
+    def makefile(self, *_: Any) -> io.BufferedReader:
         """Return the file that http.client reads."""
         return io.BufferedReader(self)
 
@@ -273,17 +256,17 @@ class _ReplayedSocket(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Give the rest of the next piece."""
-        if not self._pieces:
-            if self._error is not None and self._error.kind != "protocol":  # there, that nothing comes is the error
-                raise _to_client_error(self._error, None)
-            return 0
-        delay_s, piece = self._pieces.pop(0)
-        if delay_s:
-            time.sleep(delay_s)
-        view = memoryview(buffer).cast("B")
-        data, rest = piece[: len(view)], piece[len(view) :]
-        view[: len(data)] = data
-        if rest:
-            self._pieces.insert(0, (0.0, rest))
-        return len(data)
+        """Give the rest of the piece, or the next one."""
+        data = self._rest or next(self._pieces, b"")
+        size_bytes = min(len(buffer), len(data))
+        buffer[:size_bytes], self._rest = data[:size_bytes], data[size_bytes:]
+        return size_bytes
+
+    def _send(self, answer: WireResponse, method: str) -> Iterator[bytes]:
+        pieces = serialize_response(answer, method)
+        for delay_s, piece in zip([0.0, *answer.delays_s, *[0.0] * len(pieces)], pieces, strict=False):
+            if delay_s:
+                time.sleep(delay_s)
+            yield piece
+        if answer.error is not None and answer.error.kind != "protocol":  # there, that nothing comes is the error
+            raise _to_client_error(answer.error, None)

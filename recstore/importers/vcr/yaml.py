@@ -5,6 +5,7 @@ Source: vcrpy's `serializers/yamlserializer.py`; PyYAML's `composer.py` and `con
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 import yaml
@@ -123,12 +124,12 @@ class _Loader(_BoundedComposer, _UsualLoader):
     def construct_checked(self, node: Any) -> Any:
         """Return a number or a truth value; refuse what would take forever: counting to the base 60 is quadratic."""
         kind = node.tag.removeprefix(_TAG)
-        if len(node.value) > _DIGITS_LIMIT:
-            raise NotYamlError(f"{str(node.value)!r:.40} has more than {_DIGITS_LIMIT:,} digits")
-        try:
-            return getattr(self, f"construct_yaml_{kind}")(node)
-        except (ValueError, LookupError, ArithmeticError) as error:
-            raise NotYamlError(f"{str(node.value)!r:.40} is not a {kind}") from error
+        with suppress(ValueError, LookupError, ArithmeticError):
+            if len(node.value) <= _DIGITS_LIMIT:
+                number = getattr(self, f"construct_yaml_{kind}")(node)
+                str(number)  # raises ValueError if a hexadecimal number of fewer digits is too long in decimal ones
+                return number
+        raise NotYamlError(f"{str(node.value)!r:.40} is not a {kind}, or has more than {_DIGITS_LIMIT:,} digits")
 
     def construct_tagged(self, node: Any) -> Tagged:
         """Return the node's tag and its plain value: nothing that a file names is ever made."""
