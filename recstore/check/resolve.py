@@ -20,8 +20,19 @@ from recstore.git.program import encode_path
 from recstore.git.repository import Repository
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
-from recstore.store.merge import format_conflict, has_markers, is_same_owner, keep_both, merge_manifests, parse_conflict
+from recstore.store.manifest import (
+    MANIFEST_FOLDERS,
+    format_conflict,
+    format_manifest,
+    has_markers,
+    is_same_owner,
+    keep_both,
+    manifest_path,
+    merge_manifests,
+    parse_conflict,
+    parse_manifest,
+    shared_path,
+)
 from recstore.store.rename import is_selected
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]

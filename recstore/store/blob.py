@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, get_args
 
 import orjson
@@ -75,13 +77,12 @@ def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:
 
     Raises: DamagedBlob: the bytes are not in the format. NewerVersion: a later recstore wrote them.
     """
-    if minted:
-        data = _fill_placeholder(data, minted)
+    before, mark, after = data.partition(_RESPONSE_START + _MINTED_MEMBER)
+    if minted and mark:
+        data = before + _RESPONSE_START + after.replace(PLACEHOLDER, minted.encode())
     document = _document(data, subject)
-    try:
+    with _format_of(subject):
         return Recording(_read_request(document["request"]), _read_response(document["response"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(subject, error) from error
 
 
 def decode_request(data: bytes, subject: str) -> Request:
@@ -89,10 +90,9 @@ def decode_request(data: bytes, subject: str) -> Request:
 
     Raises: DamagedBlob, NewerVersion: as `decode_recording`.
     """
-    try:
-        return _read_request(_document(data, subject)["request"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(subject, error) from error
+    document = _document(data, subject)
+    with _format_of(subject):
+        return _read_request(document["request"])
 
 
 def is_imported(origin: dict[str, Json]) -> bool:
@@ -117,9 +117,13 @@ def minted_id(origin: dict[str, Json]) -> str:
     return f"rec-{stem[:_MINTED_LENGTH]}" if _HASH.fullmatch(stem) else ""
 
 
-def _damaged(subject: str, error: Exception) -> DamagedBlob:
-    what = str(error) if isinstance(error, DeltaError | binascii.Error) else repr(error)
-    return DamagedBlob(subject, f"is not in the format of a blob: {what}")
+@contextmanager
+def _format_of(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        what = str(error) if isinstance(error, DeltaError | binascii.Error) else repr(error)
+        raise DamagedBlob(subject, f"is not in the format of a blob: {what}") from error
 
 
 def _document(data: bytes, subject: str) -> dict[str, Any]:
@@ -137,20 +141,12 @@ def _document(data: bytes, subject: str) -> dict[str, Any]:
     return document  # type: ignore[no-any-return]
 
 
-def _fill_placeholder(data: bytes, minted: str) -> bytes:
-    head, found, tail = data.partition(_RESPONSE_START + _MINTED_MEMBER)
-    return head + _RESPONSE_START + tail.replace(PLACEHOLDER, minted.encode()) if found else data
-
-
 # -- writing
 
 
 def _request_text(request: Request) -> bytes:
-    members = [
-        _member("method", request.method),
-        _member("upstream", request.upstream),
-        _member("path", request.path),
-    ]
+    values = {"method": request.method, "upstream": request.upstream, "path": request.path}
+    members = [_member(name, value) for name, value in values.items()]
     if request.query:
         members.append(_member("query", request.query))
     if request.headers:
@@ -178,18 +174,14 @@ def _response_text(response: Response) -> bytes:
 
 def _body_text(body: Body) -> bytes:
     if isinstance(body, RawBody):
-        return _raw_text(body.data)
+        try:
+            return _member("text", body.data.decode())
+        except UnicodeDecodeError:
+            return _member("base64", base64.b64encode(body.data).decode())
     layout = _member("layout", body.layout) + b"," if body.layout else b""
     if isinstance(body, JsonBody):
         return layout + b'"json":' + _lines(body.value)
     return b'%b%b,"events":%b' % (layout, _member("stream", body.framing), _lines(shrink(body.events)))
-
-
-def _raw_text(data: bytes) -> bytes:
-    try:
-        return _member("text", data.decode())
-    except UnicodeDecodeError:
-        return _member("base64", base64.b64encode(data).decode())
 
 
 def _member(key: str, value: Json) -> bytes:
@@ -246,36 +238,23 @@ def _read_headers(document: dict[str, Any]) -> Headers:
 
 
 def _read_body(document: dict[str, Any]) -> Body | None:
-    if "json" in document:
-        return JsonBody(document["json"], _read_layout(document))
-    if "events" in document:
-        return _read_stream(document)
-    if "text" in document:
-        return RawBody(_text(document["text"]).encode())
-    if "base64" in document:
-        return RawBody(base64.b64decode(document["base64"], validate=True))
-    return None
-
-
-def _read_stream(document: dict[str, Any]) -> StreamBody:
-    framing, events = document["stream"], document["events"]
-    if framing not in _FRAMINGS or type(events) is not list:
-        raise ValueError("the framing of the stream is not known")
-    events = expand(events)
-    if framing.startswith("sse") and not all(map(_is_sent_event, events)):
-        raise ValueError("an event of the stream is not an object of fields")
-    return StreamBody(framing, events, _read_layout(document))
-
-
-def _is_sent_event(event: Any) -> bool:
-    return type(event) is dict and all(type(value) in _FIELD_TYPES for value in event.values())
-
-
-def _read_layout(document: dict[str, Any]) -> str:
     layout = _text(document.get("layout", ""))
     if layout and layout not in LAYOUTS:
         raise ValueError(f"the layout is not known: {layout!r:.40}")
-    return layout
+    if "json" in document:
+        return JsonBody(document["json"], layout)
+    if "events" in document:
+        framing, events = document["stream"], document["events"]
+        if framing not in _FRAMINGS or type(events) is not list:
+            raise ValueError("the framing of the stream is not known")
+        events = expand(events)
+        for event in events if framing.startswith("sse") else ():
+            if type(event) is not dict or not all(type(value) in _FIELD_TYPES for value in event.values()):
+                raise ValueError("an event of the stream is not an object of fields")
+        return StreamBody(framing, events, layout)
+    if "text" in document:
+        return RawBody(_text(document["text"]).encode())
+    return RawBody(base64.b64decode(document["base64"], validate=True)) if "base64" in document else None
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from recstore.files import UNFIT, read_file
 TEMPORARY_PREFIX: Final = ".tmp-"
 
 _FEW: Final = 16
+_BINARY: Final = getattr(os, "O_BINARY", 0)
 _UNLINK: Final = "Look who made it, and why; then remove it."
 _FULL: Final = "Free some disk space, then run the command again: nothing that was there is lost."
 _REMEDIES: Final = {
@@ -125,10 +126,11 @@ class Directory:
         Raises: RecstoreError: it cannot be moved.
         """
         self.check_no_symlink(name.rpartition("/")[0])
-        target.check_no_symlink(target_name.rpartition("/")[0])
+        target_folder = target_name.rpartition("/")[0]
+        target.check_no_symlink(target_folder)
         source, destination = f"{self.root}/{name}", f"{target.root}/{target_name}"
         try:
-            target._ensure_folder(target_name.rpartition("/")[0])
+            target._ensure_folder(target_folder)
             try:
                 os.replace(source, destination)
             except OSError as error:
@@ -149,10 +151,10 @@ class Directory:
             os.sync()
         else:
             for name in self._unflushed:
-                if self._flush(name, _sync_file):
-                    self._flush(name.rpartition("/")[0], _sync_folder)
-            for folder in self._unflushed_folders:
-                self._flush(folder, _sync_folder)
+                if self._flush(name, os.O_RDWR):
+                    self._unflushed_folders.add(name.rpartition("/")[0])
+            for folder in () if os.name == "nt" else self._unflushed_folders:  # NTFS journals its directories
+                self._flush(folder, os.O_RDONLY)
         self._unflushed.clear()
         self._unflushed_folders.clear()
 
@@ -200,10 +202,14 @@ class Directory:
         os.makedirs(f"{self.root}/{folder}", exist_ok=True)
         self._folders.add(folder)
 
-    def _flush(self, name: str, sync: Callable[[str], None]) -> bool:
+    def _flush(self, name: str, flags: int) -> bool:
         """Make one file or folder durable; return whether it was there: another process may have removed it since."""
         try:
-            sync(f"{self.root}/{name}")
+            descriptor = os.open(f"{self.root}/{name}", flags | _BINARY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -212,28 +218,10 @@ class Directory:
 
 
 def _write_file(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
-
-
-def _sync_file(path: str) -> None:
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(path: str) -> None:
-    if os.name == "nt":
-        return  # Windows has no such call: NTFS journals its directories
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -88,12 +89,11 @@ class Snapshot:
         directory.write(name, orjson.dumps({"version": version, "files": files, "note": self.note}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     fingerprint: Fingerprint
     is_settled: bool
     files: dict[str, Fingerprint]
-    folders: tuple[str, ...]
+    folders: list[str]
 
 
 class FileCache:
@@ -113,19 +113,6 @@ class FileCache:
         Files that were renamed into place, as recstore and Git do it, are always seen. One that was written in place is
         seen if `thorough`, which looks at each file.
         """
-        return {path: file for folder in self._walk(thorough=thorough).values() for path, file in folder.files.items()}
-
-    def digest(self) -> str:
-        """Return a digest that changes when any file is added, removed or replaced; reads no file.
-
-        "" where a folder changed so lately that its next change may not show.
-        """
-        folders = self._walk()
-        if not all(folder.is_settled for folder in folders.values()):
-            return ""
-        return Digest.of(orjson.dumps(sorted((path, *folder.fingerprint[:2]) for path, folder in folders.items())))
-
-    def _walk(self, *, thorough: bool = False) -> dict[str, _Folder]:
         known, self._folders = self._folders, {}
         paths = list(self._tops)
         while paths:
@@ -135,26 +122,32 @@ class FileCache:
                 fingerprint = Fingerprint.of(os.lstat(self._directory.path(path)))
                 folder = known.get(path)
                 if folder is None or folder.fingerprint != fingerprint or not folder.is_settled or thorough:
-                    folder = self._listed(path, fingerprint)
+                    folder = self._list(path, fingerprint)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 raise file_failure(str(self._directory.path(path)), "cannot be listed", error) from error
             self._folders[path] = folder
             paths += folder.folders
-        return self._folders
+        return {path: file for folder in self._folders.values() for path, file in folder.files.items()}
 
-    def _listed(self, path: str, fingerprint: Fingerprint) -> _Folder:
-        is_settled = fingerprint.is_settled(time.time_ns())
-        files: dict[str, Fingerprint] = {}
-        folders = []
+    def digest(self) -> str:
+        """Return a digest that changes when any file is added, removed or replaced; reads no file.
+
+        "" where a folder changed so lately that its next change may not show.
+        """
+        self.look()
+        if not all(folder.is_settled for folder in self._folders.values()):
+            return ""
+        return Digest.of(orjson.dumps(sorted((path, *folder[0][:2]) for path, folder in self._folders.items())))
+
+    def _list(self, path: str, fingerprint: Fingerprint) -> _Folder:
+        folder = _Folder(fingerprint, fingerprint.is_settled(time.time_ns()), {}, [])
         with os.scandir(self._directory.path(path)) as children:
             for child in sorted(children, key=lambda child: child.name):
                 if child.is_dir(follow_symlinks=False):
-                    folders.append(f"{path}/{child.name}")
+                    folder.folders.append(f"{path}/{child.name}")
                 elif child.is_file(follow_symlinks=False) and not child.name.startswith(TEMPORARY_PREFIX):
-                    try:
-                        files[f"{path}/{child.name}"] = Fingerprint.of(child.stat(follow_symlinks=False))
-                    except FileNotFoundError:
-                        continue  # removed since the folder was listed
-        return _Folder(fingerprint, is_settled, files, tuple(folders))
+                    with suppress(FileNotFoundError):  # removed since the folder was listed
+                        folder.files[f"{path}/{child.name}"] = Fingerprint.of(child.stat(follow_symlinks=False))
+        return folder

@@ -1,4 +1,4 @@
-"""A manifest: where its file is, and its text.
+"""A manifest: where its file is, its text, and the three-way merge of two of them.
 
     recstore 1
     test "tests/test_chat.py::test_answer[gpt-4o]"
@@ -7,17 +7,32 @@
 The reader refuses what it does not know, the writer has one way to say a thing. Lines are sorted by request key, then
 n, and each ends in a checksum of itself. The format's page describes every field. Every file name is safe on
 case-insensitive and Windows file systems, and short enough for them.
+
+A merge goes key by key, or not at all. A request key's entries are taken from the side that changed them. Where both
+sides changed the entries of one request differently, the test was re-recorded on both: later requests often hold earlier
+answers, so entries of two such runs must not be mixed, and the whole manifest is in conflict. A list of models that
+several servers gave (a union) is a set, and sets have no conflict; nor have the origins of a recording made outside any
+test.
+
+Keys that only one side has changed do not tear a conversation apart unnoticed: re-recording an early answer changes the
+keys of all requests that hold it. That leaves a request which one side has added on top of an answer that the other has
+replaced: nobody has recorded what follows, so that is a miss, and never another request's answer.
+
+Git takes a similar manifest of another test for a renamed one, too. So a renamed manifest gets the other side's changes
+only if the renaming side has changed nothing but the name; `recstore mv` does no more.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 import orjson
 
 from recstore.content.json_text import compact_text
-from recstore.errors import DamagedManifest, ManifestConflict, NewerVersion, UsageError
+from recstore.errors import Damage, DamagedManifest, ManifestConflict, NewerVersion, UsageError
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 
 MANIFEST_VERSION: Final = 1
@@ -38,6 +53,13 @@ _ENTRY: Final = re.compile(r"(([1-9][0-9]{0,8})(\+?) ([0-9a-f]{64}) ([0-9a-f]{64
 
 _CHECKSUM_LENGTH: Final = 8
 
+_FIRST_MARKER: Final = re.compile(rb"^(<{7,})(?= |$)", re.MULTILINE)
+_MARKERS: Final = {b"<": (True, False), b"|": (False, False), b"=": (False, True), b">": (True, True)}
+"""Which sides (ours, theirs) have the lines behind a marker line."""
+
+_Group: TypeAlias = tuple[Entry, ...]
+"""The entries of one request key."""
+
 
 def manifest_path(test_id: str) -> str:
     """Return the path of the test's manifest below the store's folder: it follows from the id alone.
@@ -53,9 +75,18 @@ def manifest_path(test_id: str) -> str:
     return "/".join(["tests", *folders, f"{readable}-{Digest.of(test_id.encode('utf-8', 'surrogatepass'))[:8]}"])
 
 
+def _safe(text: str, length: int) -> str:
+    name = _UNSAFE.sub("_", text)[:length].rstrip(".")
+    name = f"_{name[1:]}" if name.startswith(".") else name
+    return f"_{name}" if not name or _RESERVED.match(name) else name
+
+
 def shared_path(name: BlobName) -> str:
     """Return the path of the manifest of a blob recorded outside any test."""
     return f"shared/{name}"
+
+
+# -- its text
 
 
 def format_manifest(manifest: Manifest) -> bytes:
@@ -63,9 +94,24 @@ def format_manifest(manifest: Manifest) -> bytes:
 
     Raises: UsageError: the test's id holds lone surrogates.
     """
-    owner = b"shared" if manifest.test_id is None else b"test " + _test_id_text(manifest.test_id)
-    lines = [b"recstore %d" % MANIFEST_VERSION, owner, *map(_entry_line, sort_entries(manifest.entries))]
+    try:
+        owner = b"shared" if manifest.test_id is None else b"test " + orjson.dumps(manifest.test_id)
+    except TypeError as error:
+        raise UsageError(ascii(manifest.test_id), "a test id must be text that UTF-8 can hold") from error
+    lines = [b"recstore %d" % MANIFEST_VERSION, owner]
+    for entry in sort_entries(manifest.entries):
+        line = f"{entry.n}{'+' * entry.is_union} {entry.blob.key} {entry.blob.digest}".encode()
+        if entry.origin:
+            line += b" " + compact_text(entry.origin)
+        lines.append(line + b" " + Digest.of(line)[:_CHECKSUM_LENGTH].encode())
     return b"\n".join(lines) + b"\n"
+
+
+def sort_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries in the order in which a manifest lists them."""
+    return tuple(
+        sorted(entries, key=lambda entry: (entry.blob.key, entry.n, entry.blob.digest, compact_text(entry.origin)))
+    )
 
 
 def parse_manifest(data: bytes, subject: str) -> Manifest:
@@ -87,7 +133,18 @@ def parse_manifest(data: bytes, subject: str) -> Manifest:
         owner, _, text = data[header.end() :].decode().partition("\n")
     except UnicodeDecodeError as error:
         raise DamagedManifest(subject, "is not UTF-8") from error
-    entries = []
+    try:
+        test_id = orjson.loads(owner.removeprefix("test ")) if owner != "shared" else None
+    except orjson.JSONDecodeError:
+        test_id = None
+    if owner != "shared" and not (owner.startswith("test ") and isinstance(test_id, str)):
+        raise DamagedManifest(subject, "line 2 names neither a test nor `shared`")
+    entries = tuple(_parse_entries(text, subject))
+    _check_occurrences(entries, subject)
+    return Manifest(test_id, entries, Digest.of(data))
+
+
+def _parse_entries(text: str, subject: str) -> Iterator[Entry]:
     position, number = 0, 3
     while position < len(text):
         match = _ENTRY.match(text, position)
@@ -95,92 +152,172 @@ def parse_manifest(data: bytes, subject: str) -> Manifest:
             line = text[position:].partition("\n")[0]
             raise DamagedManifest(subject, f"line {number} is not an entry: {line[:60]!r}")
         line, n, union, key, digest, origin, checksum = match.groups()
-        if checksum is not None and checksum != _checksum(line.encode()):
+        if checksum is not None and checksum != Digest.of(line.encode())[:_CHECKSUM_LENGTH]:
             raise DamagedManifest(
                 subject,
                 f"line {number} does not fit the checksum at its end",
                 "`git checkout` brings the file back; a line that you changed by hand may do without its last word.",
             )
-        blob = BlobName(RequestKey(key), Digest(digest))
-        entries.append(Entry(blob, int(n), union == "+", _parse_origin(origin, subject, number)))
+        try:
+            members = orjson.loads(origin or "{}")
+        except orjson.JSONDecodeError as error:
+            raise DamagedManifest(subject, f"the origin in line {number} is not JSON: {error}") from error
+        yield Entry(BlobName(RequestKey(key), Digest(digest)), int(n), union == "+", members)
         position, number = match.end(), number + 1
-    _check_occurrences(entries, subject)
-    return Manifest(_parse_owner(owner, subject), tuple(entries), Digest.of(data))
 
 
-def sort_entries(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Return the entries in the order in which a manifest lists them."""
-    return tuple(sorted(entries, key=lambda entry: (entry.blob.key, entry.n, entry.blob.digest, _origin_text(entry))))
-
-
-def _test_id_text(test_id: str) -> bytes:
-    try:
-        return orjson.dumps(test_id)
-    except TypeError as error:
-        raise UsageError(ascii(test_id), "a test id must be text that UTF-8 can hold") from error
-
-
-def _entry_line(entry: Entry) -> bytes:
-    n = f"{entry.n}+" if entry.is_union else str(entry.n)
-    line = f"{n} {entry.blob.key} {entry.blob.digest}".encode()
-    if entry.origin:
-        line += b" " + _origin_text(entry)
-    return line + b" " + _checksum(line).encode()
-
-
-def _checksum(line: bytes) -> str:
-    return Digest.of(line)[:_CHECKSUM_LENGTH]
-
-
-def _origin_text(entry: Entry) -> bytes:
-    return compact_text(entry.origin)
-
-
-def _parse_owner(line: str, subject: str) -> str | None:
-    if line == "shared":
-        return None
-    try:
-        test_id = orjson.loads(line.removeprefix("test "))
-    except orjson.JSONDecodeError:
-        test_id = None
-    if not line.startswith("test ") or not isinstance(test_id, str):
-        raise DamagedManifest(subject, "line 2 names neither a test nor `shared`")
-    return test_id
-
-
-def _parse_origin(text: str | None, subject: str, number: int) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        origin: dict[str, Any] = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise DamagedManifest(subject, f"the origin in line {number} is not JSON: {error}") from error
-    return origin
-
-
-def _check_occurrences(entries: list[Entry], subject: str) -> None:
+def _check_occurrences(entries: Iterable[Entry], subject: str) -> None:
     """Raise DamagedManifest unless the calls of each request are numbered from 1, and only unions share a number."""
-    last: Entry | None = None
+    last: dict[RequestKey, Entry] = {}
     for entry in sorted(entries, key=lambda entry: (entry.blob.key, entry.n)):
-        key = entry.blob.key[:12]
-        is_next = last is not None and last.blob.key == entry.blob.key
-        last_n = last.n if last is not None and is_next else 0
-        if entry.n == last_n and not (entry.is_union and last is not None and last.is_union):
+        before = last.get(entry.blob.key)
+        last_n = before.n if before else 0
+        request = f"request {entry.blob.key[:12]}"
+        if before and entry.n == last_n and not (entry.is_union and before.is_union):
             raise DamagedManifest(
                 subject,
-                f"names two answers for call {entry.n} of request {key}",
+                f"names two answers for call {entry.n} of {request}",
                 "Keep one of the two lines, or number the second one as a later call.",
             )
         if entry.n > last_n + 1:
-            raise DamagedManifest(
-                subject,
-                f"names call {entry.n} of request {key}, but not call {entry.n - 1}",
-                "Number the calls from 1.",
-            )
-        last = entry
+            reason = f"names call {entry.n} of {request}, but not call {entry.n - 1}"
+            raise DamagedManifest(subject, reason, "Number the calls from 1.")
+        last[entry.blob.key] = entry
 
 
-def _safe(text: str, length: int) -> str:
-    name = _UNSAFE.sub("_", text)[:length].rstrip(".")
-    name = f"_{name[1:]}" if name.startswith(".") else name
-    return f"_{name}" if not name or _RESERVED.match(name) else name
+# -- in conflict
+
+
+def format_conflict(ours: Manifest, theirs: Manifest) -> bytes:
+    """Return a file that holds both manifests between the marker lines that Git uses."""
+    return b"<<<<<<< ours\n%b=======\n%b>>>>>>> theirs\n" % (format_manifest(ours), format_manifest(theirs))
+
+
+def has_markers(data: bytes) -> bool:
+    """Return whether a line of the text is a conflict marker. An id may hold such letters, a line may not."""
+    return _FIRST_MARKER.search(data) is not None
+
+
+def parse_conflict(data: bytes, subject: str) -> tuple[Manifest, Manifest]:
+    """Return the two manifests in a file with conflict markers.
+
+    Git makes the markers longer than seven letters where it merges renamed files, or merges bases of a merge: those of
+    the first line's length count.
+
+    Raises: ManifestConflict: one of them is not a manifest: the file was edited since.
+    """
+    first = _FIRST_MARKER.search(data)
+    length = len(first[1]) if first is not None else 7
+    sides: tuple[list[bytes], list[bytes]] = ([], [])
+    is_on = (True, True)
+    for line in data.splitlines(keepends=True):
+        letter = line[:1]
+        if letter in _MARKERS and line[:length] == letter * length and line[length : length + 1] in (b" ", b"\n", b""):
+            is_on = _MARKERS[letter]
+        else:
+            for side, takes_it in zip(sides, is_on, strict=True):
+                side.extend([line] * takes_it)
+    try:
+        ours, theirs = (parse_manifest(b"".join(side), subject) for side in sides)
+    except Damage as error:
+        reason = f"is in conflict, and one side of it is not a manifest: {error.reason}"
+        raise ManifestConflict(subject, reason, f"Take one side whole: git checkout --ours {subject}") from error
+    return ours, theirs
+
+
+# -- merging
+
+
+def is_same_owner(one: Manifest, other: Manifest) -> bool:
+    """Return whether both are of one test, or of one blob that was recorded outside any test."""
+    return one.test_id == other.test_id and (one.test_id is not None or one.blobs == other.blobs)
+
+
+def merge_manifests(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manifest | None:
+    """Return the manifest with the changes of both sides, None where they contradict each other.
+
+    Both began as `base`; None: neither had a manifest.
+    """
+    if ours.test_id is None and is_same_owner(ours, theirs):
+        return _merge_origins(base, ours, theirs)
+    is_rename = base is not None and any(
+        unnamed.test_id == base.test_id
+        and _contents(base.entries) in (_contents(named.entries), _contents(unnamed.entries))
+        for named, unnamed in ((ours, theirs), (theirs, ours))
+    )
+    if not (is_rename or is_same_owner(ours, theirs)):
+        return None
+    entries: list[Entry] = []
+    for merged, _, _ in _merge_groups(base, ours, theirs):
+        if merged is None:
+            return None
+        entries += merged
+    test_id = theirs.test_id if base is not None and ours.test_id == base.test_id else ours.test_id
+    return Manifest(test_id, sort_entries(entries))
+
+
+def keep_both(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manifest:
+    """Return a manifest that loses no entry of either side.
+
+    Where both sides changed the entries of one request, ours come first, and theirs that ours lacks as later calls.
+    """
+    entries: list[Entry] = []
+    for merged, own, other in _merge_groups(base, ours, theirs):
+        entries += own if merged is None else merged
+        if merged is None:
+            blobs = {entry.blob for entry in own}
+            new = [entry for entry in other if entry.blob not in blobs]
+            first = max((entry.n for entry in own), default=0) + 1
+            entries += (replace(entry, n=n, is_union=False) for n, entry in enumerate(new, start=first))
+    return Manifest(ours.test_id, sort_entries(entries))
+
+
+def _merge_origins(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manifest:
+    """Return the manifest of a recording made outside any test: its entries differ in their origins alone."""
+    before, own, other = (
+        {compact_text(entry.origin): entry for entry in side.entries}
+        if side is not None and is_same_owner(side, ours)
+        else {}
+        for side in (base, ours, theirs)
+    )
+    left = (own.keys() & other.keys()) | ((own.keys() ^ other.keys()) - before.keys())
+    entries = {**other, **own}
+    origins = sorted(left) or sorted(entries)
+    return replace(ours, entries=tuple(replace(entries[origin], n=n) for n, origin in enumerate(origins, start=1)))
+
+
+def _merge_groups(*sides: Manifest | None) -> Iterator[tuple[_Group | None, _Group, _Group]]:
+    """Yield for each request key its merged entries, None where the sides contradict each other, and each side's own."""
+    groups: dict[RequestKey, tuple[list[Entry], ...]] = {}
+    for side, manifest in enumerate(sides):
+        for entry in manifest.entries if manifest else ():
+            groups.setdefault(entry.blob.key, ([], [], []))[side].append(entry)
+    for key in sorted(groups):
+        before, own, other = map(tuple, groups[key])
+        yield _merge_group(before, own, other), own, other
+
+
+def _merge_group(before: _Group, own: _Group, other: _Group) -> _Group | None:
+    old, ours, theirs = map(_contents, (before, own, other))
+    if ours == old:
+        return other
+    if theirs == old:
+        return own
+    answers = [{(entry.n, entry.blob.digest, entry.is_union) for entry in group} for group in (own, other)]
+    if answers[0] == answers[1]:  # imported from different files: take either, but always the same one
+        return min(own, other, key=lambda group: [compact_text(entry.origin) for entry in group])
+    if not all(entry.is_union for entry in (*before, *own, *other)):
+        return None
+    removed = (old - ours) | (old - theirs)
+    merged = {content: entry for entry in (*other, *own) if (content := _content(entry)) not in removed}
+    numbers = {n: number for number, n in enumerate(sorted({entry.n for entry in merged.values()}), start=1)}
+    return tuple(replace(entry, n=numbers[entry.n]) for entry in merged.values())
+
+
+def _contents(entries: Iterable[Entry]) -> frozenset[tuple[int, BlobName, bool, bytes]]:
+    return frozenset(map(_content, entries))
+
+
+def _content(entry: Entry) -> tuple[int, BlobName, bool, bytes]:
+    """Return all that a line of the manifest states."""
+    return entry.n, entry.blob, entry.is_union, compact_text(entry.origin)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from recstore.errors import NotInStore, UsageError
@@ -39,6 +38,16 @@ def renamed_id(test_id: str, old: str, new: str) -> str | None:
     return parts[0] + "".join(star + part for star, part in zip(stars, parts[1:], strict=True)) + rest
 
 
+def _pattern(selector: str) -> re.Pattern[str]:
+    """Return what matches an id: one group for each `*`, and one for what follows."""
+    body = "(.*?)".join(re.escape(part) for part in _plain(selector).split("*"))
+    return re.compile(rf"{body}(|\[.*|::.*|/.*)", re.DOTALL)
+
+
+def _plain(selector: str) -> str:
+    return selector.removeprefix("./").rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A test's manifest, and the id that it gets."""
@@ -59,7 +68,8 @@ def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
     Raises: NotInStore: no test is called `old`. UsageError: a test that has recordings would be overwritten, two
     would become one, or `old` and `new` do not fit. DamagedManifest, ManifestConflict, NewerVersion: of any test.
     """
-    moves = tuple(_moves(store, old, new))
+    new_ids = ((manifest, renamed_id(manifest.test_id or "", old, new)) for manifest in store.manifests("tests"))
+    moves = [Move(manifest, new_id) for manifest, new_id in new_ids if new_id is not None]
     if not moves:
         raise NotInStore(old, "no test with recordings is called so")
     leaving = {move.old_id for move in moves}
@@ -79,28 +89,21 @@ def execute_moves(store: Store, moves: tuple[Move, ...]) -> None:
 
     Raises: Locked: another process is writing to the store. RecstoreError: the folder cannot be written.
     """
-    leaving, arriving = ({move.old_id for move in moves}, {move.new_id for move in moves})
+    left = {move.old_id: move for move in moves}
     with store.locked():
         for move in moves:
             present = store.manifest(move.old_id)
             is_same = present is not None and format_manifest(present) == format_manifest(move.manifest)
-            if not is_same or not (move.new_id in leaving or _is_free(store, move)):
-                raise UsageError(
-                    move.old_id, "or its new name was recorded meanwhile: nothing was changed", "Try again."
-                )
-        for batch in _last_first(moves):
+            if not is_same or not (move.new_id in left or _is_free(store, move)):
+                reason = "or its new name was recorded meanwhile: nothing was changed"
+                raise UsageError(move.old_id, reason, "Try again.")
+        while left:  # first those whose new name no other has; at the end, those that change names in a circle
+            batch = [move for move in left.values() if move.new_id not in left] or list(left.values())
             store.publish(replace(move.manifest, test_id=move.new_id) for move in batch)
+            for move in batch:
+                del left[move.old_id]
+        arriving = {move.new_id for move in moves}
         store.withdraw(move.manifest for move in moves if move.old_id not in arriving)
-
-
-def _last_first(moves: tuple[Move, ...]) -> Iterator[list[Move]]:
-    """Yield the moves in batches, of which none overwrites a manifest that a later one has to move."""
-    left = {move.old_id: move for move in moves}
-    while left:
-        batch = [move for move in left.values() if move.new_id not in left] or list(left.values())  # in a circle
-        yield batch
-        for move in batch:
-            del left[move.old_id]
 
 
 def _is_free(store: Store, move: Move) -> bool:
@@ -108,22 +111,3 @@ def _is_free(store: Store, move: Move) -> bool:
     present = store.manifest(move.new_id)
     to_be = replace(move.manifest, test_id=move.new_id)
     return present is None or format_manifest(present) == format_manifest(to_be)
-
-
-def _moves(store: Store, old: str, new: str) -> Iterator[Move]:
-    for path in store.manifest_paths():
-        if path.startswith("tests/"):
-            manifest = store.read_manifest(path)
-            new_id = renamed_id(manifest.test_id or "", old, new)
-            if new_id is not None:
-                yield Move(manifest, new_id)
-
-
-def _pattern(selector: str) -> re.Pattern[str]:
-    """Return what matches an id: one group for each `*`, and one for what follows."""
-    body = "(.*?)".join(re.escape(part) for part in _plain(selector).split("*"))
-    return re.compile(rf"{body}(|\[.*|::.*|/.*)", re.DOTALL)
-
-
-def _plain(selector: str) -> str:
-    return selector.removeprefix("./").rstrip("/")

@@ -1,25 +1,37 @@
 """The store as a library: recordings in, found, and out again, verified on every read.
 
 Nothing here knows Git, HTTP or other recorders. Replaying a test touches its manifest and blobs: their paths are known.
+
+What one machine needs and nobody commits is in Git's own folders, which are found as Git finds them:
+
+    <git folder of the work tree>/recstore/      index, lock, usage, and what verify and watch have seen
+    <git folder of the repository>/recstore/     quarantine and failed recordings, which outlive a work tree
+
+A project that is not the top folder of its work tree has a folder of its own in each. Without Git both are
+`.recstore/local`.
+
+Source: gitrepository-layout(5), `commondir`; gitfile in gitglossary(7); `git rev-parse --git-path`.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from recstore.content.canonical import request_key
-from recstore.errors import DamagedBlob, DamagedManifest, ForeignManifest, NotInStore
-from recstore.files import FOLDER, is_store
+from recstore.errors import DamagedBlob, DamagedManifest, ForeignManifest, Locked, NotInStore
+from recstore.files import FOLDER, is_store, read_file
 from recstore.model import BlobName, Digest, Entry, Manifest, Recording, Request
 from recstore.rules import RuleSet, close_enough
 from recstore.store.blob import decode_recording, decode_request, encode_checked, minted_id
-from recstore.store.directory import Directory
-from recstore.store.local import hold_lock, local_folders
-from recstore.store.manifest import format_manifest, manifest_path, parse_manifest, shared_path
+from recstore.store.directory import Directory, file_failure
+from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
 
 _README: Final = """\
 # .recstore
@@ -50,6 +62,11 @@ _GITIGNORE: Final = """\
 local/
 .tmp-*
 """
+
+MISSING_BLOB_REMEDY: Final = "`recstore restore` brings back what Git has anywhere; or record the test again."
+
+_LOCK: Final = "lock"
+_POLL_S: Final = 0.01
 
 STORE_FILES: Final = {
     "README.md": _README.encode(),
@@ -111,12 +128,32 @@ class Store:
     def _local_folders(self) -> tuple[Path, Path]:
         return local_folders(self.directory.root)
 
-    def locked(self, timeout_s: float = 10.0) -> AbstractContextManager[None]:
-        """Hold the write lock: for what reads a file, decides and writes. Not to be nested.
+    @contextmanager
+    def locked(self, timeout_s: float = 10.0) -> Iterator[None]:
+        """Hold the write lock: for what reads a file, decides and writes. It ends with its process. Not to be nested.
 
-        Raises: Locked: another thread or process held it for `timeout_s`. RecstoreError: it cannot be made, or the store is gone.
+        Raises: Locked: another thread or process held it for `timeout_s`. RecstoreError: it cannot be made, or the store
+        is gone: it is not made again.
         """
-        return hold_lock(self.directory.root, self.local, timeout_s)
+        from filelock import FileLock, Timeout  # not on the way of a replay
+
+        root = str(self.directory.root)
+        if not os.path.isdir(root):
+            raise file_failure(root, "cannot be locked", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        self.local.check_no_symlink(_LOCK)
+        path = self.local.path(_LOCK)
+        lock = FileLock(path, timeout=timeout_s, poll_interval=_POLL_S)
+        try:
+            os.makedirs(path.parent, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise Locked(root, f"another process has been writing to it for {timeout_s:g} s") from error
+        except OSError as error:
+            raise file_failure(str(path), "cannot be locked", error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     # -- writing
 
@@ -130,13 +167,13 @@ class Store:
 
         Raises: DamagedBlob: one of that name has other bytes. Locked: others are writing. RecstoreError: disk trouble.
         """
-        times: dict[str, int] = {}
+        calls: Counter[str] = Counter()
         with self.locked():  # `gc` must not take a blob that was found here before the manifest names it
             entries = []
             for recording in recordings:
                 blob = self.put_blob(recording)
-                times[blob.key] = times.get(blob.key, 0) + 1
-                entries.append(Entry(blob, times[blob.key]))
+                calls[blob.key] += 1
+                entries.append(Entry(blob, calls[blob.key]))
             self.directory.flush()
             manifests = [Manifest(test_id, tuple(entries))]
             if test_id is None:
@@ -163,14 +200,13 @@ class Store:
 
         After, Raises: as `put_blob`.
         """
-        path = blob.path
-        present = self.directory.read(path)
+        present = self.directory.read(blob.path)
         if present is None and not dry_run:
-            self.directory.write(path, data)
+            self.directory.write(blob.path, data)
         elif present is not None and present != data:
-            raise DamagedBlob(str(self.directory.path(path)), "holds other bytes than its name says")
+            raise DamagedBlob(str(self.directory.path(blob.path)), "holds other bytes than its name says")
         elif present is not None:
-            self.directory.also_flush([path])  # its writer may not have come to that yet
+            self.directory.also_flush([blob.path])  # its writer may not have come to that yet
         return present is None
 
     def publish(self, manifests: Iterable[Manifest]) -> None:
@@ -180,11 +216,9 @@ class Store:
         """
         for manifest in manifests:
             path = self._path_of(manifest)
-            present = self.directory.read(path)
-            if present is not None:
-                self._parse(present, path, manifest.test_id)
+            present = self._manifest_at(path, manifest.test_id)
             text = format_manifest(manifest)
-            if text != present:
+            if present is None or present.digest != Digest.of(text):
                 self.directory.write(path, text)
         self.directory.flush()
 
@@ -204,32 +238,26 @@ class Store:
 
         Raises: DamagedManifest, ManifestConflict, NewerVersion: it is there and cannot be used.
         """
-        path = manifest_path(test_id)
-        data = self.directory.read(path)
-        return None if data is None else self._parse(data, path, test_id)
+        return self._manifest_at(manifest_path(test_id), test_id)
 
     def shared_manifest(self, blob: BlobName) -> Manifest | None:
         """Return the manifest of a blob recorded outside any test, None if there is none.
 
         Raises: as `manifest`.
         """
-        path = shared_path(blob)
-        data = self.directory.read(path)
-        return None if data is None else self._parse(data, path, None)
+        return self._manifest_at(shared_path(blob), None)
 
-    def manifests(self) -> Iterator[Manifest]:
+    def manifests(self, *folders: str) -> Iterator[Manifest]:
         """Yield every manifest: of tests, by path, then those of recordings made outside any test.
 
         Raises: as `manifest`.
         """
-        for path in self.manifest_paths():
-            yield self.read_manifest(path)
+        return map(self.read_manifest, self.manifest_paths(*folders))
 
-    def manifest_paths(self) -> Iterator[str]:
+    def manifest_paths(self, *folders: str) -> Iterator[str]:
         """Yield the path of every manifest below the store's folder."""
-        for folder in ("tests", "shared"):
-            for file in self.directory.walk(folder):
-                yield self.directory.name_of(file)
+        for folder in folders or MANIFEST_FOLDERS:
+            yield from map(self.directory.name_of, self.directory.walk(folder))
 
     def read_manifest(self, path: str) -> Manifest:
         """Return the manifest at `path` below the store's folder.
@@ -241,12 +269,10 @@ class Store:
         if data is None:
             raise NotInStore(path, "there is no such manifest")
         manifest = parse_manifest(data, self.subject(path))
-        if self._path_of(manifest, path) != path:
-            raise DamagedManifest(
-                self.subject(path),
-                "its name is not the one of the test or recording that it names",
-                f"Rename it to {FOLDER}/{self._path_of(manifest)}, or remove it.",
-            )
+        right_path = self._path_of(manifest, path)
+        if right_path != path:
+            reason = "its name is not the one of the test or recording that it names"
+            raise DamagedManifest(self.subject(path), reason, f"Rename it to {FOLDER}/{right_path}, or remove it.")
         return manifest
 
     def tests(self) -> Iterator[str]:
@@ -254,16 +280,11 @@ class Store:
 
         Raises: as `manifests`.
         """
-        for path in self.manifest_paths():
-            if path.startswith("tests/"):
-                test_id = self.read_manifest(path).test_id
-                assert test_id is not None  # noqa: S101 - read_manifest has checked the path against the id
-                yield test_id
+        return (manifest.test_id for manifest in self.manifests("tests") if manifest.test_id is not None)
 
     def blobs(self) -> Iterator[BlobName]:
         """Yield the name of every blob file; files that have no blob's name are not blobs."""
-        for file in self.directory.walk("blobs"):
-            path = self.directory.name_of(file)
+        for path in map(self.directory.name_of, self.directory.walk("blobs")):
             name = BlobName.from_path(path)
             if name is not None and path == name.path:
                 yield name
@@ -279,10 +300,12 @@ class Store:
         key = request_key(request)
         manifest = self.manifest(test_id)
         entries = manifest.entries if manifest else ()
-        found = tuple(entry for entry in entries if entry.blob.key == key)
-        if found or rules is None or not rules.rules:
-            return found
-        return close_enough(rules, request, ((entry, self._request_of(entry.blob)) for entry in entries))
+        exact = tuple(entry for entry in entries if entry.blob.key == key)
+        if exact or rules is None or not rules.rules:
+            return exact
+        blobs = ((entry, self.read_blob(entry.blob)) for entry in entries)
+        requests = ((entry, decode_request(data, self.subject(entry.blob.path))) for entry, data in blobs)
+        return close_enough(rules, request, requests)
 
     def get(self, entry: Entry) -> Recording:
         """Return the recording that `entry` names, its recorder's own ids filled in.
@@ -298,38 +321,57 @@ class Store:
 
         Raises: NotInStore, DamagedBlob: as `get`.
         """
-        path = blob.path
-        data = self.directory.read(path)
+        data = self.directory.read(blob.path)
         if data is None:
-            raise NotInStore(
-                self.subject(path),
-                "the blob is missing",
-                "`recstore restore` brings back what Git has anywhere; or record the test again.",
-            )
+            raise NotInStore(self.subject(blob.path), "the blob is missing", MISSING_BLOB_REMEDY)
         if not blob.fits(data):
-            raise DamagedBlob(self.subject(path), "its bytes do not fit its name")
+            raise DamagedBlob(self.subject(blob.path), "its bytes do not fit its name")
         return data
-
-    def _request_of(self, blob: BlobName) -> Request:
-        return decode_request(self.read_blob(blob), self.subject(blob.path))
-
-    def _path_of(self, manifest: Manifest, path: str = "shared") -> str:
-        if manifest.test_id is not None:
-            return manifest_path(manifest.test_id)
-        if len({entry.blob for entry in manifest.entries}) != 1:
-            raise DamagedManifest(
-                self.subject(path), "a manifest of `shared/` names one blob, neither none nor several"
-            )
-        return shared_path(manifest.entries[0].blob)
-
-    def _parse(self, data: bytes, path: str, test_id: str | None) -> Manifest:
-        manifest = parse_manifest(data, self.subject(path))
-        if manifest.test_id != test_id:
-            raise ForeignManifest(
-                self.subject(path), f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
-            )
-        return manifest
 
     def subject(self, path: str) -> str:
         """Return how errors name the file `path`."""
         return f"{FOLDER}/{path}"
+
+    def _path_of(self, manifest: Manifest, path: str = "shared") -> str:
+        if manifest.test_id is not None:
+            return manifest_path(manifest.test_id)
+        if len(manifest.blobs) != 1:
+            reason = "a manifest of `shared/` names one blob, neither none nor several"
+            raise DamagedManifest(self.subject(path), reason)
+        return shared_path(manifest.entries[0].blob)
+
+    def _manifest_at(self, path: str, test_id: str | None) -> Manifest | None:
+        data = self.directory.read(path)
+        manifest = None if data is None else parse_manifest(data, self.subject(path))
+        if manifest is not None and manifest.test_id != test_id:
+            reason = f"is the manifest of {manifest.test_id!r}, where that of {test_id!r} belongs"
+            raise ForeignManifest(self.subject(path), reason)
+        return manifest
+
+
+def local_folders(store: Path) -> tuple[Path, Path]:
+    """Return the folders for the local state of the store: that of its work tree, and that of its repository.
+
+    Raises: RecstoreError: there is no Git, and `.recstore/local` is a link.
+    """
+    project = store.resolve().parent
+    for top in (project, *project.parents):
+        git_folder = top / ".git"
+        if os.path.isfile(git_folder):  # it leads to one
+            prefix, _, target = _line_of(git_folder).partition("gitdir: ")
+            git_folder = top / ".git" if prefix or not target else Path(os.path.normpath(top / target))
+        if os.path.lexists(git_folder / "HEAD"):
+            inside = project.relative_to(top).as_posix()
+            name = "" if inside == "." else f"{project.name}-{Digest.of(inside.encode())[:8]}"
+            shared = os.path.normpath(git_folder / _line_of(git_folder / "commondir"))
+            return git_folder / "recstore" / name, Path(shared) / "recstore" / name
+    Directory(store).check_no_symlink("local")
+    return store / "local", store / "local"
+
+
+def _line_of(path: Path) -> str:
+    """Return the one line of a file of Git's, "" if there is none."""
+    try:
+        return os.fsdecode(read_file(str(path))).rstrip("\n")
+    except OSError:
+        return ""

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from recstore.model import Digest, Entry, Manifest
 from recstore.store.directory import Directory
 
-USAGE: Final = "usage"
 _VERSION: Final = 1
 
 
@@ -54,7 +53,7 @@ class FileUsage:
 
 def usage_path(file: str) -> str:
     """Return where the usage of a test file is, below the local folder of the work tree."""
-    return f"{USAGE}/{Digest.of(file.encode('utf-8', 'surrogatepass'))[:16]}.json"
+    return f"usage/{Digest.of(file.encode('utf-8', 'surrogatepass'))[:16]}.json"
 
 
 def write_usage(local: Directory, usage: FileUsage) -> None:
@@ -84,7 +83,10 @@ def read_usage(local: Directory, file: str) -> FileUsage | None:
         value = orjson.loads(local.read(usage_path(file)) or b"")
         if value["recstore"] != _VERSION or value["file"] != file:
             return None
-        tests = {test_id: _read_test(test) for test_id, test in value["tests"].items()}
+        tests = {}
+        for test_id, test in value["tests"].items():
+            used = frozenset((key, n) for key, n in test["used"])
+            tests[test_id] = TestUsage(test["manifest"], test["collected"] is not False, test["passed"] is True, used)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return FileUsage(file, is_complete=True, tests=tests)
@@ -101,8 +103,3 @@ def unused_entries(manifest: Manifest, text: bytes, usage: FileUsage | None) -> 
     if not test.was_collected:
         return manifest.entries
     return tuple(entry for entry in manifest.entries if test.has_passed and (entry.blob.key, entry.n) not in test.used)
-
-
-def _read_test(test: Any) -> TestUsage:
-    used = frozenset((key, n) for key, n in test["used"])
-    return TestUsage(test["manifest"], test["collected"] is not False, test["passed"] is True, used)

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.merge import format_conflict, keep_both, merge_manifests, parse_conflict
+from recstore.store.manifest import (
+    format_conflict,
+    format_manifest,
+    keep_both,
+    merge_manifests,
+    parse_conflict,
+    parse_manifest,
+)
 
 ANSWERS = st.lists(st.sampled_from("abc"), min_size=0, max_size=3)
 

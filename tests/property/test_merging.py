@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.merge import merge_manifests
+from recstore.store.manifest import format_manifest, merge_manifests, parse_manifest
 
 ANSWERS = st.lists(st.tuples(st.sampled_from("12"), st.sampled_from(["", "old", "new"])), min_size=1, max_size=2)
 

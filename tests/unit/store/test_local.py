@@ -16,7 +16,7 @@ from recstore.errors import Locked, RecstoreError
 from recstore.model import Digest
 from recstore.store import FOLDER, Store
 from recstore.store.directory import Directory
-from recstore.store.local import local_folders
+from recstore.store.store import local_folders
 
 
 def git_folder(path: Path) -> Path:

@@ -6,8 +6,15 @@ import pytest
 
 from recstore.errors import ManifestConflict
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, RequestKey
-from recstore.store.manifest import format_manifest, parse_manifest
-from recstore.store.merge import format_conflict, has_markers, is_same_owner, merge_manifests, parse_conflict
+from recstore.store.manifest import (
+    format_conflict,
+    format_manifest,
+    has_markers,
+    is_same_owner,
+    merge_manifests,
+    parse_conflict,
+    parse_manifest,
+)
 
 A, B = "tests/a.py::test_a", "tests/a.py::test_b"
 
