@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from recstore.errors import Damage, ManifestConflict, Missing, RecstoreError, SecretFound
+from recstore.errors import Damage, ManifestConflict, Missing, SecretFound
 from recstore.git.history import find_blobs, heal
 from recstore.git.program import decode_path, encode_path
 from recstore.git.repository import Repository
@@ -61,12 +61,8 @@ def manifest_finding(subject: str, error: Damage | ManifestConflict, place: str)
 def exit_code_of(findings: Iterable[Finding]) -> int:
     """Return the exit code of the severest finding: a conflict, a secret, damage, anything missing; 0 for none."""
     kinds = {finding.kind for finding in findings}
-    severest_first: tuple[tuple[FindingKind, type[RecstoreError]], ...] = (
-        ("conflict", ManifestConflict),
-        ("secret", SecretFound),
-        ("damage", Damage),
-    )
-    codes = (error.exit_code for kind, error in severest_first if kind in kinds)
+    severest_first = {"conflict": ManifestConflict, "secret": SecretFound, "damage": Damage}
+    codes = (error.exit_code for kind, error in severest_first.items() if kind in kinds)
     return next(codes, Missing.exit_code if kinds else 0)
 
 
@@ -80,9 +76,7 @@ def mend(store: Store, repository: Repository, findings: Iterable[Finding], *, i
         return ()
     healed = heal(store, repository, missing)
     if is_staged:
-        present = sorted(blob.path for blob in missing if store.directory.path(blob.path).exists())
-        data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in present)
-        repository.top.run("add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", data=data)
+        repository.stage(sorted(blob.path for blob in missing if store.directory.path(blob.path).exists()))
     return tuple(f"{FOLDER}/{file.path} from {file.location}" for file in healed)
 
 
@@ -94,8 +88,11 @@ def with_remedies(store: Store, repository: Repository, findings: Iterable[Findi
     ordered = sorted(findings)
     missing = {blob for finding in ordered if (blob := finding.missing_blob) is not None}
     present = {blob for blob in missing if store.directory.path(blob.path).exists()}
-    ignored = _ignored(repository, present)
     recoverable = {file.path for file in find_blobs(repository, missing - present)}
+    git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0")  # check-ignore refuses 1, and takes paths literally
+    paths = b"".join(encode_path(f"{repository.prefix}{blob.path}\0") for blob in present)
+    printed = git.run("check-ignore", "-z", "--stdin", data=paths, accept=(0, 1)) if paths else b""
+    ignored = set(decode_path(printed).split("\0"))
     folder = repository.prefix.rstrip("/")
     add = f"git add {shlex.quote(folder if folder == FOLDER else f':/{folder}')}"  # from any folder of the repository
     commit = f"{add} && git commit"
@@ -112,21 +109,10 @@ def with_remedies(store: Store, repository: Repository, findings: Iterable[Findi
         if blob is None:
             return finding.remedy
         if blob in present:
-            return unignore if blob in ignored else commit
+            return unignore if repository.prefix + blob.path in ignored else commit
         if blob.path in recoverable:
             return "recstore check --fix" + ("" if finding.place == WORK_TREE else f" && {commit}")
         again = "" if finding.test == NO_TEST else f" {shlex.quote(finding.test)}"
         return f"nowhere in this repository: `git fetch` what has it, or record again{again}"
 
     return [replace(finding, remedy=remedy_of(finding)) for finding in ordered]
-
-
-def _ignored(repository: Repository, blobs: Iterable[BlobName]) -> set[BlobName]:
-    """Return those that a `.gitignore` excludes."""
-    paths = {f"{repository.prefix}{blob.path}": blob for blob in blobs}
-    data = b"".join(encode_path(f"{path}\0") for path in paths)
-    git = repository.top.with_variables(
-        GIT_LITERAL_PATHSPECS="0"
-    )  # check-ignore refuses 1, and takes paths literally anyway
-    printed = git.run("check-ignore", "-z", "--stdin", data=data, accept=(0, 1)) if data else b""
-    return {paths[path] for path in decode_path(printed).split("\0")[:-1]}

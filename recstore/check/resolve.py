@@ -8,15 +8,14 @@ blob into the folder to which its neighbours seem to have moved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore
 from recstore.git.history import find_blobs, heal
 from recstore.git.objects import blob_id
-from recstore.git.program import encode_path
 from recstore.git.repository import Repository
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
@@ -89,13 +88,20 @@ def find_conflicts(store: Store, repository: Repository) -> Iterator[Conflict]:
         if path.partition("/")[0] not in MANIFEST_FOLDERS:
             continue
         subject = f"{FOLDER}/{path}"
-        texts = {stage: repository.objects.read(oid) for stage, oid in oids.items()}
-        ours, theirs = (_parse_side(texts.get(stage), stage, subject) for stage in (OURS, THEIRS))
-        base = texts.get(BASE)
-        if base is not None and has_markers(base):  # a merge of several ancestors: then nothing counts as removed
-            base = None
-        before = None if base is None else parse_manifest(base, subject)
-        yield Conflict(path, before, ours, theirs, _work_tree_manifest(store, repository, path, oids))
+        sides: dict[int, Manifest] = {}
+        for stage, oid in oids.items():
+            text = repository.objects.read(oid)
+            if not has_markers(text):
+                sides[stage] = parse_manifest(text, subject)
+            elif stage != BASE:  # Git has merged it already: both sides have renamed the file, each to another name
+                sides[stage] = parse_conflict(text, subject)[stage - OURS]
+            # else it is a merge of several ancestors: then nothing counts as removed
+        data, work_tree = store.directory.read(path), None
+        is_gits = data is None or has_markers(data) or blob_id(data, repository.objects.id_length) in oids.values()
+        with suppress(Damage, ManifestConflict):  # half edited: the sides are whole
+            edited = parse_manifest(data, subject) if data is not None and not is_gits else None
+            work_tree = edited if edited is not None and edited.entries and _path_of(edited) == path else None
+        yield Conflict(path, sides.get(BASE), sides.get(OURS), sides.get(THEIRS), work_tree)
     for path in store.manifest_paths():
         data = store.directory.read(path) or b""
         if path not in stages and has_markers(data):
@@ -107,15 +113,18 @@ def select_conflicts(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> l
 
     Raises: NotInStore: a word names none of them.
     """
-
-    def is_named_by(conflict: Conflict, word: str) -> bool:
-        return is_selected(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
-
     every = list(conflicts)
+    chosen: set[str] = set()
     for word in words:
-        if not any(is_named_by(conflict, word) for conflict in every):
+        named = {
+            conflict.path
+            for conflict in every
+            if is_selected(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
+        }
+        if not named:
             raise NotInStore(word, "is not a manifest in conflict", "`recstore resolve --dry-run` lists them.")
-    return [conflict for conflict in every if not words or any(is_named_by(conflict, word) for word in words)]
+        chosen |= named
+    return [conflict for conflict in every if not words or conflict.path in chosen]
 
 
 def resolve(conflict: Conflict, choice: Choice) -> Resolution:
@@ -179,10 +188,10 @@ def apply(store: Store, repository: Repository, resolutions: Iterable[Resolution
         for path in old_paths - texts.keys():
             store.directory.remove(path)
         store.directory.flush()
-    _stage(repository, [*blob_paths, *texts, *old_paths])
+    repository.stage([*blob_paths, *texts, *old_paths])
     named = {blob for resolution in done for manifest in resolution.manifests for blob in manifest.blobs}
     healed = heal(store, repository, named)
-    _stage(repository, [blob.path for blob in named if store.directory.path(blob.path).exists()])
+    repository.stage([blob.path for blob in named if store.directory.path(blob.path).exists()])
     return tuple(file.path for file in healed)
 
 
@@ -191,15 +200,22 @@ def side_names(repository: Repository) -> tuple[str, str]:
 
     Raises: GitError: Git cannot answer.
     """
-    folder = repository.git_dir
+    git, folder = repository.git, repository.git_dir
     rebase = next((folder / name for name in ("rebase-merge", "rebase-apply") if (folder / name).is_dir()), None)
-    branch = repository.git.text("rev-parse", "--abbrev-ref", "HEAD", accept=(0, 128))
+    branch = git.text("rev-parse", "--abbrev-ref", "HEAD", accept=(0, 128))
     ours = f"HEAD ({branch})" if rebase is None else "HEAD (the new base of the rebase)"
     commits = repository.resolve(_THEIR_NAMES)
     name = next((name for name in _THEIR_NAMES if name in commits), None)
     if name is None:
         return ours, "a stash or a patch that was applied"
-    return ours, f"{name} ({_described_commit(repository, commits[name], rebase)})"
+    oid = commits[name]
+    if rebase is not None and (rebase / "head-name").is_file():
+        branches = [(rebase / "head-name").read_text("utf-8", "surrogateescape").strip().removeprefix("refs/heads/")]
+    else:  # those that end at the commit
+        refs = repository.refs("refs/heads", "refs/remotes", options=(f"--points-at={oid}",))
+        branches = [ref.name.removeprefix("refs/heads/").removeprefix("refs/remotes/") for ref in refs]
+    described = ", ".join([*branches[:2], f'{oid[:12]} "{git.text("log", "-1", "--format=%s", oid)}"'])
+    return ours, f"{name} ({described})"
 
 
 def merge_files(texts: tuple[bytes, bytes, bytes], subject: str) -> tuple[bytes, bool] | None:
@@ -228,45 +244,8 @@ def _conflict_stages(repository: Repository) -> dict[str, dict[int, str]]:
     return stages
 
 
-def _parse_side(data: bytes | None, stage: int, subject: str) -> Manifest | None:
-    if data is None:
-        return None
-    if has_markers(data):  # Git has merged it already: both sides have renamed the file, each to another name
-        return parse_conflict(data, subject)[stage - OURS]
-    return parse_manifest(data, subject)
-
-
-def _work_tree_manifest(store: Store, repository: Repository, path: str, oids: dict[int, str]) -> Manifest | None:
-    """Return the manifest in the work tree, None if Git has left it there: with marker lines, or one of the sides."""
-    data = store.directory.read(path)
-    if data is None or has_markers(data) or blob_id(data, repository.objects.id_length) in oids.values():
-        return None
-    try:
-        manifest = parse_manifest(data, f"{FOLDER}/{path}")
-    except (Damage, ManifestConflict):  # half edited: the sides are whole
-        return None
-    return manifest if manifest.entries and _path_of(manifest) == path else None
-
-
 def _path_of(manifest: Manifest) -> str:
     return shared_path(manifest.entries[0].blob) if manifest.test_id is None else manifest_path(manifest.test_id)
-
-
-def _described_commit(repository: Repository, oid: str, rebase: Path | None) -> str:
-    """Return the branch that is rebased, or the branches that end at the commit; its id and its first line."""
-    if rebase is not None and (rebase / "head-name").is_file():
-        names = [(rebase / "head-name").read_text("utf-8", "surrogateescape").strip().removeprefix("refs/heads/")]
-    else:
-        refs = repository.refs("refs/heads", "refs/remotes", options=(f"--points-at={oid}",))
-        names = [ref.name.removeprefix("refs/heads/").removeprefix("refs/remotes/") for ref in refs]
-    title = repository.git.text("log", "-1", "--format=%s", oid)
-    return ", ".join([*names[:2], f'{oid[:12]} "{title}"'])
-
-
-def _stage(repository: Repository, paths: Iterable[str]) -> None:
-    data = b"".join(encode_path(f"{repository.prefix}{path}\0") for path in dict.fromkeys(paths))
-    if data:  # unlike `git add`, this ignores sparse checkouts and .gitignore
-        repository.top.run("update-index", "--add", "--remove", "-z", "--stdin", data=data)
 
 
 def _correct_blobs(store: Store, repository: Repository) -> list[str]:
@@ -279,20 +258,20 @@ def _correct_blobs(store: Store, repository: Repository) -> list[str]:
             paths[path] = name
             if OURS in oids or THEIRS in oids:
                 candidates.setdefault(name, []).extend(oids.values())
-
-    def is_right(name: BlobName) -> bool:
-        data = store.directory.read(name.path)
-        return data is not None and name.fits(data)
-
+    correct: set[BlobName] = set()
     for name, objects in candidates.items():
-        if not is_right(name):
+        present = store.directory.read(name.path)
+        if present is None or not name.fits(present):
             staged = (repository.objects.read(oid) for oid in objects)
             elsewhere = (file.data for file in find_blobs(repository, [name]))
-            right = next((data for data in chain(staged, elsewhere) if name.fits(data)), None)
-            if right is not None:
-                store.directory.write(name.path, right)
-    right_paths = {name: name.path for name in candidates if is_right(name)}
-    left = [path for path, name in paths.items() if name not in candidates or right_paths.get(name, path) != path]
-    for path in left:
+            present = next((data for data in chain(staged, elsewhere) if name.fits(data)), None)
+            if present is None:
+                continue
+            store.directory.write(name.path, present)
+        correct.add(name)
+    leaving = [
+        path for path, name in paths.items() if name not in candidates or (name in correct and name.path != path)
+    ]
+    for path in leaving:
         store.directory.remove(path)
-    return [*left, *right_paths.values()]
+    return [*leaving, *(name.path for name in correct)]

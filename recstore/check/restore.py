@@ -41,10 +41,7 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class TrashListing:
-    """The tests and blobs that one run of gc moved to the trash.
-
-    Units: `time_s` is in seconds since the epoch.
-    """
+    """The tests and blobs that one run of gc moved to the trash, `time_s` after the epoch."""
 
     time_s: int
     tests: tuple[str, ...]
@@ -164,10 +161,21 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
         paths = (*(name for name in names if name.startswith("blobs/")), *missing)
         copies = find_blobs(repository, [blob for path in paths if (blob := BlobName.from_path(path)) is not None])
         older = list(_sound_manifests(repository, {name for name in names if not name.startswith("blobs/")}))
-    quarantined = quarantine(store, (name for name in names if _must_go(store, name)))  # decided under its lock
+
+    def must_go(name: str) -> bool:
+        """Return whether the path still is a damaged blob, or something other than a file: a link, a device."""
+        path = store.directory.path(name)
+        if path.is_symlink() or not path.is_file():
+            return lexists(path)
+        return name.startswith("blobs/") and isinstance(problem_of_blob(store.directory, name), Damage)
+
+    quarantined = quarantine(store, filter(must_go, names))  # decided under its lock
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
     with store.locked():
-        older = [file for file in older if not _is_readable(store, file.path)]
+        for file in tuple(older):
+            with suppress(RecstoreError):
+                store.read_manifest(file.path)
+                older.remove(file)  # it can be read again
         quarantined += back_up(store, [file.path for file in older])
         for file in older:
             store.directory.write(file.path, file.data)
@@ -214,8 +222,10 @@ def _find_manifests(repository: Repository, what: str, revision: str) -> list[Re
     found: dict[str, RecoveredFile] = {}
     for copy in copies:
         if copy.path not in found and repository.objects.has(copy.oid):
-            data = repository.objects.read(copy.oid)
-            if what == EVERYTHING or _is_manifest_of(data, what):
+            data, test_id = repository.objects.read(copy.oid), None
+            with suppress(Damage, ManifestConflict, NewerVersion):  # not a manifest that could be restored
+                test_id = parse_manifest(data, what).test_id
+            if what == EVERYTHING or (test_id is not None and is_selected(test_id, what)):
                 found[copy.path] = RecoveredFile(copy.path, data, copy.location)
     if unreachable is not None and not found:
         raise unreachable
@@ -228,35 +238,6 @@ def _copies(repository: Repository, what: str, folders: Iterable[str], revision:
     starts = tuple(folders)
     files = ((path, oid) for run in Trash(repository).runs() for path, oid in run.files.items())
     return (FileVersion(path, oid, "the trash") for path, oid in files if path.startswith(starts))
-
-
-def _is_manifest_of(data: bytes, what: str) -> bool:
-    try:
-        test_id = parse_manifest(data, what).test_id
-    except (Damage, ManifestConflict, NewerVersion):
-        return False
-    return test_id is not None and is_selected(test_id, what)
-
-
-# -- repairing
-
-
-def _must_go(store: Store, name: str) -> bool:
-    """Return whether the path still is something other than a file (a link, a device), or a damaged blob."""
-    path = store.directory.path(name)
-    if not lexists(path):
-        return False
-    if path.is_symlink() or not path.is_file():
-        return True
-    return name.startswith("blobs/") and isinstance(problem_of_blob(store.directory, name), Damage)
-
-
-def _is_readable(store: Store, path: str) -> bool:
-    try:
-        store.read_manifest(path)
-    except RecstoreError:
-        return False
-    return True
 
 
 def _sound_manifests(repository: Repository, paths: set[str]) -> Iterator[RecoveredFile]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from recstore.check.check import CheckResult, CommitRange, check_range, check_tree, parse_range, pushed_ranges
+from recstore.check.check import Check, CommitRange, parse_range, pushed_ranges
 from recstore.check.findings import Finding, exit_code_of, manifest_finding, mend, with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, scan_of
@@ -87,29 +87,28 @@ def command(*, as_json: bool, **options: object) -> None:
         raise click.exceptions.Exit(exit_code_of(findings))
 
 
-def _check(project: Project, repository: Repository, options: dict[str, object]) -> CheckResult:
-    store, patterns, scan = project.store, project.settings.tests, scan_of(project)
+def _check(project: Project, repository: Repository, options: dict[str, object]) -> Check:
+    check = Check(project.store, tuple(project.settings.tests))
     revision, span = (str(options[name] or "") for name in ("revision", "span"))
-    if revision:
-        return check_tree(CommitTree(repository, repository.commit(revision)), patterns)
-    if options["staged"]:
-        return check_tree(IndexTree(repository), patterns)
     ranges: list[CommitRange] = []
-    if span:
+    if revision:
+        check.check_tree(CommitTree(repository, repository.commit(revision)))
+    elif options["staged"]:
+        check.check_tree(IndexTree(repository))
+    elif span:
         ranges = [parse_range(repository, span)]
     elif options["pre_push"]:
         remote = options["remote"]
         name = str(remote[0]) if isinstance(remote, tuple) and remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
         ranges = list(pushed_ranges(repository, _line_of_pre_commit() or sys.stdin.read(), name))
-    result = CheckResult()
+    else:
+        check.check_tree(WorkTree(project.store, repository))
+        check.findings.update(_unimported(project))
     for commits in ranges:
-        result.add(check_range(store, commits, CommitTree(repository, commits.tip), patterns, scan))
-    is_work_tree = not (span or options["pre_push"])
-    if is_work_tree:
-        result.add(check_tree(WorkTree(store, repository), patterns))
-    if ranges or is_work_tree:
-        result.findings.update(_unimported(project))
-    return result
+        check.check_range(repository, commits, scan_of(project))
+    if ranges:
+        check.findings.update(_unimported(project))
+    return check
 
 
 def _line_of_pre_commit() -> str:

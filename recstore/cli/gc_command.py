@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from recstore.check.check import staged_damage
+from recstore.check.check import Check
 from recstore.check.findings import with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, without_collector
@@ -17,6 +17,7 @@ from recstore.gc.execute import GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trash import EXPIRY_DAYS
+from recstore.git.trees import IndexTree
 from recstore.store import FOLDER, Store
 from recstore.text import human_size, plural, short_blob
 
@@ -66,9 +67,10 @@ def _plan(store: Store, repository: Repository, options: GcOptions) -> Plan:
         under_way = None if options.is_forced else operation_in_progress(repository)
         if under_way is not None:  # a hook must not hold that up
             return Plan(options, notes=(f"{under_way} is under way: its commit removes nothing; the next one may.",))
-        damage = staged_damage(repository)
-        if damage:
-            findings = with_remedies(store, repository, damage)
+        check = Check(store)
+        check.check_staged_blobs(IndexTree(repository))
+        if check.findings:
+            findings = with_remedies(store, repository, check.findings)
             for finding in findings:
                 echo_err(str(finding))
             reason = f"would have {plural(len(findings), 'damaged blob')}"

@@ -101,7 +101,7 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
     for oid, (kind, name) in tips.items():
         if oid != head:
             bases = repository.merge_bases(head, oid) if head else ()
-            changed = repository.changed_store_files(bases, oid, *MANIFEST_FOLDERS)
+            changed = repository.store_files(oid, *MANIFEST_FOLDERS, unlike=bases)
             yield kind, name.removeprefix("refs/").removeprefix("heads/"), changed
 
 

@@ -133,18 +133,23 @@ class Repository:
         self.fetch([oid])
         return self.objects.read(oid)
 
-    def store_files(self, commit: str, *folders: str) -> dict[str, str]:
-        """Return path below the store's folder -> blob id, of a commit's files below `folders` of the store."""
-        return self.changed_store_files((), commit, *folders)
+    def store_files(self, commit: str, *folders: str, unlike: Iterable[str] = ()) -> dict[str, str]:
+        """Return path below the store's folder -> blob id, of a commit's files below `folders` of the store.
 
-    def changed_store_files(self, before: Iterable[str], after: str, *folders: str) -> dict[str, str]:
-        """Return the same of the files alone that one of the commits `before` lacks or has differently."""
-        files = self.objects.changed_files(before, after, [self.prefix + folder for folder in folders])
+        With commits in `unlike`, those files alone that one of them lacks or has differently.
+        """
+        files = self.objects.changed_files(unlike, commit, [self.prefix + folder for folder in folders])
         return {path.removeprefix(self.prefix): oid for path, oid in files.items()}
 
     def index(self) -> tuple[IndexEntry, ...]:
         """Return every entry of the index below the store's folder, with paths below it."""
         return index_entries(self.git)
+
+    def stage(self, paths: Iterable[str]) -> None:
+        """Stage files of the store, present and removed ones. Unlike `git add`, this ignores .gitignore and sparse checkouts."""
+        data = b"".join(encode_path(f"{self.prefix}{path}\0") for path in dict.fromkeys(paths))
+        if data:
+            self.top.run("update-index", "--add", "--remove", "-z", "--stdin", data=data)
 
     def refs(self, *patterns: str, options: tuple[str, ...] = ()) -> tuple[Ref, ...]:
         """Return the refs below `patterns` (`refs/heads`); `options` are those of `git for-each-ref`."""

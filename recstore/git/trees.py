@@ -123,9 +123,8 @@ class CommitTree(Tree):
         """Return the paths of the manifests that differ; trees that are equal are not entered."""
         if self.commit is None or commit.commit is None:
             return super().manifests_unlike(commit)
-        changed = self.repository.changed_store_files
-        new = changed([commit.commit], self.commit, *MANIFEST_FOLDERS)
-        old = changed([self.commit], commit.commit, *MANIFEST_FOLDERS)
+        new = self.repository.store_files(self.commit, *MANIFEST_FOLDERS, unlike=[commit.commit])
+        old = self.repository.store_files(commit.commit, *MANIFEST_FOLDERS, unlike=[self.commit])
         return _without_temporary([*new, *old])
 
     def python_files(self) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.check import staged_blobs, work_tree_blobs
+from recstore.check.check import Check, _changed_files
+from recstore.git.trees import IndexTree
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import BlobName
 from recstore.store import Store
@@ -512,9 +513,12 @@ def test_a_sound_store_costs_no_bytes_of_what_head_has(project: GitRepository) -
     new = project.record(C, "of c")
     project.test_file("tests/test_a.py", "test_a", "test_b", "test_c")
     with project.opened() as repository:
-        assert [new.path] == work_tree_blobs(repository)
+        assert [new.path] == [path for _, path in _changed_files(repository, "blobs")]
         project.git("add", "--all")
-        assert [new.path] == [*staged_blobs(repository)]
+        staged = Check(project.store)
+        staged.check_staged_blobs(IndexTree(repository))
+
+    assert {new} == staged.blobs
 
 
 def test_a_file_that_is_no_blob_is_found_among_the_blobs_until_it_is_gone(project: GitRepository) -> None:

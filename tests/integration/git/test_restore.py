@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from recstore.check.check import check_range, parse_range
+from recstore.check.check import Check, parse_range
 from recstore.check.restore import EVERYTHING, RestorePlan, execute_restore, plan_restore, trash_contents
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.history import find_blobs, heal
-from recstore.git.trees import CommitTree
 from recstore.model import BlobName
 from recstore.secrets.redact import SecretScan
 from recstore.store.manifest import manifest_path
@@ -359,10 +358,9 @@ def test_a_damaged_object_of_gits_is_no_copy(project: GitRepository, damage: str
     assert (True, True) == (project.has(blob), project.has_manifest(A))
     with project.opened() as repository:
         span = parse_range(repository, "HEAD~1..HEAD")
-        assert ["damage"] == [
-            one.kind
-            for one in check_range(project.store, span, CommitTree(repository, span.tip), (), SecretScan()).findings
-        ]
+        check = Check(project.store)
+        check.check_range(repository, span, SecretScan())
+        assert ["damage"] == [finding.kind for finding in check.findings]
         for name in (blob, other):
             project.store.directory.remove(name.path)
         assert [other.path] == [found.path for found in heal(project.store, repository, [blob, other])]
