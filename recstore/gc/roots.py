@@ -18,7 +18,6 @@ from recstore.git.repository import (
     checkouts,
     index_of,
     pending_commits,
-    rebase_commits,
     stashes,
 )
 from recstore.model import BlobName, Manifest
@@ -28,8 +27,7 @@ from recstore.store.manifest import MANIFEST_FOLDERS, parse_manifest
 RootClass: TypeAlias = Literal[
     "Git's index",
     "other work trees' indexes",
-    "merges, picks, reverts, bisections",
-    "rebases",
+    "merges, rebases, picks, reverts, bisections",
     "other work trees' HEAD",
     "stashes",
     "ORIG_HEAD",
@@ -80,8 +78,7 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
 
     heads = repository.resolve(f"{checkout.ref_prefix}HEAD" for checkout in trees[1:])
     whole: list[tuple[RootClass, dict[str, str]]] = [
-        *(("merges, picks, reverts, bisections", pending_commits(repository, checkout)) for checkout in trees),
-        *(("rebases", rebase_commits(repository, checkout)) for checkout in trees),
+        *(("merges, rebases, picks, reverts, bisections", pending_commits(repository, checkout)) for checkout in trees),
         ("other work trees' HEAD", {oid: name for name, oid in heads.items()}),
         ("stashes", stashes(repository)),
     ]

@@ -1,12 +1,5 @@
 """The versions that files have had, and the copies that Git still has of them.
 
-    versions(repository, paths, revisions)        versions of files of the store in commits, newest commit first
-    path_versions(repository, paths, revisions)   the same, for any files of the repository
-    copies_of(repository, paths, revision)        copies in the index, the trash, HEAD's history, any ref, the reflogs
-    committed_copies(repository, wanted)          which objects a commit has that Git will not drop
-    find_blobs(repository, blobs, revision)       the bytes of blobs, from the nearest sound copy
-    heal(store, repository, blobs)                put missing blobs back into the store
-
 The `git` program walks history limited to paths, many times faster than a walk over all trees. The objects that it
 names need not be in this repository (shallow and partial clones): only `committed_copies` and `find_blobs` have
 looked at the bytes. Everything here raises GitError where Git cannot answer or a revision is not a commit.
@@ -17,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
 from recstore.errors import GitError
@@ -37,7 +29,6 @@ _LOG_OPTIONS: Final = (
 )
 
 _MAX_PATHS: Final = 100
-"""Above this number Git is given whole folders: it compares every path of history with every limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +77,34 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
     unreadable: dict[str, GitError] = {}
     absent: list[FileVersion] = []
 
-    def is_absent(copy: FileVersion) -> bool:
-        """Take the copy if it is sound; return whether its object is not in this repository."""
-        try:
-            if not repository.objects.has(copy.oid):
-                return True
-            data = repository.objects.read(copy.oid)
-        except GitError as error:  # there may be another copy, and there are other blobs
-            if is_transient(error):
-                unreadable.setdefault(copy.path, error)
-            return False
-        if wanted[copy.path].fits(data):
-            recovered[copy.path] = RecoveredFile(copy.path, data, copy.location)
-        return False
+    def take(copies: Iterable[FileVersion]) -> None:
+        """Take the copies that are sound, and note those whose object is not in this repository."""
+        for copy in copies:
+            if copy.path in wanted and copy.path not in recovered:
+                try:
+                    if not repository.objects.has(copy.oid):
+                        absent.append(copy)
+                        continue
+                    data = repository.objects.read(copy.oid)
+                except GitError as error:  # there may be another copy, and there are other blobs
+                    if is_transient(error):
+                        unreadable.setdefault(copy.path, error)
+                    continue
+                if wanted[copy.path].fits(data):
+                    recovered[copy.path] = RecoveredFile(copy.path, data, copy.location)
+            if len(recovered) == len(wanted):
+                return
 
-    elsewhere = _versions_in_moved_stores(repository, wanted) if wanted and not revision else ()
-    for copy in chain(copies_of(repository, wanted, revision), elsewhere):
-        if copy.path in wanted and copy.path not in recovered and is_absent(copy):
-            absent.append(copy)
-        if len(recovered) == len(wanted):
-            break
+    take(copies_of(repository, wanted, revision))
+    if len(recovered) < len(wanted) and not revision:
+        git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
+        limits = [f"**/{FOLDER}/{limit}" for limit in _limits(wanted, "/**")]
+        for_moved = path_versions(repository, limits, _ALL_REFS_AND_REFLOGS, git)
+        take(replace(version, path=version.path.rpartition(f"{FOLDER}/")[2]) for version in for_moved)
     absent = [copy for copy in absent if copy.path not in recovered]
     with suppress(GitError):  # what is out of reach stays missing
         repository.fetch(copy.oid for copy in absent)
-    for copy in absent:
-        if copy.path not in recovered:
-            is_absent(copy)
+    take(tuple(absent))
     for path, error in unreadable.items():
         if path not in recovered:
             raise error
@@ -124,13 +117,11 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
     Each source is read only when the caller asks for more. With `revision`, only that commit is read.
     """
     limits = frozenset(path.rstrip("/") for path in paths)
-
-    def is_wanted(path: str) -> bool:
-        return path in limits or any(path[:end] in limits for end, letter in enumerate(path) if letter == "/")
-
     if limits:
-        copies = _in_commit(repository, limits, revision) if revision else _anywhere(repository, limits)
-        yield from (copy for copy in copies if is_wanted(copy.path))
+        for copy in _in_commit(repository, limits, revision) if revision else _anywhere(repository, limits):
+            folders = (copy.path[:end] for end, letter in enumerate(copy.path) if letter == "/")
+            if copy.path in limits or any(folder in limits for folder in folders):
+                yield copy
 
 
 def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[FileVersion]:
@@ -163,7 +154,7 @@ def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]
 
     def candidates() -> Iterator[FileVersion]:
         if repository.head is not None:
-            yield from _in_commit(repository, wanted, repository.head)
+            yield from _in_commit(repository, wanted, "HEAD")
         yield from versions(repository, {path for path, _ in remaining}, (*_ALL_REFS, *stashes(repository)))
 
     for version in candidates() if remaining else ():
@@ -181,12 +172,15 @@ def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[s
 
     `revisions` are arguments of `git log`.
     """
-    limits = list(paths)
-    if len(limits) > _MAX_PATHS:
-        limits = sorted({path.partition("/")[0] for path in limits})
     prefix = repository.prefix
-    for version in path_versions(repository, [prefix + limit for limit in limits], revisions):
+    for version in path_versions(repository, [prefix + limit for limit in _limits(paths)], revisions):
         yield replace(version, path=version.path.removeprefix(prefix))
+
+
+def _limits(paths: Iterable[str], inside: str = "") -> list[str]:
+    """Return `paths`; whole folders (with `inside` behind their names) for many: Git compares every path with every limit."""
+    limits = list(paths)
+    return limits if len(limits) <= _MAX_PATHS else sorted({path.partition("/")[0] + inside for path in limits})
 
 
 def path_versions(
@@ -205,16 +199,6 @@ def path_versions(
             path = next(fields)
             if mode.startswith("100"):
                 yield FileVersion(path, oid, _commit_location(commit), commit)
-
-
-def _versions_in_moved_stores(repository: Repository, paths: Iterable[str]) -> Iterator[FileVersion]:
-    """Yield the versions of blobs below the store's folder, in any store of all history. Only names of blobs are unique."""
-    limits = list(paths)
-    if len(limits) > _MAX_PATHS:
-        limits = sorted({f"{path.partition('/')[0]}/**" for path in limits})
-    git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
-    for version in path_versions(repository, [f"**/{FOLDER}/{limit}" for limit in limits], _ALL_REFS_AND_REFLOGS, git):
-        yield replace(version, path=version.path.rpartition(f"{FOLDER}/")[2])
 
 
 def _commit_location(commit: str) -> str:

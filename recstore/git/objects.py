@@ -31,14 +31,10 @@ _TYPES: Final = {_BLOB: "blob", _TREE: "tree", _COMMIT: "commit", _TAG: "tag"}
 _SHA256_LENGTH: Final = 64
 
 
-def blob_id(data: bytes, length: int = 40) -> str:
+def blob_id(data: bytes, length: int = 40, kind: int = _BLOB) -> str:
     """Return the object id that Git gives a blob of these bytes; `length` is that of the repository's ids."""
-    return _object_id(_BLOB, data, length)
-
-
-def _object_id(number: int, data: bytes, length: int) -> str:
     digest = hashlib.sha256() if length == _SHA256_LENGTH else hashlib.sha1(usedforsecurity=False)
-    digest.update(b"%s %d\0" % (_TYPES[number].encode(), len(data)))
+    digest.update(b"%s %d\0" % (_TYPES[kind].encode(), len(data)))
     digest.update(data)
     return digest.hexdigest()
 
@@ -87,22 +83,40 @@ class Objects:
             return False
         return True
 
-    def read(self, oid: str) -> bytes:
-        """Return a blob's bytes."""
-        return self._raw(oid, _BLOB)
+    def read(self, oid: str, kind: int = _BLOB) -> bytes:
+        """Return the bytes of a blob, or of an object of another kind."""
+        import zlib
 
-    def tree_of(self, oid: str) -> str:
+        from dulwich.errors import ChecksumMismatch, FileFormatException
+
+        try:
+            number, data = self._store.get_raw(self._name(oid.encode()))
+        except KeyError as error:
+            raise _unreadable(oid, f"the {_TYPES[kind]} is not in this repository") from error
+        except (OSError, ValueError, zlib.error, AssertionError, ChecksumMismatch, FileFormatException) as error:
+            raise _unreadable(oid, f"cannot be read: {error}") from error
+        if number != kind:
+            raise _unreadable(oid, f"is a {_TYPES.get(number, 'thing')} where a {_TYPES[kind]} belongs")
+        if blob_id(data, self.id_length, number) != oid:  # dulwich takes the first half of a file for the whole
+            raise _unreadable(oid, "is damaged: its bytes are not what its id says")
+        return data
+
+    def tree_of(self, commit: str) -> str:
         """Return the id of the tree of a commit."""
-        return next(_header(self._raw(oid, _COMMIT), "tree"))
+        return self._header(commit, "tree")[0]
 
-    def parents_of(self, oid: str) -> tuple[str, ...]:
+    def parents_of(self, commit: str) -> list[str]:
         """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here."""
-        return tuple(_header(self._raw(oid, _COMMIT), "parent"))
+        return self._header(commit, "parent")
+
+    def _header(self, commit: str, name: str) -> list[str]:
+        lines = self.read(commit, _COMMIT).partition(b"\n\n")[0].decode("latin-1").split("\n")
+        return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
 
     def tree(self, oid: str) -> TreeLevel:
         """Return one level of a tree. It is cached: do not change it."""
         if oid not in self._trees:
-            data = self._raw(oid, _TREE)
+            data = self.read(oid, _TREE)
             try:
                 parsed = self._parse(data, self._binary_length)
                 self._trees[oid] = {decode_path(name): (mode, entry.decode()) for name, mode, entry in parsed}
@@ -126,13 +140,13 @@ class Objects:
         With no `before` those are all files. Links and submodules are left out. Trees that are equal are not entered: the cost
         is that of the difference.
         """
-        befores = list(before)
         files: dict[str, str] = {}
+        befores = list(before)
         for folder in folders:
-            found = self.lookup(after, folder)
-            if found is not None and stat.S_ISDIR(found[0]):
+            entry = self.lookup(after, folder)
+            if entry is not None and stat.S_ISDIR(entry[0]):
                 for known in [self.lookup(commit, folder) for commit in befores] or [None]:
-                    files.update(self._differences(folder.strip("/"), known, found[1]))
+                    files.update(self._differences(folder.strip("/"), known, entry[1]))
         return files
 
     def _differences(self, folder: str, known: tuple[int, str] | None, tree: str) -> Iterator[tuple[str, str]]:
@@ -145,30 +159,6 @@ class Objects:
                 yield from self._differences(path, level.get(name), oid)
             elif stat.S_ISREG(mode) and level.get(name, (0, ""))[1] != oid:
                 yield path, oid
-
-    def _raw(self, oid: str, wanted: int) -> bytes:
-        import zlib
-
-        from dulwich.errors import ChecksumMismatch, FileFormatException
-
-        try:
-            number, data = self._store.get_raw(self._name(oid.encode()))
-        except KeyError as error:
-            raise _unreadable(oid, f"the {_TYPES[wanted]} is not in this repository") from error
-        except (OSError, ValueError, zlib.error, AssertionError, ChecksumMismatch, FileFormatException) as error:
-            raise _unreadable(oid, f"cannot be read: {error}") from error
-        if number != wanted:
-            raise _unreadable(oid, f"is a {_TYPES.get(number, 'thing')} where a {_TYPES[wanted]} belongs")
-        if _object_id(number, data, self.id_length) != oid:  # dulwich takes the first half of a file for the whole
-            raise _unreadable(oid, "is damaged: its bytes are not what its id says")
-        return data
-
-
-def _header(commit: bytes, name: str) -> Iterator[str]:
-    for line in commit.partition(b"\n\n")[0].split(b"\n"):
-        key, _, value = line.partition(b" ")
-        if key == name.encode():
-            yield value.decode()
 
 
 def is_transient(error: GitError) -> bool:

@@ -14,29 +14,12 @@ from typing import Final
 
 from recstore.errors import GitError
 
-_PASSED_ON: Final = frozenset(
-    {
-        "GIT_ALLOW_PROTOCOL",
-        "GIT_ASKPASS",
-        "GIT_CEILING_DIRECTORIES",
-        "GIT_CONFIG_COUNT",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_NOSYSTEM",
-        "GIT_CONFIG_PARAMETERS",  # `git -c safe.directory=... commit`
-        "GIT_CONFIG_SYSTEM",
-        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
-        "GIT_EXEC_PATH",
-        "GIT_HTTP_PROXY_AUTHMETHOD",
-        "GIT_PROXY_SSL_CAINFO",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GIT_SSL_CAINFO",
-        "GIT_SSL_NO_VERIFY",
-    }
+_PASSED_ON: Final = (
+    *("GIT_CONFIG_", "GIT_EXEC_PATH"),  # `git -c safe.directory=... commit` sets GIT_CONFIG_PARAMETERS
+    *("GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_HTTP_PROXY_AUTHMETHOD", "GIT_PROXY_SSL_CAINFO", "GIT_SSH", "GIT_SSL_"),
+    *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
 )
-"""How to reach things. Everything else that begins with `GIT_` says what another command is about."""
-
-_PASSED_ON_PREFIXES: Final = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+"""Beginnings of variables that say how to reach things. All others with `GIT_` say what another command is about."""
 
 _FIXED: Final[Mapping[str, str]] = {
     "LC_ALL": "C",
@@ -50,21 +33,13 @@ _FIXED: Final[Mapping[str, str]] = {
 _SAFE: Final = ("-c", "safe.bareRepository=explicit")
 """Nobody is to be led into a repository that was committed as plain files, whose configuration could name programs."""
 
-_OPTIONS: Final = (
-    "--no-pager",
-    *_SAFE,
-    *("-c", f"core.hooksPath={os.devnull}"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.quotePath=false"),
-    *("-c", "color.ui=false"),
-    *("-c", "color.grep=false"),  # a setting of its own, which the one above does not overrule
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-    *("-c", "log.follow=false"),
-    *("-c", "log.showRoot=true"),
-    *("-c", "log.showSignature=false"),
+_SETTINGS: Final = (
+    *(f"core.hooksPath={os.devnull}", "core.fsmonitor=false", "core.quotePath=false"),
+    *("color.ui=false", "color.grep=false"),  # the second is a setting of its own, which the first does not overrule
+    *("gc.auto=0", "maintenance.auto=false"),
+    *("log.follow=false", "log.showRoot=true", "log.showSignature=false"),
 )
-
+_OPTIONS: Final = ("--no-pager", *_SAFE, *(word for setting in _SETTINGS for word in ("-c", setting)))
 
 _REMEDIES: Final[Mapping[str, str]] = {
     "not a git repository": "Run `git init` first: this command works through Git.",
@@ -101,11 +76,7 @@ class Git:
         return Git(folder, self._environment, self.variables)
 
     def run(
-        self,
-        *arguments: str,
-        data: bytes = b"",
-        accept: Collection[int] = (0,),
-        options: Sequence[str] = _OPTIONS,
+        self, *arguments: str, data: bytes = b"", accept: Collection[int] = (0,), options: Sequence[str] = _OPTIONS
     ) -> bytes:
         """Return what `git` with these arguments prints; `data` is its standard input.
 
@@ -114,7 +85,7 @@ class Git:
         passed_on = {
             name: value
             for name, value in self._environment.items()
-            if not name.startswith("GIT_") or name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+            if not name.startswith("GIT_") or name.startswith(_PASSED_ON)
         }
         command = [git_program(self._environment), *options, *arguments]
         environment = {**passed_on, **_FIXED, **self.variables}

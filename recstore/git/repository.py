@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from recstore.errors import GitError
@@ -66,24 +65,19 @@ class Repository:
         self.project_prefix = self.prefix.removesuffix(f"{FOLDER}/")
         promisors = ("config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
         self.is_partial = bool(git.run(*promisors, accept=(0, 1)))
-        index_file = self._index_file(environment.get("GIT_INDEX_FILE", ""))
-        self.git = git.with_variables(GIT_INDEX_FILE=index_file) if index_file else git
-
-    def _index_file(self, stated: str) -> str:
-        """Return the index that a calling hook is about, "" where it is the usual one or another repository's."""
-        if not stated or self.top_folder is None:
-            return ""
-        path = Path(os.path.normpath(self.top_folder / stated))  # hooks run in the top folder
-        is_foreign = ".git" in path.parts and not path.is_relative_to(self.git_dir)
-        return "" if is_foreign or not path.exists() or path == self.git_dir / "index" else str(path)
+        self.git = git
+        stated = environment.get("GIT_INDEX_FILE", "")
+        if stated and self.top_folder is not None:
+            path = Path(os.path.normpath(self.top_folder / stated))  # hooks run in the top folder
+            is_foreign = ".git" in path.parts and not path.is_relative_to(self.git_dir)
+            if not is_foreign and path.exists() and path != self.git_dir / "index":
+                self.git = git.with_variables(GIT_INDEX_FILE=str(path))
 
     def __enter__(self) -> Self:
         """Return the repository itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close every pack file."""
         if "objects" in self.__dict__:
             self.objects.close()
@@ -202,25 +196,30 @@ class Checkout:
         return self.ref_prefix.rstrip("/") or "this work tree"
 
 
-_STASH_PARTS: Final = ("index", "untracked files")
-
-_OPERATION_FILES: Final = {
-    "a merge": ("MERGE_HEAD",),
-    "a rebase": ("rebase-merge", "rebase-apply"),
-    "a sequence of picks or reverts": ("sequencer",),
-    "a bisection": ("BISECT_LOG",),
+_STATE_FILES: Final = {
+    "MERGE_HEAD": "a merge",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "sequencer": "a sequence of picks or reverts",
+    "BISECT_LOG": "a bisection",
 }
-_OPERATION_REFS: Final = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
+_STATE_REFS: Final = {"CHERRY_PICK_HEAD": "a cherry-pick", "REVERT_HEAD": "a revert"}
 
 _PENDING_REFS: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD")
-_PENDING_FILES: Final = ("MERGE_HEAD", "MERGE_AUTOSTASH", "BISECT_START")
-"""MERGE_HEAD is a ref and has a line for each head that an octopus merges; git-merge's autostash is a file."""
-
-_SEQUENCE_FILES: Final = (
-    *("orig-head", "head", "onto", "autostash", "amend", "stopped-sha"),
-    *("git-rebase-todo", "git-rebase-todo.backup", "done", "todo"),
+_PENDING_FILES: Final = (
+    *("MERGE_HEAD", "MERGE_AUTOSTASH", "BISECT_START"),  # MERGE_HEAD has a line for each head that an octopus merges
+    *(
+        f"{folder}/{name}"
+        for folder in ("rebase-merge", "rebase-apply", "sequencer")
+        for name in (
+            *("orig-head", "head", "onto", "autostash", "amend", "stopped-sha"),
+            *("git-rebase-todo", "git-rebase-todo.backup", "done", "todo"),
+        )
+    ),
 )
-_SEQUENCE_LINE: Final = re.compile(
+"""Files that have one commit a line, as an id or as a command about one."""
+
+_PENDING_LINE: Final = re.compile(
     r"(?:(?:pick|p|reword|r|edit|e|squash|s|fixup(?: -[cC])?|f(?: -[cC])?|drop|d|revert|merge -[cC]|m -[cC]) )?"
     r"([0-9a-f]{7,64})(?: .*)?"
 )
@@ -250,28 +249,27 @@ def index_of(repository: Repository, checkout: Checkout) -> tuple[IndexEntry, ..
     return tuple(replace(entry, path=entry.path.removeprefix(prefix)) for entry in index_entries(git, prefix))
 
 
-def stashes(repository: Repository) -> dict[str, str]:
-    """Return commit -> name, of every stash and of its parts: up to three commits for work tree, index, untracked files."""
-    [*ref] = repository.refs("refs/stash")
-    if not ref:
-        return {}
-    lines = repository.git.lines("log", "--walk-reflogs", "--format=%H%x00%gd: %gs", "refs/stash", "--")
-    listed = [(oid, name) for oid, _, name in (line.partition("\0") for line in lines)]
-    return _with_stash_parts(repository, listed or [(ref[0].oid, "refs/stash")])
-
-
 def operation_in_progress(repository: Repository) -> str | None:
     """Return what is in progress in this work tree (`a merge`), None if nothing is."""
-    for name, files in _OPERATION_FILES.items():
-        if any((repository.git_dir / file).exists() for file in files):
-            return name
-    return next((_OPERATION_REFS[name] for name in repository.resolve(_OPERATION_REFS)), None)
+    for file, title in _STATE_FILES.items():
+        if (repository.git_dir / file).exists():
+            return title
+    return next((_STATE_REFS[name] for name in repository.resolve(_STATE_REFS)), None)
+
+
+def stashes(repository: Repository) -> dict[str, str]:
+    """Return commit -> name, of every stash and of its parts: up to three commits for work tree, index, untracked files."""
+    refs = repository.refs("refs/stash")
+    lines = repository.git.lines("log", "--walk-reflogs", "--format=%H%x00%gd: %gs", "refs/stash", "--") if refs else ()
+    listed = dict(line.split("\0", 1) for line in lines) or {ref.oid: ref.name for ref in refs}
+    return _stash_parts(repository, listed) | listed
 
 
 def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str]:
     """Return commit -> name, of those that a merge, cherry-pick, revert, rebase or bisection is about.
 
-    A revert brings back what its commit removed: the commit's parents count too.
+    Those are where it began, what it goes onto, its autostash with its parts, and what is done or still to do. A revert
+    brings back what its commit removed: the commit's parents count too.
     """
     refs = repository.resolve(f"{checkout.ref_prefix}{name}" for name in _PENDING_REFS)
     commits = {oid: name for name, oid in refs.items()}
@@ -279,44 +277,30 @@ def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str
         if name.endswith("REVERT_HEAD"):
             commits |= dict.fromkeys(repository.objects.parents_of(oid), "REVERT_HEAD's parent")
     for file in _PENDING_FILES:
-        commits |= dict(_commits_in(repository, checkout, file))
+        path = checkout.git_dir / file
+        try:
+            lines = decode_path(path.read_bytes()).split("\n")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise GitError(str(path), f"cannot be read: {error.strerror}") from error
+        named = dict.fromkeys(match[1] for line in lines if (match := _PENDING_LINE.fullmatch(line.strip())))
+        present = repository.resolve(named)
+        for name in named:
+            if name not in present:
+                raise GitError(f"{checkout.title}, {file}", f"names the commit {name[:12]}, which is not here")
+        listed = dict.fromkeys(present.values(), f"{checkout.ref_prefix}{file}")
+        commits |= listed
+        if file.lower().endswith("autostash"):
+            commits = _stash_parts(repository, listed) | commits
     return commits
 
 
-def rebase_commits(repository: Repository, checkout: Checkout) -> dict[str, str]:
-    """Return commit -> name, of those that the files of a rebase or a sequence of picks name.
-
-    Where it began, what it goes onto, its autostash with its parts, and what is picked or still to pick.
-    """
-    files = [f"{folder}/{name}" for folder in ("rebase-merge", "rebase-apply", "sequencer") for name in _SEQUENCE_FILES]
-    commits = [commit for file in files for commit in _commits_in(repository, checkout, file)]
-    autostashes = [(oid, name) for oid, name in commits if name.endswith("autostash")]
-    return {**dict(commits), **_with_stash_parts(repository, autostashes)}
-
-
-def _with_stash_parts(repository: Repository, stash_commits: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return commit -> name of stashes and, as further parents of theirs, of what was staged and what was untracked."""
-    commits: dict[str, str] = {}
-    for stash, name in stash_commits:
-        parts = repository.objects.parents_of(stash)[1:]
-        titles = (f"{part} of {name}" for part in _STASH_PARTS)
-        for oid, title in ((stash, name), *zip(parts, titles, strict=False)):
-            commits.setdefault(oid, title)
-    return commits
-
-
-def _commits_in(repository: Repository, checkout: Checkout, file: str) -> Iterator[tuple[str, str]]:
-    """Yield (commit, name) for a file of Git's own: it has one commit a line, as an id or as a command about one."""
-    path = checkout.git_dir / file
-    try:
-        lines = decode_path(path.read_bytes()).split("\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise GitError(str(path), f"cannot be read: {error.strerror}") from error
-    asked = dict.fromkeys(match[1] for line in lines if (match := _SEQUENCE_LINE.fullmatch(line.strip())))
-    commits = repository.resolve(asked)
-    for name in asked:
-        if name not in commits:
-            raise GitError(f"{checkout.title}, {file}", f"names the commit {name[:12]}, which is not here")
-        yield commits[name], f"{checkout.ref_prefix}{file}"
+def _stash_parts(repository: Repository, stash_commits: Mapping[str, str]) -> dict[str, str]:
+    """Return commit -> name of what was staged and what was untracked: further parents of stashes."""
+    parts: dict[str, str] = {}
+    for stash, name in stash_commits.items():
+        titles = (f"{part} of {name}" for part in ("index", "untracked files"))
+        for oid, title in zip(repository.objects.parents_of(stash)[1:], titles, strict=False):
+            parts.setdefault(oid, title)
+    return parts

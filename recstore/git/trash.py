@@ -80,7 +80,15 @@ class Trash:
                 reason = f"would be removed, and Git's copy of it, the object {oid}, is damaged"
                 remedy = "Remove that object's file below .git/objects, then try again: it is written again."
                 raise GitError(f"{FOLDER}/{path}", reason, remedy)
-        tree = self._write_tree(files)
+        lines = (encode_path(f"100644 {oid}\t{prefix}{path}\0") for path, oid in sorted(files.items()))
+        try:  # in the system's folder for temporary files, which a kill does not leave ours to clean
+            scratch = TemporaryDirectory(prefix="recstore-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise GitError("the trash", f"cannot be written: {error.strerror or error}") from error
+        with scratch as folder:
+            git = self.repository.top.with_variables(GIT_INDEX_FILE=f"{folder}/index")
+            git.run("update-index", "-z", "--add", "--index-info", data=b"".join(lines))
+            tree = git.text("write-tree")
         for attempt in range(1, _TRIES + 1):
             tip = self._tip()
             commit = self._commit(tree, tip, reason, now_s)
@@ -122,19 +130,6 @@ class Trash:
         lines = self.repository.git.lines("log", "--first-parent", "--format=%H %ct %s", TRASH_REF, "--")
         parts = (line.split(" ", 2) for line in lines)
         return [(commit, int(time_s), reason) for commit, time_s, reason in parts]
-
-    def _write_tree(self, files: Mapping[str, str]) -> str:
-        """Return the tree that holds path below the store's folder -> object id."""
-        prefix = self.repository.prefix
-        lines = (encode_path(f"100644 {oid}\t{prefix}{path}\0") for path, oid in sorted(files.items()))
-        try:  # in the system's folder for temporary files, which a kill does not leave ours to clean
-            scratch = TemporaryDirectory(prefix="recstore-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise GitError("the trash", f"cannot be written: {error.strerror or error}") from error
-        with scratch as folder:
-            git = self.repository.top.with_variables(GIT_INDEX_FILE=f"{folder}/index")
-            git.run("update-index", "-z", "--add", "--index-info", data=b"".join(lines))
-            return git.text("write-tree")
 
     def _commit(self, tree: str, parent: str, reason: str, time_s: int) -> str:
         dates = {"GIT_AUTHOR_DATE": f"@{time_s} +0000", "GIT_COMMITTER_DATE": f"@{time_s} +0000"}

@@ -1,16 +1,5 @@
 """A project as files that can be read, in one of three states: a commit, Git's index, or the work tree.
 
-    tree = CommitTree(repository, commit)        also with commit None: a history without any commit
-    tree = IndexTree(repository)                 what the next commit would have
-    tree = WorkTree(store, repository)           the files as they are
-
-    tree.title                                   "commit 1a2b3c4d5e6f", "Git's index", "the work tree"
-    tree.manifest_paths(), tree.read(path)       files of the store, with paths below its folder
-    tree.has(blob)                               without reading the blob
-    tree.prepare(paths)                          fetch them all at once, where a partial clone has left them out
-    tree.python_files(), tree.source(path)       files of the project, with paths below the folder that holds the store
-    tree.manifests_unlike(commit_tree)           paths of the manifests that differ
-
 A commit is read without a checkout. A file that a sparse checkout leaves out is not deleted: it is read from the index.
 Everything here raises GitError if Git cannot answer or an object is missing or damaged, and RecstoreError if a file of
 the store cannot be read.
@@ -63,20 +52,16 @@ class Tree(ABC):
         """Return the id of the Git object that has a file of the store, None if none has."""
 
     @abstractmethod
-    def _manifests(self, *folders: str) -> Mapping[str, str]:
-        """Return path -> id of the Git object of every manifest below `folders`."""
+    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest, or of those below `folders` alone."""
 
     @abstractmethod
-    def python_files(self) -> Iterator[str]:
-        """Yield the path of every Python file of the project that Git does not ignore."""
+    def python_files(self) -> Iterable[str]:
+        """Return the path of every Python file of the project that Git does not ignore."""
 
     @abstractmethod
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist, is in conflict or cannot be read."""
-
-    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
-        """Return path -> id of the Git object of every manifest, or of those below `folders` alone."""
-        return self._manifests(*(folders or MANIFEST_FOLDERS))
 
     def manifest_paths(self, *folders: str) -> Iterator[str]:
         """Yield the path of every manifest, or of those below `folders` alone. A partial clone fetches all of them."""
@@ -114,10 +99,15 @@ class CommitTree(Tree):
         self.commit = commit
 
     def _oid(self, path: str) -> str | None:
-        return self._project_oid(self.repository.prefix + path)
+        return self._object_at(self.repository.prefix + path)
 
-    def _manifests(self, *folders: str) -> Mapping[str, str]:
-        return self.repository.store_files(self.commit, *folders) if self.commit else {}
+    def _object_at(self, path: str) -> str | None:
+        entry = self.repository.objects.lookup(self.commit, path) if self.commit is not None else None
+        return entry[1] if entry is not None and stat.S_ISREG(entry[0]) else None
+
+    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest, or of those below `folders` alone."""
+        return self.repository.store_files(self.commit, *(folders or MANIFEST_FOLDERS)) if self.commit else {}
 
     def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
         """Return the paths of the manifests that differ; trees that are equal are not entered."""
@@ -127,21 +117,18 @@ class CommitTree(Tree):
         old = self.repository.store_files(commit.commit, *MANIFEST_FOLDERS, unlike=[self.commit])
         return _without_temporary([*new, *old])
 
-    def python_files(self) -> Iterator[str]:
-        """Yield the path of every Python file of the project."""
-        if self.commit is not None:
-            prefix = self.repository.project_prefix
-            names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
-            yield from _python_files(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+    def python_files(self) -> Iterable[str]:
+        """Return the path of every Python file of the project."""
+        if self.commit is None:
+            return ()
+        prefix = self.repository.project_prefix
+        names = self.repository.top.fields("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.commit)
+        return _python_files([name.removeprefix(prefix) for name in names if name.startswith(prefix)])
 
     def source(self, path: str) -> bytes | None:
         """Return the bytes of a file of the project, None if it does not exist."""
-        oid = self._project_oid(self.repository.project_prefix + path)
+        oid = self._object_at(self.repository.project_prefix + path)
         return None if oid is None else self.repository.read_object(oid)
-
-    def _project_oid(self, path: str) -> str | None:
-        entry = self.repository.objects.lookup(self.commit, path) if self.commit is not None else None
-        return entry[1] if entry is not None and stat.S_ISREG(entry[0]) else None
 
 
 class IndexTree(Tree):
@@ -163,13 +150,14 @@ class IndexTree(Tree):
     def _oid(self, path: str) -> str | None:
         return self.entries[path].oid if path in self.entries else None
 
-    def _manifests(self, *folders: str) -> Mapping[str, str]:
-        starts = tuple(f"{folder}/" for folder in folders)
+    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest, or of those below `folders` alone."""
+        starts = tuple(f"{folder}/" for folder in folders or MANIFEST_FOLDERS)
         return {path: entry.oid for path, entry in self.entries.items() if path.startswith(starts)}
 
-    def python_files(self) -> Iterator[str]:
-        """Yield the path of every Python file of the project."""
-        yield from _python_files(self.project_files)
+    def python_files(self) -> Iterable[str]:
+        """Return the path of every Python file of the project."""
+        return _python_files(self.project_files)
 
     def has_source(self, path: str) -> bool:
         """Return whether the project has such a file, in whatever state."""
@@ -201,7 +189,8 @@ class WorkTree(Tree):
         entry = self._index.entries.get(path)
         return entry.oid if entry is not None and entry.is_skipped else None
 
-    def _manifests(self, *folders: str) -> Mapping[str, str]:
+    def manifest_objects(self, *folders: str) -> Mapping[str, str]:
+        """Return path -> id of the Git object of every manifest that a sparse checkout leaves out."""
         objects = self._index.manifest_objects(*folders)
         return {path: oid for path, oid in objects.items() if self._index.entries[path].is_skipped}
 
@@ -209,9 +198,7 @@ class WorkTree(Tree):
         """Yield the path of every manifest, or of those below `folders` alone."""
         directory = self.store.directory
         files = (file for folder in folders or MANIFEST_FOLDERS for file in directory.walk(folder))
-        present = dict.fromkeys(directory.name_of(file) for file in files)
-        yield from present
-        yield from (path for path in self.manifest_objects(*folders) if path not in present)
+        yield from {**dict.fromkeys(map(directory.name_of, files)), **self.manifest_objects(*folders)}
 
     def manifests_unlike(self, commit: CommitTree) -> tuple[str, ...]:
         """Return the paths of the manifests that may differ from those of a commit, or that only one of them has."""
@@ -232,10 +219,10 @@ class WorkTree(Tree):
         """Return whether the blob exists."""
         return blob in self._blobs or super().has(blob)
 
-    def python_files(self) -> Iterator[str]:
-        """Yield the path of every Python file of the project that Git does not ignore."""
+    def python_files(self) -> Iterable[str]:
+        """Return the path of every Python file of the project that Git does not ignore."""
         options = ("--cached", "--others", "--exclude-standard", "-z")
-        yield from _python_files(self.repository.project.fields("ls-files", *options))
+        return _python_files(self.repository.project.fields("ls-files", *options))
 
     def has_source(self, path: str) -> bool:
         """Return whether the project has such a file, in whatever state."""
@@ -253,12 +240,11 @@ class WorkTree(Tree):
         return any(entry.is_skipped for entry in self._index.project_files.get(path, ()))
 
 
-def _python_files(paths: Iterable[str]) -> dict[str, None]:
+def _python_files(paths: Iterable[str]) -> Iterable[str]:
     """Return the Python files of the project, without those of projects inside it that have a store of their own."""
-    every = list(paths)
     mark = f"/{FOLDER}/.gitattributes"
-    inner = tuple(f"{path.removesuffix(mark)}/" for path in every if path.endswith(mark))
-    return dict.fromkeys(path for path in every if path.endswith(".py") and not path.startswith(inner))
+    inner = tuple(f"{path.removesuffix(mark)}/" for path in paths if path.endswith(mark))
+    return dict.fromkeys(path for path in paths if path.endswith(".py") and not path.startswith(inner))
 
 
 def _without_temporary(paths: Iterable[str]) -> tuple[str, ...]:
