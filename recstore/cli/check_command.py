@@ -11,8 +11,17 @@ from typing import Final
 
 import click
 
-from recstore.check.check import Check, CommitRange, parse_range, pushed_ranges
-from recstore.check.findings import Finding, exit_code_of, manifest_finding, mend, with_remedies
+from recstore.check.check import (
+    Check,
+    CommitRange,
+    Finding,
+    exit_code_of,
+    manifest_finding,
+    mend,
+    parse_range,
+    pushed_ranges,
+    with_remedies,
+)
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, scan_of
 from recstore.errors import Damage, ManifestConflict, UsageError

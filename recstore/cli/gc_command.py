@@ -8,8 +8,7 @@ from typing import Final
 
 import click
 
-from recstore.check.check import Check
-from recstore.check.findings import with_remedies
+from recstore.check.check import Check, with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, without_collector
 from recstore.errors import DamagedBlob, UsageError

@@ -13,8 +13,7 @@ from typing import Final
 
 from recstore.errors import GitError
 from recstore.gc.roots import needed_blobs, read_manifest, roots_of
-from recstore.gc.test_presence import judge_tests, suggest_renames
-from recstore.gc.test_scan import Presence
+from recstore.gc.test_presence import Presence, judge_tests, suggest_renames
 from recstore.git.history import committed_copies
 from recstore.git.objects import INTENT_TO_ADD_IDS, blob_id
 from recstore.git.repository import Repository, operation_in_progress

@@ -1,30 +1,65 @@
-"""Which tests are absent, and which of those were renamed: read from Git's index, or from the work tree.
+"""Which tests a project has, which of them use recordings, and which were renamed: by parsing alone, nothing is run.
 
 A test is absent when its function, class or file is. Where nobody can tell (Git has never known the file, it cannot be
-parsed, it is not Python, or it makes its tests at run time) the test is `UNKNOWN`, and its recordings stay.
+parsed, it is not Python, or it inherits, imports with a star or makes names at run time) the test is `UNKNOWN`, and its
+recordings stay.
 
 A test was renamed if its function, as a commit last had it, is now found under a name that the commit did not have. Its
 manifest is not removed: `recstore mv OLD NEW` keeps the recordings, which cost live calls.
+
+A test uses recordings if it, its class or its module has pytest's marker `recstore` or `vcr`, if it takes the fixture
+`recstore`, or if a selector of the project's settings names it. One that is always skipped, or not collected, does not.
 """
 
 from __future__ import annotations
 
+import ast
 import stat
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
-from recstore.gc.test_scan import Definitions, Presence, fingerprint, parse_definitions
 from recstore.git.history import path_versions
 from recstore.git.repository import Repository
 from recstore.git.trees import IndexTree, WorkTree
+from recstore.store.rename import is_selected
+
+SourceTree: TypeAlias = IndexTree | WorkTree
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+_Scope: TypeAlias = ast.Module | ast.ClassDef
+
+_NAME_MAKERS: Final = frozenset({"globals", "locals", "vars", "setattr", "exec", "eval", "scenarios"})
+"""Functions that put names into a module or a class where a parser does not see them (`scenarios`: pytest-bdd)."""
+
+_NAME_MAKING_ATTRIBUTES: Final = frozenset({"globals", "scenarios", "__dict__"})
+"""The same where they stand behind a dot; `model.eval()` and `monkeypatch.setattr()` do something else."""
+
+_MARKERS: Final = frozenset(("recstore", "vcr"))
+_FIXTURE: Final = "recstore"
+_EXEMPT_MARKERS: Final = frozenset(("default_cassette", "skip"))
+"""Markers of tests that need not have recordings under their own name."""
 
 _MAX_VERSIONS: Final = 20
 """How many versions of its file are searched for a test that is absent."""
 
-SourceTree: TypeAlias = IndexTree | WorkTree
+
+class Presence(Enum):
+    """Whether a test exists: it does, it does not, or nothing can be concluded."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+_EVIDENCE: Final = {
+    Presence.PRESENT: "has {}",
+    Presence.ABSENT: "has no {} any more",
+    Presence.UNKNOWN: "may make {} in a way that only running it would tell",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +84,6 @@ class TestName:
     def __str__(self) -> str:
         """Return the id of the function, without parameters."""
         return "::".join((self.file, *self.names))
-
-
-_EVIDENCE: Final = {
-    Presence.PRESENT: "has {}",
-    Presence.ABSENT: "has no {} any more",
-    Presence.UNKNOWN: "may make {} in a way that only running it would tell",
-}
 
 
 def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Presence, str]]:
@@ -178,3 +206,201 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
         have_moved = all(renames.get(str(name)) == str(TestName(new_file, name.names)) for name in neighbours)
         folded.add((file, new_file) if have_moved and not tree.has_source(file) else (old, new))
     return tuple(sorted(folded))
+
+
+def is_test_file(path: str) -> bool:
+    """Return whether pytest, without any configuration, collects tests from the file."""
+    name = path.rpartition("/")[2]
+    return (name.startswith("test_") and name.endswith(".py")) or name.endswith("_test.py")
+
+
+def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -> dict[str, int]:
+    """Return test id -> line of the tests in the file `path` that use recordings; none where the file cannot be parsed.
+
+    A selector is a folder, a file or a test's id; `*` in it stands for any characters. The ids have no parameters.
+    """
+    selectors = tuple(selectors)
+    definitions = parse_definitions(source) if is_test_file(path) else None
+    if definitions is None or not _is_collected(definitions.module):
+        return {}
+    tests = {}
+    for owners, function in _functions(definitions.module, ()):
+        if not (function.name.startswith("test") and all(map(_is_test_class, owners))):
+            continue
+        marks = list(function.decorator_list)
+        scopes: tuple[_Scope, ...] = (definitions.module, *owners)
+        for scope in scopes:
+            marks += scope.decorator_list if isinstance(scope, ast.ClassDef) else ()
+            for value in _assigned(scope, "pytestmark"):
+                marks += value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+        markers = set(map(_marker, marks))
+        arguments = function.args
+        fixtures = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and _marker(decorator) == "usefixtures":
+                fixtures.update(str(name.value) for name in decorator.args if isinstance(name, ast.Constant))
+        test_id = "::".join((path, *(owner.name for owner in owners), function.name))
+        is_recorded = (
+            markers & _MARKERS or _FIXTURE in fixtures or any(is_selected(test_id, word) for word in selectors)
+        )
+        if is_recorded and not markers & _EXEMPT_MARKERS:
+            tests[test_id] = function.lineno
+    return tests
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A parsed module."""
+
+    module: ast.Module
+    _bindings: dict[_Scope, dict[str, list[ast.stmt]]] = field(default_factory=dict, compare=False)
+
+    def find(self, names: tuple[str, ...], scope: _Scope | None = None) -> Presence:
+        """Return whether the module, or `scope` in it, may define what `names` lead to: classes, then a function."""
+        scope = scope or self.module
+        if not names:
+            return Presence.PRESENT
+        if scope not in self._bindings:
+            bindings: dict[str, list[ast.stmt]] = {}
+            self._bindings[scope] = bindings
+            for node in _statements(scope):
+                for name in _names_bound(node):
+                    bindings.setdefault(name, []).append(node)
+        answers = {  # a parser sees into classes alone: any other binding counts as what is looked for
+            self.find(names[1:], node) if isinstance(node, ast.ClassDef) else Presence.PRESENT
+            for node in self._bindings[scope].get(names[0], ())
+        }
+        if Presence.PRESENT in answers:
+            return Presence.PRESENT
+        is_unknown = Presence.UNKNOWN in answers or (not answers and self._may_have(scope, names[0]))
+        return Presence.UNKNOWN if is_unknown else Presence.ABSENT
+
+    def functions(self) -> Iterator[tuple[tuple[str, ...], Function]]:
+        """Yield every function of the module and of its classes, with the names that lead to it."""
+        for owners, function in _functions(self.module, ()):
+            yield (*(owner.name for owner in owners), function.name), function
+
+    def _may_have(self, scope: _Scope, name: str) -> bool:
+        """Return whether `scope` may have a name that is not written in it."""
+        if isinstance(scope, ast.ClassDef):
+            is_plain = all(isinstance(base, ast.Name) and base.id == "object" for base in scope.bases)
+            if not is_plain or scope.keywords or scope.decorator_list:
+                return True
+        for statement in _statements(scope):
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+                return True
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                is_prefix = name.startswith(f"{statement.name}_")
+                if any(_may_multiply(decorator, is_prefix=is_prefix) for decorator in statement.decorator_list):
+                    return True
+        for node in ast.walk(self.module):  # from any other place: `TestA.test_x = ...`, `global test_x`
+            match node:
+                case ast.Attribute(attr=attribute, ctx=context):
+                    is_assigned = attribute == name and isinstance(context, ast.Store)
+                    if is_assigned or attribute in _NAME_MAKING_ATTRIBUTES:
+                        return True
+                case ast.Global(names=names) if name in names:
+                    return True
+                case ast.Name(id=identifier) if identifier in _NAME_MAKERS:
+                    return True
+        return False
+
+
+def parse_definitions(source: bytes) -> Definitions | None:
+    """Return what the file `source` defines, None if this Python cannot parse it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the user's file: not ours to report
+            return Definitions(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def fingerprint(function: Function) -> str | None:
+    """Return a text that functions share if they do the same under different names; None for one that does nothing."""
+    if all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    ):
+        return None
+    return "\n".join((type(function).__name__, ast.dump(function.args), *map(ast.dump, function.body)))
+
+
+# -- parts of a syntax tree
+
+
+def _statements(scope: _Scope) -> Iterator[ast.stmt]:
+    """Yield the statements of a scope, those inside `if`, `try`, `with`, loops and `match` included."""
+    waiting: list[ast.AST] = list(reversed(scope.body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            children = (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr))
+            waiting += reversed(list(children))
+
+
+def _functions(scope: _Scope, owners: tuple[ast.ClassDef, ...]) -> Iterator[tuple[tuple[ast.ClassDef, ...], Function]]:
+    for node in _statements(scope):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield owners, node
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node, (*owners, node))
+
+
+def _names_bound(node: ast.stmt) -> set[str]:
+    """Return the names that a statement by itself binds."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    expressions = (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+    names = (inner for expression in expressions for inner in ast.walk(expression))
+    return {inner.id for inner in names if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)}
+
+
+def _may_multiply(decorator: ast.expr, *, is_prefix: bool) -> bool:
+    """Return whether a decorator other than pytest's may have made a name of what it decorates.
+
+    Such a decorator makes `x_0` and `x_1` of `x` (`is_prefix`), or is given a function that names what it makes.
+    """
+    origin = decorator
+    while isinstance(origin, ast.Call | ast.Attribute):
+        origin = origin.func if isinstance(origin, ast.Call) else origin.value
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
+    is_pytests = isinstance(origin, ast.Name) and origin.id == "pytest"
+    return not is_pytests and (is_prefix or any(keyword.arg == "name_func" for keyword in keywords))
+
+
+def _is_collected(scope: _Scope) -> bool:
+    """Return whether the scope does not set `__test__ = False`."""
+    return not any(isinstance(value, ast.Constant) and not value.value for value in _assigned(scope, "__test__"))
+
+
+def _is_test_class(owner: ast.ClassDef) -> bool:
+    """Return whether pytest, without any configuration, collects tests from the class."""
+    if any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in owner.body):
+        return False
+    bases = (base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in owner.bases)
+    is_test = owner.name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
+    return is_test and _is_collected(owner)
+
+
+def _assigned(scope: _Scope, name: str) -> Iterator[ast.expr]:
+    """Yield the values that the scope itself assigns to `name`."""
+    for node in scope.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                yield node.value
+
+
+def _marker(node: ast.expr) -> str:
+    """Return `vcr` of `pytest.mark.vcr(...)` or `mark.vcr`, "" of anything else."""
+    inner = node.func if isinstance(node, ast.Call) else node
+    if not isinstance(inner, ast.Attribute):
+        return ""
+    owner = inner.value
+    name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    return inner.attr if name == "mark" else ""

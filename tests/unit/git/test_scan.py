@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.gc import test_scan as scan
+from recstore.gc import test_presence as scan
 
 ASKING = {
     "marked": "@pytest.mark.recstore\ndef test_x(): pass",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recstore.gc.test_scan import Presence, fingerprint, parse_definitions
+from recstore.gc.test_presence import Presence, fingerprint, parse_definitions
 
 PRESENT, ABSENT, UNKNOWN = Presence.PRESENT, Presence.ABSENT, Presence.UNKNOWN
 
