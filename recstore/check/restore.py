@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from recstore.errors import Damage, GitError, ManifestConflict, NewerVersion, NotInStore, RecstoreError, UsageError
-from recstore.git.history import FileVersion, RecoveredFile, copies_of, find_blobs, heal
+from recstore.git.history import FileVersion, RecoveredFile, copies_of, find_blobs, heal, trash_copies
 from recstore.git.repository import Repository
 from recstore.git.trash import Trash
 from recstore.model import BlobName, Manifest
@@ -78,25 +78,23 @@ def plan_restore(
     Raises: NotInStore: nothing has that name. UsageError: another manifest is in its place, and `is_forced` is not set.
     GitError: Git cannot answer.
     """
-    blobs = _named_blobs(store) if not what else _matching_blobs(repository, what, revision)
-    found = [] if not what or (_DIGITS.fullmatch(what) and blobs) else _find_manifests(repository, what, revision)
+    blobs = _matching_blobs(repository, what, revision) if what else _named_blobs(store)
     manifests: list[RecoveredFile] = []
-    for file in found:
-        present = store.directory.read(file.path)
-        if present in (None, file.data) or is_forced:
-            chosen = file
-        elif revision:
-            remedy = "Use --force to replace it by the old one."
-            raise UsageError(f"{FOLDER}/{file.path}", "is there, and another one", remedy)
-        else:
-            chosen = RecoveredFile(file.path, present or b"", "the work tree")
-        if what != EVERYTHING or is_forced or present is None:
-            manifests.append(chosen)
+    if what and not (blobs and what != EVERYTHING):
+        for file in _matching_manifests(repository, what, revision):
+            present = store.directory.read(file.path)
+            if present in (None, file.data) or is_forced:
+                manifests += [file] if what != EVERYTHING or is_forced or present is None else []
+            elif revision:
+                remedy = "Use --force to replace it by the old one."
+                raise UsageError(f"{FOLDER}/{file.path}", "is there, and another one", remedy)
+            elif what != EVERYTHING:
+                manifests.append(RecoveredFile(file.path, present or b"", "the work tree"))
     for manifest in manifests:
         blobs |= parse_manifest(manifest.data, manifest.path).blobs
-    if what == EVERYTHING and not (manifests or blobs):
-        raise NotInStore(revision or "the trash", "has nothing of this store", _LOOK)
     if what and not (manifests or blobs):
+        if what == EVERYTHING:
+            raise NotInStore(revision or "the trash", "has nothing of this store", _LOOK)
         where = f"in {revision}" if revision else "in the trash, in history or in what reflogs remember"
         raise NotInStore(what, f"nothing is called so {where}", _LOOK)
     missing = {blob for blob in blobs if not store.directory.path(blob.path).exists()}
@@ -108,6 +106,57 @@ def plan_restore(
     absent = {file.path for file in files} | {blob.path for blob in missing}
     asked = (*(blob.path for blob in sorted(blobs)), *(manifest.path for manifest in manifests))
     return RestorePlan(tuple(files), tuple(path for path in asked if path not in absent), tuple(sorted(missing)))
+
+
+def _named_blobs(store: Store) -> set[BlobName]:
+    """Return the blobs that the manifests of the work tree name, as far as those can be read."""
+    named: set[BlobName] = set()
+    for path in store.manifest_paths():
+        data = store.directory.read(path)
+        with suppress(Damage, ManifestConflict, NewerVersion):  # `check` and `verify` report these
+            named |= parse_manifest(data, path).blobs if data is not None else set()
+    return named
+
+
+def _matching_blobs(repository: Repository, what: str, revision: str) -> set[BlobName]:
+    if what != EVERYTHING and not _DIGITS.fullmatch(what):
+        return set()
+    names = (BlobName.from_path(copy.path) for copy in _copies(repository, what, ["blobs"], revision))
+    blobs = {name for name in names if name is not None}
+    if what != EVERYTHING:
+        blobs = {blob for blob in blobs if blob.key.startswith(what) or blob.digest.startswith(what)}
+        if len({blob.key for blob in blobs}) > 1:
+            raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
+    return blobs
+
+
+def _matching_manifests(repository: Repository, what: str, revision: str) -> list[RecoveredFile]:
+    """Return the nearest version of each manifest that `what` names."""
+    folder = manifest_path(what).rpartition("/")[0]
+    is_exact = "*" not in what and folder.count("/") < _DEEPEST_EXACT_FOLDER
+    copies = list(_copies(repository, what, [folder] if is_exact else MANIFEST_FOLDERS, revision))
+    unreachable: GitError | None = None
+    try:
+        repository.fetch(copy.oid for copy in copies)
+    except GitError as error:
+        unreachable = error
+    manifests: dict[str, RecoveredFile] = {}
+    for copy in copies:
+        if copy.path not in manifests and repository.objects.has(copy.oid):
+            data, test_id = repository.objects.read(copy.oid), None
+            with suppress(Damage, ManifestConflict, NewerVersion):  # not a manifest that could be restored
+                test_id = parse_manifest(data, what).test_id
+            if what == EVERYTHING or (test_id is not None and is_selected(test_id, what)):
+                manifests[copy.path] = RecoveredFile(copy.path, data, copy.location)
+    if unreachable is not None and not manifests:
+        raise unreachable
+    return list(manifests.values())
+
+
+def _copies(repository: Repository, what: str, folders: Iterable[str], revision: str) -> Iterator[FileVersion]:
+    if what != EVERYTHING or revision:
+        return copies_of(repository, folders, revision)
+    return (copy for copy in trash_copies(repository) if copy.path.startswith(tuple(folders)))
 
 
 def execute_restore(store: Store, plan: RestorePlan) -> None:
@@ -135,15 +184,11 @@ def trash_contents(repository: Repository) -> Iterator[TrashListing]:
     Raises: GitError: the trash cannot be read.
     """
     for run in Trash(repository).runs():
-        tests, blobs = [], []
-        for path, oid in run.files.items():
-            blob = BlobName.from_path(path)
-            if blob is not None:
-                blobs.append(blob)
-            else:
-                manifest = parse_manifest(repository.objects.read(oid), f"the trash, {path}")
-                tests.append(manifest.test_id or "(outside any test)")
-        yield TrashListing(run.time_s, tuple(sorted(set(tests))), tuple(sorted(blobs)))
+        names = {path: BlobName.from_path(path) for path in run.files}
+        blobs = sorted(name for name in names.values() if name is not None)
+        texts = ((path, repository.objects.read(run.files[path])) for path, name in names.items() if name is None)
+        tests = {parse_manifest(text, f"the trash, {path}").test_id or "(outside any test)" for path, text in texts}
+        yield TrashListing(run.time_s, tuple(sorted(tests)), tuple(blobs))
 
 
 def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:
@@ -181,63 +226,6 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
             store.directory.write(file.path, file.data)
         store.directory.flush()
     return Repaired(quarantined, (*copies, *older))
-
-
-# -- finding what is asked for
-
-
-def _named_blobs(store: Store) -> set[BlobName]:
-    """Return the blobs that the manifests of the work tree name, as far as those can be read."""
-    named: set[BlobName] = set()
-    for path in store.manifest_paths():
-        data = store.directory.read(path)
-        with suppress(Damage, ManifestConflict, NewerVersion):  # `check` and `verify` report these
-            named |= parse_manifest(data, path).blobs if data is not None else set()
-    return named
-
-
-def _matching_blobs(repository: Repository, what: str, revision: str) -> set[BlobName]:
-    if what != EVERYTHING and not _DIGITS.fullmatch(what):
-        return set()
-    copies = _copies(repository, what, ["blobs"], revision)
-    blobs = {blob for copy in copies if (blob := BlobName.from_path(copy.path)) is not None}
-    if what == EVERYTHING:
-        return blobs
-    matching = {blob for blob in blobs if blob.key.startswith(what) or blob.digest.startswith(what)}
-    if len({blob.key for blob in matching}) > 1:
-        raise UsageError(what, "begins the names of several recordings", "Give more of its digits.")
-    return matching
-
-
-def _find_manifests(repository: Repository, what: str, revision: str) -> list[RecoveredFile]:
-    """Return the nearest version of each manifest that `what` names."""
-    folder = manifest_path(what).rpartition("/")[0]
-    is_exact = "*" not in what and folder.count("/") < _DEEPEST_EXACT_FOLDER
-    copies = list(_copies(repository, what, [folder] if is_exact else MANIFEST_FOLDERS, revision))
-    unreachable: GitError | None = None
-    try:
-        repository.fetch(copy.oid for copy in copies)
-    except GitError as error:
-        unreachable = error
-    found: dict[str, RecoveredFile] = {}
-    for copy in copies:
-        if copy.path not in found and repository.objects.has(copy.oid):
-            data, test_id = repository.objects.read(copy.oid), None
-            with suppress(Damage, ManifestConflict, NewerVersion):  # not a manifest that could be restored
-                test_id = parse_manifest(data, what).test_id
-            if what == EVERYTHING or (test_id is not None and is_selected(test_id, what)):
-                found[copy.path] = RecoveredFile(copy.path, data, copy.location)
-    if unreachable is not None and not found:
-        raise unreachable
-    return list(found.values())
-
-
-def _copies(repository: Repository, what: str, folders: Iterable[str], revision: str) -> Iterator[FileVersion]:
-    if what != EVERYTHING or revision:
-        return copies_of(repository, folders, revision)
-    starts = tuple(folders)
-    files = ((path, oid) for run in Trash(repository).runs() for path, oid in run.files.items())
-    return (FileVersion(path, oid, "the trash") for path, oid in files if path.startswith(starts))
 
 
 def _sound_manifests(repository: Repository, paths: set[str]) -> Iterator[RecoveredFile]:

@@ -128,12 +128,17 @@ def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[FileVer
     for entry in repository.index():
         if entry.oid not in INTENT_TO_ADD_IDS:
             yield FileVersion(entry.path, entry.oid, "Git's index")
-    for run in Trash(repository).runs():
-        yield from (FileVersion(path, oid, "the trash") for path, oid in run.files.items())
+    yield from trash_copies(repository)
     head = repository.head
     for revisions in ((head,) if head else (), _ALL_REFS, _ALL_REFS_AND_REFLOGS):
         if revisions:
             yield from versions(repository, limits, revisions)
+
+
+def trash_copies(repository: Repository) -> Iterator[FileVersion]:
+    """Yield every file in the trash, newest run first."""
+    for run in Trash(repository).runs():
+        yield from (FileVersion(path, oid, "the trash") for path, oid in run.files.items())
 
 
 def _in_commit(repository: Repository, limits: Iterable[str], revision: str) -> Iterator[FileVersion]:
