@@ -15,7 +15,7 @@ from recstore.cli.output import echo_ascii_json, echo_encodable, echo_error, jso
 from recstore.cli.repository import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
-from recstore.model import Body, JsonBody, RawBody, Recording
+from recstore.model import Body, JsonBody, Recording, StreamBody
 from recstore.store.blob import origin_path
 from recstore.text import escape_control, plural
 from recstore.transcript import Line, page_lines, transcript_of
@@ -53,18 +53,19 @@ def command(what: str, *, raw: bool, as_json: bool) -> None:
     problems: list[RecstoreError] = []
     for selected in select(store, what):
         try:
-            if raw:
-                _print_raw(store.read_blob(selected.entry.blob))
-                continue
-            recording = store.get(selected.entry)
+            if not raw:
+                recordings.append((selected, store.get(selected.entry)))
+            elif sys.stdout.isatty():
+                text = store.read_blob(selected.entry.blob).decode(errors="replace")
+                echo_encodable(escape_control(text), ends_line=False)
+            else:
+                sys.stdout.buffer.write(store.read_blob(selected.entry.blob))
         except RecstoreError as error:
             problems.append(error)
-            continue
-        if as_json:
+    if as_json:
+        for selected, recording in recordings:
             echo_ascii_json(_as_json(selected, recording))
-        else:
-            recordings.append((selected, recording))
-    if recordings:
+    elif recordings:
         _show_pages(recordings)
     for problem in problems:
         echo_error(problem)
@@ -72,19 +73,12 @@ def command(what: str, *, raw: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(problems[0].exit_code)
 
 
-def _print_raw(data: bytes) -> None:
-    if sys.stdout.isatty():
-        echo_encodable(escape_control(data.decode(errors="replace")), ends_line=False)
-    else:
-        sys.stdout.buffer.write(data)
-
-
 def _as_json(selected: Selected, recording: Recording) -> dict[str, Any]:
-    def members(value: Any) -> dict[str, Any]:
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {**fields, "body": _body(value.body)}
-
     entry = selected.entry
+    request, response = (
+        {**{field.name: getattr(side, field.name) for field in dataclasses.fields(side)}, "body": _body(side.body)}
+        for side in (recording.request, recording.response)
+    )
     return {
         "test": selected.tests[0] if selected.tests else None,
         "tests": selected.tests,
@@ -92,8 +86,8 @@ def _as_json(selected: Selected, recording: Recording) -> dict[str, Any]:
         "key": entry.blob.key,
         "digest": entry.blob.digest,
         "origin": origin_path(entry.origin),
-        "request": members(recording.request),
-        "response": members(recording.response),
+        "request": request,
+        "response": response,
         "transcript": dataclasses.asdict(transcript_of(recording)),
     }
 
@@ -103,7 +97,7 @@ def _body(body: Body | None) -> dict[str, Any] | None:
         return None
     if isinstance(body, JsonBody):
         return {"json": body.value}
-    if not isinstance(body, RawBody):
+    if isinstance(body, StreamBody):
         return {"stream": body.framing, "events": body.events}
     try:
         return {"text": body.data.decode()}
@@ -112,16 +106,26 @@ def _body(body: Body | None) -> dict[str, Any] | None:
 
 
 def _show_pages(recordings: list[tuple[Selected, Recording]]) -> None:
-    lines = list(_lines(recordings))
+    """Print the pages; on a terminal in colour, folded at its width with their indent, and through a pager if they are long."""
     if not sys.stdout.isatty():
-        for line in lines:
+        for line in _lines(recordings):
             echo_encodable(escape_control(line.text))
         return
-    text = _coloured(lines)
-    if text.count("\n") >= shutil.get_terminal_size().lines:
-        click.echo_via_pager(text, color=True)
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        for line in _lines(recordings):
+            text = escape_control(line.text)
+            bare = text.lstrip(" ")
+            styled = Text(bare, style=_STYLES.get(line.style, ""), overflow="fold")
+            console.print(Padding(styled, (0, 0, 0, min(len(text) - len(bare), console.width // 2))))
+    if captured.get().count("\n") >= shutil.get_terminal_size().lines:
+        click.echo_via_pager(captured.get(), color=True)
     else:
-        click.echo(text, nl=False, color=True)
+        click.echo(captured.get(), nl=False, color=True)
 
 
 def _lines(recordings: list[tuple[Selected, Recording]]) -> Iterator[Line]:
@@ -132,35 +136,12 @@ def _lines(recordings: list[tuple[Selected, Recording]]) -> Iterator[Line]:
             yield from (Line("text", ""), Line("text", ""))
         if selected.tests != owners:
             owners = selected.tests
-            shown = owners if len(owners) <= _SHOWN_TESTS + 1 else owners[:_SHOWN_TESTS]
-            yield from (Line("heading", test_id or "(outside any test)") for test_id in shown)
-            if not owners:
-                yield Line("heading", "(named by no manifest)")
-            if len(shown) < len(owners):
-                yield Line("heading", f"... and {plural(len(owners) - len(shown), 'more test')}")
-        entry = selected.entry
-        facts = (
-            f"{number} of {len(recordings)}" if len(recordings) > 1 else "",
-            f"{entry.blob.key[:12]}-{entry.blob.digest[:12]}",
-            f"call {entry.n}" if entry.n > 1 else "",
-            origin_path(entry.origin),
-        )
-        yield Line("detail", "  ".join(filter(None, facts)))
+            hidden = len(owners) - _SHOWN_TESTS if len(owners) > _SHOWN_TESTS + 1 else 0
+            names = [test_id or "(outside any test)" for test_id in owners[: len(owners) - hidden]]
+            names += [f"... and {plural(hidden, 'more test')}"] if hidden else []
+            yield from (Line("heading", name) for name in names or ["(named by no manifest)"])
+        entry, count = selected.entry, f"{number} of {len(recordings)}" if len(recordings) > 1 else ""
+        blob, call = f"{entry.blob.key[:12]}-{entry.blob.digest[:12]}", f"call {entry.n}" if entry.n > 1 else ""
+        yield Line("detail", "  ".join(filter(None, (count, blob, call, origin_path(entry.origin)))))
         yield Line("text", "")
         yield from page_lines(transcript_of(recording))
-
-
-def _coloured(lines: list[Line]) -> str:
-    """Return the lines for a terminal: in colour, folded at its width with their indent."""
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        for line in lines:
-            text = escape_control(line.text)
-            bare = text.lstrip(" ")
-            styled = Text(bare, style=_STYLES.get(line.style, ""), overflow="fold")
-            console.print(Padding(styled, (0, 0, 0, min(len(text) - len(bare), console.width // 2))))
-    return captured.get()

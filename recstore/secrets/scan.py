@@ -69,22 +69,19 @@ def secrets_in_blob(data: bytes, subject: str, scan: SecretScan) -> tuple[Secret
 
     recording = decode_recording(data, subject)
     map_texts(recording, collect)
-    for where, headers, body in (
-        ("request", recording.request.headers, recording.request.body),
-        ("response", recording.response.headers, recording.response.body),
-    ):
-        encoding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
-        if encoding and isinstance(body, RawBody):
+    for where, message in (("request", recording.request), ("response", recording.response)):
+        encoding = next((value for name, value in message.headers if name.lower() == "content-encoding"), "")
+        if encoding and isinstance(message.body, RawBody):
             with suppress(UndecodableError):
-                collect(f"{where} body", [decoded(body.data, encoding)])
+                collect(f"{where} body", [decoded(message.body.data, encoding)])
     return tuple(sorted(secrets)) or secrets_in_text(data, "blob", scan)
 
 
 def secrets_in_text(data: bytes, place: str, scan: SecretScan) -> tuple[Secret, ...]:
     """Return the secrets in any bytes, said to be at `place`."""
-    spans = ((kind, data[start:end]) for kind, start, end in scan.spans(data))
-    secrets = {Secret(kind, place, masked(secret), Digest.of(secret)[:ALLOWED_DIGITS]) for kind, secret in spans}
-    return tuple(sorted(secrets))
+    secrets = ((kind, data[start:end]) for kind, start, end in scan.spans(data))
+    found = {Secret(kind, place, masked(secret), Digest.of(secret)[:ALLOWED_DIGITS]) for kind, secret in secrets}
+    return tuple(sorted(found))
 
 
 def masked(secret: bytes) -> str:
@@ -108,9 +105,8 @@ def scan_store(
     sizes_bytes = [path.stat().st_size if (path := directory.path(file)).is_file() else 0 for file in files]
     secrets: dict[str, tuple[Secret, ...]] = {}
     unread = []
-    for done, (file, result) in enumerate(
-        map_in_processes(partial(_scan_files, directory.root, scan), files, sizes_bytes, workers), start=1
-    ):
+    results = map_in_processes(partial(_scan_files, directory.root, scan), files, sizes_bytes, workers)
+    for done, (file, result) in enumerate(results, start=1):
         if isinstance(result, RecstoreError):
             unread.append(result)
         elif result:
@@ -124,12 +120,9 @@ def scan_store(
             if manifest.test_id is not None:
                 for file in secrets.keys() & {manifest_path, *(entry.blob.path for entry in manifest.entries)}:
                     tests[file].add(manifest.test_id)
-    stored = (
-        StoredSecret(f"{FOLDER}/{file}", tuple(sorted(tests[file])), secret)
-        for file in sorted(secrets)
-        for secret in secrets[file]
-    )
-    return StoreScan(tuple(stored), tuple(unread))
+    found = ((file, tuple(sorted(tests[file])), secret) for file in sorted(secrets) for secret in secrets[file])
+    stored = tuple(StoredSecret(f"{FOLDER}/{file}", test_ids, secret) for file, test_ids, secret in found)
+    return StoreScan(stored, tuple(unread))
 
 
 def _scan_files(root: Path, scan: SecretScan, files: list[str]) -> list[tuple[str, tuple[Secret, ...] | RecstoreError]]:
@@ -139,11 +132,10 @@ def _scan_files(root: Path, scan: SecretScan, files: list[str]) -> list[tuple[st
     for file in files:
         try:
             data = directory.read(file) or b""
-            is_blob = BlobName.from_path(file) is not None
-            subject = f"{FOLDER}/{file}"
-            secrets = secrets_in_blob(data, subject, scan) if is_blob else secrets_in_text(data, "manifest", scan)
+            if BlobName.from_path(file) is None:
+                results.append((file, secrets_in_text(data, "manifest", scan)))
+            else:
+                results.append((file, secrets_in_blob(data, f"{FOLDER}/{file}", scan)))
         except RecstoreError as error:
             results.append((file, error))
-        else:
-            results.append((file, secrets))
     return results
