@@ -151,7 +151,7 @@ class BlobName:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a manifest: the n-th time (from 1) a test made this request, it got this blob.
+    """One line of a manifest: the blob that the n-th call (from 1) of this request by a test got.
 
     Entries of one key and one n, marked `union`, answer together: a model list that several servers
     gave. `origin` tells where an imported recording came from: a JSON object with at least `format`
@@ -162,6 +162,11 @@ class Entry:
     n: int
     is_union: bool = False
     origin: dict[str, Json] = field(default_factory=dict, compare=False)
+
+    @property
+    def call(self) -> tuple[RequestKey, int]:
+        """Which of the test's calls it answers: the request, and n."""
+        return self.blob.key, self.n
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ Replay asks no index and writes nothing: it works on a folder that is read-only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from recstore.content.canonical import request_key
 from recstore.errors import RecstoreError
 from recstore.files import FOLDER
-from recstore.model import BlobName, Digest, Entry, Request, RequestKey, Response
+from recstore.model import BlobName, Entry, Manifest, Request, RequestKey, Response
 from recstore.record.exchange import NormalisedRequest
 from recstore.record.replay import DELAYS, merge_union
 from recstore.rules import RuleSet
@@ -34,68 +35,69 @@ class Match:
 class Recordings:
     """The recordings of a test, or with `scope_id` None those made outside any test, in the order in which they answer.
 
+    `used` are the calls whose entries have answered.
+
     Raises: DamagedManifest, ManifestConflict, NewerVersion: any question, if the manifest cannot be used.
     """
 
     def __init__(self, store: Store, rules: RuleSet, scope_id: str | None) -> None:
+        self.used: set[tuple[RequestKey, int]] = set()
         self._store = store
         self._rules = rules
         self._scope_id = scope_id
-        self._entries: tuple[Entry, ...] | None = None
-        self._digest = Digest("")
-        self._by_key: dict[RequestKey, tuple[Occurrence, ...]] = {}
-        self._by_normal_form: dict[RequestKey, tuple[Occurrence, ...]] | None = None
         self._blobs: dict[BlobName, bytes] = {}
         self._next: dict[RequestKey, int] = {}
-        self._used: set[tuple[RequestKey, int]] = set()
 
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """Everything that is recorded."""
-        if self._entries is None:
-            if self._scope_id is None:
-                entries = self._shared_entries()
+    @cached_property
+    def manifest(self) -> Manifest:
+        """Everything that is recorded; outside any test as if one test had made all of it."""
+        if self._scope_id is not None:
+            return self._store.manifest(self._scope_id) or Manifest(self._scope_id, ())
+        entries: list[Entry] = []
+        last: dict[RequestKey, int] = {}
+        for file in self._store.directory.walk("shared"):
+            for entry in self._store.read_manifest(self._store.directory.name_of(file)).entries:
+                key = entry.blob.key
+                if not entry.is_union or key not in last:
+                    last[key] = last.get(key, 0) + 1
+                entries.append(replace(entry, n=last[key]))
+        return Manifest(None, tuple(entries))
+
+    @cached_property
+    def _by_key(self) -> dict[RequestKey, list[Occurrence]]:
+        by_key: dict[RequestKey, list[Occurrence]] = {}
+        for entry in sorted(self.manifest.entries, key=lambda entry: entry.n):
+            occurrences = by_key.setdefault(entry.blob.key, [])
+            last = occurrences[-1][0] if occurrences else entry
+            if occurrences and entry.is_union and last.is_union and last.n == entry.n:
+                occurrences[-1] += (entry,)
             else:
-                manifest = self._store.manifest(self._scope_id)
-                entries = manifest.entries if manifest else ()
-                self._digest = manifest.digest if manifest else Digest("")
-            self._by_key = _occurrences_by_key(entries)
-            self._entries = entries
-        return self._entries
+                occurrences.append((entry,))
+        return by_key
 
-    @property
-    def digest(self) -> Digest:
-        """The digest of the manifest's text, "" where there is none."""
-        _ = self.entries
-        return self._digest
+    @cached_property
+    def _by_normal_form(self) -> dict[RequestKey, list[Occurrence]]:
+        forms: dict[RequestKey, list[Occurrence]] = {}
+        for occurrences in self._by_key.values():
+            form = request_key(self._rules.normalised(self.request(occurrences[0][0])))
+            forms.setdefault(form, []).extend(occurrences)
+        return forms
 
-    @property
-    def used(self) -> frozenset[tuple[RequestKey, int]]:
-        """The entries that have answered, as (key, n)."""
-        return frozenset(self._used)
+    @cached_property
+    def _uses_of(self) -> Callable[[RequestKey], tuple[tuple[str | None, Entry], ...]]:
+        from recstore.store.index import Index  # replay does without
 
-    def mark_used(self, entries: Iterable[Entry]) -> None:
-        """Note that something else has answered from these entries."""
-        self._used.update((entry.blob.key, entry.n) for entry in entries)
+        return Index(self._store).uses_of
 
     def count_of(self, key: RequestKey) -> int:
         """Return how often that very request was recorded."""
-        _ = self.entries
         return len(self._by_key.get(key, ()))
 
-    def occurrences(self, request: Request, key: RequestKey) -> tuple[Occurrence, ...]:
+    def occurrences(self, request: Request, key: RequestKey) -> list[Occurrence]:
         """Return the recorded occurrences of the request in order; without one, those of requests that are close enough."""
-        _ = self.entries
-        exact = self._by_key.get(key)
-        if exact is not None or not self._rules.rules or not self._by_key:
-            return exact or ()
-        if self._by_normal_form is None:
-            forms: dict[RequestKey, list[Occurrence]] = {}
-            for occurrences in self._by_key.values():
-                form = request_key(self._rules.normalised(self.request(occurrences[0][0])))
-                forms.setdefault(form, []).extend(occurrences)
-            self._by_normal_form = {form: tuple(occurrences) for form, occurrences in forms.items()}
-        return self._by_normal_form.get(request_key(self._rules.normalised(request)), ())
+        if key in self._by_key or not self._rules.rules or not self._by_key:
+            return self._by_key.get(key, [])
+        return self._by_normal_form.get(request_key(self._rules.normalised(request)), [])
 
     def next_match(self, request: Request, key: RequestKey, *, may_repeat: bool) -> Match | None:
         """Return the answer of the first occurrence that has answered nothing yet, None if all have.
@@ -107,16 +109,17 @@ class Recordings:
         """
         occurrences = self.occurrences(request, key)
         index = self._next.get(key, 0)
-        while index < len(occurrences) and _place_of(occurrences[index]) in self._used:
+        while index < len(occurrences) and occurrences[index][0].call in self.used:
             index += 1
         self._next[key] = index
         if index < len(occurrences):
             match = self._match(occurrences[index])
-            self._used.add(_place_of(occurrences[index]))
+            self.used.add(occurrences[index][0].call)
             return match
-        if occurrences and (may_repeat or self._scope_id is None or _is_llama_stack(occurrences[-1])):
-            return self._match(occurrences[-1])
-        return None
+        if not occurrences:
+            return None
+        is_single = self._scope_id is None or occurrences[-1][0].origin.get("format") == LLAMA_STACK
+        return self._match(occurrences[-1]) if may_repeat or is_single else None
 
     def find_reusable(self, request: NormalisedRequest, occurrence: int, *, share: bool) -> Match | None:
         """Return another test's answer to that occurrence of the request, None unless it is certain.
@@ -125,14 +128,13 @@ class Recordings:
         test's will do. An entry with the id of the file that it was imported from is that file's alone. A blob that is
         missing or damaged answers nothing, and is not reported: the request is called for.
         """
-        from recstore.store.index import Index
-
-        uses = [use for use in Index(self._store).uses_of(request.key) if not minted_id(use[1].origin)]
+        uses = [use for use in self._uses_of(request.key) if not minted_id(use[1].origin)]
         owner = next((owner for owner, entry in uses if entry.n == occurrence), None)
-        found = [entry for other, entry in uses if other == owner and entry.n == occurrence]
-        if not found or (len({entry.blob for _, entry in uses}) > 1 and not share):
+        entries = [entry for other, entry in uses if other == owner and entry.n == occurrence]
+        if not entries or (len({entry.blob for _, entry in uses}) > 1 and not share):
             return None
-        entries = found if found[0].is_union else found[:1]
+        if not entries[0].is_union:
+            del entries[1:]
         delays = [{name: value for name, value in entry.origin.items() if name == DELAYS} for entry in entries]
         try:
             return self._match(tuple(replace(entry, origin=own) for entry, own in zip(entries, delays, strict=True)))
@@ -154,38 +156,6 @@ class Recordings:
         return Match(entries, merge_union(responses))
 
     def _read(self, blob: BlobName) -> bytes:
-        data = self._blobs.get(blob)
-        if data is None:
-            data = self._blobs[blob] = self._store.read_blob(blob)
-        return data
-
-    def _shared_entries(self) -> tuple[Entry, ...]:
-        """Return the recordings made outside any test, numbered as if one test had made all of them."""
-        entries: list[Entry] = []
-        last: dict[RequestKey, int] = {}
-        for file in self._store.directory.walk("shared"):
-            for entry in self._store.read_manifest(self._store.directory.name_of(file)).entries:
-                key = entry.blob.key
-                if not entry.is_union or key not in last:
-                    last[key] = last.get(key, 0) + 1
-                entries.append(replace(entry, n=last[key]))
-        return tuple(entries)
-
-
-def _occurrences_by_key(entries: Iterable[Entry]) -> dict[RequestKey, tuple[Occurrence, ...]]:
-    by_key: dict[RequestKey, list[Occurrence]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.n):
-        occurrences = by_key.setdefault(entry.blob.key, [])
-        if entry.is_union and occurrences and occurrences[-1][0].is_union and occurrences[-1][0].n == entry.n:
-            occurrences[-1] += (entry,)
-        else:
-            occurrences.append((entry,))
-    return {key: tuple(occurrences) for key, occurrences in by_key.items()}
-
-
-def _place_of(occurrence: Occurrence) -> tuple[RequestKey, int]:
-    return occurrence[0].blob.key, occurrence[0].n
-
-
-def _is_llama_stack(occurrence: Occurrence) -> bool:
-    return occurrence[0].origin.get("format") == LLAMA_STACK
+        if blob not in self._blobs:
+            self._blobs[blob] = self._store.read_blob(blob)
+        return self._blobs[blob]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -14,7 +15,7 @@ from recstore.content.deltas import Difference, differences
 from recstore.content.json_text import NotExactError, compact_text, parse_exact
 from recstore.errors import RecstoreError, ReplayMiss
 from recstore.files import FOLDER
-from recstore.model import BlobName, Entry, Json, JsonBody, Request
+from recstore.model import BlobName, Json, JsonBody, Request
 from recstore.record.exchange import NormalisedRequest
 from recstore.record.lookup import Recordings
 from recstore.rules import parse_rules
@@ -57,29 +58,38 @@ def replay_miss(store: Store, recordings: Recordings, scope_id: str | None, sent
     whose = "this test has" if scope_id is not None else "outside any test was"
     query = f"?{request.query}" if request.query else ""
     lines = [f"no recording answers {request.method} {default_base(request.upstream)}{request.path}{query}"]
+    entries = recordings.manifest.entries
     count = len(recordings.occurrences(request, sent.key))
     if count:
         times = {1: "once", 2: "twice"}
         recorded, requested = (times.get(number, f"{number} times") for number in (count, count + 1))
         lines.append(f"recorded {recorded}, requested {requested}")
     else:
-        near = nearest_request(request, _readable(recordings))
+        near = nearest_request(request, _readable(entries, recordings.request))
         if near is not None:
             lines += [f"the nearest that {whose} recorded (call {near.name.n}):", *near.lines(request)]
-        elif recordings.entries:
+        elif entries:
             lines.append(f"{whose} recordings, none of which can be read")
         else:
             lines.append(f"{whose} nothing recorded")
         lines += _nearest_of_store(store, sent, near.request if near else None)
-    return ReplayMiss(scope_id or "outside any test", "\n  ".join(lines), _remedy(store, scope_id))
+    remedy = "pytest --recstore=record"
+    if scope_id is not None:
+        file, _, name = scope_id.partition("::")
+        is_fixture = "@" in name.partition("[")[0]  # `client@module` is not a name that pytest could be given
+        target = file if is_fixture or not name else scope_id
+        remedy += f" {shlex.quote(target)}" if target else ""
+    if store.directory.path("").is_dir():
+        remedy = f"Record it: {remedy}"
+    else:
+        remedy = f"There is no store yet at {store.directory.root}: `recstore init`, then record it: {remedy}"
+    return ReplayMiss(scope_id or "outside any test", "\n  ".join(lines), remedy)
 
 
-def _readable(recordings: Recordings) -> Iterator[tuple[Entry, Request]]:
-    for entry in recordings.entries:
-        try:
-            yield entry, recordings.request(entry)
-        except RecstoreError:  # the miss is what is reported; `recstore verify` finds the damage
-            continue
+def _readable(names: Iterable[_Name], read: Callable[[_Name], Request]) -> Iterator[tuple[_Name, Request]]:
+    for name in names:
+        with suppress(RecstoreError):  # the miss is what is reported; `recstore verify` finds the damage
+            yield name, read(name)
 
 
 def _nearest_of_store(store: Store, sent: NormalisedRequest, of_scope: Request | None) -> list[str]:
@@ -100,18 +110,6 @@ def _nearest_of_store(store: Store, sent: NormalisedRequest, of_scope: Request |
     return [f"the nearest of the store ({owners[0] if owners else 'of no test'}):", *near.lines(sent.request)]
 
 
-def _remedy(store: Store, scope_id: str | None) -> str:
-    command = "pytest --recstore=record"
-    if scope_id is not None:
-        file, _, name = scope_id.partition("::")
-        is_fixture = "@" in name.partition("[")[0]  # `client@module` is not a name that pytest could be given
-        target = file if is_fixture or not name else scope_id
-        command += f" {shlex.quote(target)}" if target else ""
-    if not store.directory.path("").is_dir():
-        return f"There is no store yet at {store.directory.root}: `recstore init`, then record it: {command}"
-    return f"Record it: {command}"
-
-
 @dataclass(slots=True)
 class _StoredRequests:
     """The requests of a store, read when one is missed: without the index, which would be written."""
@@ -125,12 +123,9 @@ class _StoredRequests:
             requests = self.by_path[path] = []
             for blob in store.blobs():
                 data = store.directory.read(blob.path)
-                if data is None or marker not in data[:4096] or len(requests) == _MAX_REQUESTS:
-                    continue
-                try:
-                    requests.append((blob, decode_request(data, f"{FOLDER}/{blob.path}")))
-                except RecstoreError:
-                    continue
+                if data is not None and marker in data[:4096] and len(requests) < _MAX_REQUESTS:
+                    with suppress(RecstoreError):
+                        requests.append((blob, decode_request(data, f"{FOLDER}/{blob.path}")))
         return self.by_path[path]
 
     def tests_of(self, store: Store, name: str | BlobName) -> list[str]:
@@ -163,31 +158,26 @@ def nearest_request(asked: Request, candidates: Iterable[tuple[_Name, Request]])
 
 def suggest_rule(stored: Request, found: tuple[Difference, ...], asked: Request) -> str:
     """Return the rules that make the two requests the same, as the configuration states them; "" where none should."""
-    tables = [table for table in map(_rule_for, found) if table is not None]
-    if not 0 < len(found) == len(tables) <= _MAX_RULES:
+    if not 0 < len(found) <= _MAX_RULES:
         return ""
+    tables: list[dict[str, Json]] = []
+    for difference in found:
+        (part, *steps), old, new = difference.path, difference.old, difference.new
+        if part in ("query", "headers") and steps:
+            tables.append({"ignore_query" if part == "query" else "ignore_header": str(steps[0])})
+            continue
+        digits = 0
+        if isinstance(old, float) and isinstance(new, float):
+            digits = next((count for count in range(10, 2, -1) if round(old, count) == round(new, count)), 0)
+        if part in _HEAD or (part in _PROMPT_MEMBERS and not digits):
+            return ""
+        names = (str(step).replace("~", "~0").replace("/", "~1") for step in difference.path)
+        tables.append({"round": digits} if digits else {"ignore": "/" + "/".join(names)})
     rules = parse_rules(tables, "rule")
     if request_key(rules.normalised(stored)) != request_key(rules.normalised(asked)):
         return ""
     texts = (", ".join(f"{name} = {compact_text(value).decode()}" for name, value in table.items()) for table in tables)
     return "; ".join(dict.fromkeys(texts))
-
-
-def _rule_for(difference: Difference) -> dict[str, Json] | None:
-    part, *steps = difference.path
-    if part in ("query", "headers") and steps:
-        return {"ignore_query" if part == "query" else "ignore_header": str(steps[0])}
-    if part in _HEAD:
-        return None
-    old, new = difference.old, difference.new
-    if isinstance(old, float) and isinstance(new, float):
-        digits = next((count for count in range(10, 2, -1) if round(old, count) == round(new, count)), 0)
-        if digits:
-            return {"round": digits}
-    if part in _PROMPT_MEMBERS:
-        return None
-    names = (str(step).replace("~", "~0").replace("/", "~1") for step in difference.path)
-    return {"ignore": "/" + "/".join(names)}
 
 
 def _as_json(request: Request) -> Json:

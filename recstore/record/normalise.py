@@ -12,7 +12,7 @@ from recstore.content.bodies import body_bytes, parse_body
 from recstore.content.canonical import identity_headers, request_key
 from recstore.content.encodings import UndecodableError, decoded
 from recstore.content.volatile import scrub_volatile, stable_headers
-from recstore.model import Body, Json, RawBody, Request, Response, StreamBody
+from recstore.model import Json, RawBody, Request, Response, StreamBody
 from recstore.record.exchange import Exchange, NormalisedRequest, WireRequest, header_value
 from recstore.record.server_ids import IdMap, IdRewriter
 from recstore.secrets.redact import REDACTED, Redaction, SecretScan, looks_made_up, redacted_stream
@@ -33,40 +33,29 @@ _NO_PATH: Final = re.compile(r"\A([^:/?#]+://[^/?#]+)(?=[?#]|\Z)")
 
 def normalise_request(wire: WireRequest, upstreams: UpstreamMap, redaction: Redaction, ids: IdMap) -> NormalisedRequest:
     """Return the request that is looked up, and stored, for `wire`."""
-
-    def stored_text(text: str) -> str:
-        return ids.to_stored(text.encode()).decode() if text else text
-
-    address = upstreams.address(_NO_PATH.sub(r"\1/", wire.url))
-    content_type, body = _request_body(wire, redaction)
+    content_type, body = header_value(wire.headers, "content-type"), wire.body
+    try:
+        body = decoded(body, header_value(wire.headers, "content-encoding"))
+        if content_type.lstrip()[:10].lower() == "multipart/":
+            content_type, body = with_constant_boundary(content_type, body)
+            body = redaction.parts(body)
+        elif content_type.startswith("application/x-www-form-urlencoded"):
+            body = redaction.query_text(body.decode("latin-1")).encode("latin-1", "replace")
+        else:
+            body = redaction.text(body)
+    except UndecodableError:
+        pass  # it is keyed and stored as it is sent
     body = ids.to_stored(body)
+    address = upstreams.address(_NO_PATH.sub(r"\1/", wire.url))
     request = Request(
         method=wire.method.upper(),
         upstream=address.upstream,
-        path=stored_text(redaction.path_text(address.path)),
-        query=stored_text(redaction.query_text(address.query)),
+        path=ids.to_stored(redaction.path_text(address.path).encode()).decode(),
+        query=ids.to_stored(redaction.query_text(address.query).encode()).decode(),
         headers=redaction.header_pairs(identity_headers(wire.headers)),
         body=RawBody(body) if body else None,
     )
     return NormalisedRequest(request, request_key(request), content_type)
-
-
-def _request_body(wire: WireRequest, redaction: Redaction) -> tuple[str, bytes]:
-    content_type, body = header_value(wire.headers, "content-type"), wire.body
-    encoding = header_value(wire.headers, "content-encoding")
-    if body and encoding:
-        try:
-            body = decoded(body, encoding)
-        except UndecodableError:
-            return content_type, body
-    if not body:
-        return content_type, body
-    if content_type.lstrip()[:10].lower() == "multipart/":
-        content_type, body = with_constant_boundary(content_type, body)
-        return content_type, redaction.parts(body)
-    if content_type.startswith("application/x-www-form-urlencoded"):
-        return content_type, redaction.query_text(body.decode("latin-1")).encode("latin-1", "replace")
-    return content_type, redaction.text(body)
 
 
 def with_constant_boundary(content_type: str, body: bytes) -> tuple[str, bytes]:
@@ -100,7 +89,18 @@ def normalise_response(exchange: Exchange, redaction: Redaction, ids: IdMap) -> 
             data = decoded(data, encoding)
             headers = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
         rewriter = IdRewriter(ids, exchange.request.key, exchange.request.text(), is_lookup=method in ("GET", "HEAD"))
-        body = _without_secrets(data, redaction, credentials)
+        body = parse_body(data)
+        redacted = data
+        if isinstance(body, StreamBody):
+            # Secrets that come in pieces go first: an event that has lost its part of one does not show the next one's.
+            own = (re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
+            stream = redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own)))
+            redacted = data if stream is body else body_bytes(stream)
+        for credential in credentials:
+            redacted = redacted.replace(credential, REDACTED.encode())
+        redacted = redaction.text(redacted)
+        if redacted != data:
+            body = parse_body(redacted)
         body = scrub_volatile(body, rewriter.stored, rewriter.stored_generated)
     except UndecodableError:
         body = parse_body(data)
@@ -126,20 +126,3 @@ def find_credentials(wire: WireRequest, redaction: Redaction) -> tuple[bytes, ..
     words += redaction.secret_parameters(wire.url.partition("#")[0].partition("?")[2])
     credentials = {word for word in words if len(word) >= _MIN_CREDENTIAL_LENGTH}
     return tuple(word.encode("utf-8", "replace") for word in sorted(credentials, key=len, reverse=True))
-
-
-def _without_secrets(data: bytes, redaction: Redaction, credentials: tuple[bytes, ...]) -> Body | None:
-    """Return the body without secrets.
-
-    Those that come in pieces go first: once an event has lost its part of one, nothing tells which part the next one has.
-    """
-    body = parse_body(data)
-    clean = data
-    if isinstance(body, StreamBody):
-        own = (re.escape(credential.decode("utf-8", "replace")) for credential in credentials)
-        stream = redacted_stream(body, SecretScan(patterns=(*redaction.patterns, *own)))
-        clean = data if stream is body else body_bytes(stream)
-    for credential in credentials:
-        clean = clean.replace(credential, REDACTED.encode())
-    clean = redaction.text(clean)
-    return body if clean == data else parse_body(clean)

@@ -6,7 +6,7 @@ it waits for a server. The lock protects blobs from `gc` that nothing names yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,18 +52,21 @@ def publish(store: Store, scope_id: str | None, recordings: list[NewRecording], 
         if scope_id is None:
             _publish_shared(store, entries, replaces=replaces)
             return None
+        present: Manifest | None = None
         try:
             present = store.manifest(scope_id)
-        except ForeignManifest:
-            raise
-        except (Damage, ManifestConflict):
-            if not replaces:
+        except (Damage, ManifestConflict) as error:
+            if not replaces or isinstance(error, ForeignManifest):
                 raise
-            present = None
-        others = () if replaces or present is None else present.entries  # others may have published since we looked
-        known = {(entry.blob.key, entry.n) for entry in others}
-        added = [entry for entry in entries if (entry.blob.key, entry.n) not in known]
-        manifest = Manifest(scope_id, tuple(_without_gaps([*others, *added])))
+        if present is not None and not replaces:  # others may have published since we looked
+            known = {entry.call for entry in present.entries}
+            entries = [*present.entries, *(entry for entry in entries if entry.call not in known)]
+        entries.sort(key=lambda entry: entry.n)
+        numbers: dict[str, dict[int, int]] = {}
+        for index, entry in enumerate(entries):  # numbered from 1 again: a call that never completed has left a gap
+            of_key = numbers.setdefault(entry.blob.key, {})
+            entries[index] = replace(entry, n=of_key.setdefault(entry.n, len(of_key) + 1))
+        manifest = Manifest(scope_id, tuple(entries))
         text = format_manifest(manifest)
         store.directory.write(manifest_path(scope_id), text)
         store.directory.flush()
@@ -92,14 +95,6 @@ def _forget_failed(store: Store, scope_id: str | None) -> None:
         store.common.remove(store.common.name_of(file))
 
 
-def _without_gaps(entries: Iterable[Entry]) -> Iterable[Entry]:
-    """Yield the entries with the occurrences of each request numbered from 1: one that never completed has left a gap."""
-    numbers: dict[str, dict[int, int]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.n):
-        of_key = numbers.setdefault(entry.blob.key, {})
-        yield replace(entry, n=of_key.setdefault(entry.n, len(of_key) + 1))
-
-
 def _publish_shared(store: Store, entries: list[Entry], *, replaces: bool) -> None:
     """Publish a manifest for each blob; if they replace, those of other answers to the same requests are removed.
 
@@ -112,13 +107,10 @@ def _publish_shared(store: Store, entries: list[Entry], *, replaces: bool) -> No
     keys = {blob.key for blob in blobs}
     for file in list(store.directory.walk("shared")) if replaces else ():
         other = BlobName.parse(file.name)
-        if other is not None and other.key in keys and other not in blobs and not _is_imported(store, other):
-            store.directory.remove(store.directory.name_of(file))
-
-
-def _is_imported(store: Store, blob: BlobName) -> bool:
-    try:
-        manifest = store.shared_manifest(blob)
-    except (Damage, ManifestConflict):
-        return False
-    return manifest is not None and any(is_imported(entry.origin) for entry in manifest.entries)
+        if other is None or other.key not in keys or other in blobs:
+            continue
+        with suppress(Damage, ManifestConflict):
+            manifest = store.shared_manifest(other)
+            if manifest is not None and any(is_imported(entry.origin) for entry in manifest.entries):
+                continue
+        store.directory.remove(store.directory.name_of(file))

@@ -81,7 +81,9 @@ def _chunks(response: Response, path: str) -> tuple[str, tuple[bytes, ...]]:
     if isinstance(body, JsonBody):
         if body.layout:
             return "", (body_bytes(body),)
-        return "application/json", (body_bytes(JsonBody(wrap_model_list(body.value, path))),)
+        is_bare_listing = isinstance(body.value, list) and path.endswith("/models")
+        value: Json = {"object": "list", "data": body.value} if is_bare_listing else body.value
+        return "application/json", (body_bytes(JsonBody(value)),)
     if isinstance(body, StreamBody):
         if body.framing == "objects":
             return stream_to_wire(body, response.type_name)
@@ -121,33 +123,23 @@ def stream_to_wire(stream: StreamBody, type_name: str) -> tuple[str, tuple[bytes
     return "application/x-ndjson", tuple(compact_text(event) + b"\n" for event in events)
 
 
-def wrap_model_list(value: Json, path: str) -> Json:
-    """Return the body of a listing of models, of which a client library hands out the bare list."""
-    return {"object": "list", "data": value} if isinstance(value, list) and path.endswith("/models") else value
-
-
 def merge_union(responses: list[Response]) -> Response:
-    """Return the one response of the recordings of one occurrence; only lists of models have several."""
+    """Return the one response of the recordings of one occurrence; only lists of models have several: each model once, by name."""
     bodies = [response.body for response in responses if isinstance(response.body, JsonBody)]
     if len(responses) == 1 or not bodies:
         return responses[0]
-    layout = responses[0].body.layout if isinstance(responses[0].body, JsonBody) else ""
-    return replace(responses[0], body=JsonBody(merge_model_lists([body.value for body in bodies]), layout))
-
-
-def merge_model_lists(values: list[Json]) -> Json:
-    """Return several servers' listings of models as one: each model once, by name."""
     models: dict[str, Json] = {}
-    for value in values:
-        listed = value.get("models", value.get("data")) if isinstance(value, dict) else value
+    for body in bodies:
+        listed = body.value.get("models", body.value.get("data")) if isinstance(body.value, dict) else body.value
         for model in listed if isinstance(listed, list) else []:
             names = (model.get(name) for name in ("id", "model", "name")) if isinstance(model, dict) else ()
             models[next((name for name in names if isinstance(name, str)), repr(model))] = model
-    merged: list[Json] = [models[name] for name in sorted(models)]
-    first = values[0]
+    merged: Json = [models[name] for name in sorted(models)]
+    first = bodies[0].value
     if isinstance(first, dict):
-        return {**first, next((name for name in ("models", "data") if name in first), "data"): merged}
-    return merged
+        merged = {**first, next((name for name in ("models", "data") if name in first), "data"): merged}
+    layout = responses[0].body.layout if isinstance(responses[0].body, JsonBody) else ""
+    return replace(responses[0], body=JsonBody(merged, layout))
 
 
 # -- the pauses of a stream, recorded and replayed with the setting `timing`

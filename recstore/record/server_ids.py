@@ -53,28 +53,26 @@ class IdMap:
     """The ids that one session knows: how live ones are stored, and under which suffix stored ones were last replayed.
 
     `parents` are those of the scopes that this one lives in: an id that a fixture was given, its tests send back.
+    `stored` has live ids and how they are stored, `unstructured` those of them that do not look like ids, and
+    `suffixes` the digits under which stored ones were last replayed.
     """
 
     def __init__(self, scope_id: str | None, parents: Iterable[IdMap] = ()) -> None:
         self._scope_id = scope_id
-        self._parents = tuple(parents)
-        self._stored: dict[bytes, bytes] = {}
-        self._unstructured: dict[bytes, bytes] = {}
-        self._suffixes: dict[bytes, bytes] = {}
-
-    def add_parent(self, parent: IdMap) -> None:
-        """Know the ids of one more scope that this one lives in."""
-        self._parents = (*self._parents, parent)
+        self.parents = [*parents]
+        self.stored: dict[bytes, bytes] = {}
+        self.unstructured: dict[bytes, bytes] = {}
+        self.suffixes: dict[bytes, bytes] = {}
 
     def to_stored(self, data: bytes) -> bytes:
         """Return the bytes of a request with each id that a client was given in its stored form."""
         if _MARK in data:
             data = _REPLAYED.sub(self._unreplayed, data)
-        if self._has_live:
+        if any(scope.stored for scope in self.scopes()):
             data = _ANYWHERE.sub(lambda match: self.stored_as(match[0]) or match[0], data)
-        for live, stored in self._unstructured_ids():
-            if live in data:
-                data = _replace_alone(data, live, stored)
+            for scope in self.scopes():
+                for live, stored in scope.unstructured.items():
+                    data = _replace_alone(data, live, stored) if live in data else data
         return data
 
     def unknown_in(self, data: bytes) -> frozenset[bytes]:
@@ -83,16 +81,15 @@ class IdMap:
 
     def stored_as(self, live: bytes) -> bytes | None:
         """Return the stored form of a live id, None if no answer had it."""
-        stored = self._stored.get(live)
-        return stored or next(filter(None, (parent.stored_as(live) for parent in self._parents)), None)
+        return next((scope.stored[live] for scope in self.scopes() if live in scope.stored), None)
 
     def remember(self, live: bytes, stored: bytes) -> None:
         """Note the stored form of a live id."""
-        self._stored[live] = stored
+        self.stored[live] = stored
         if _ANYWHERE.fullmatch(live) is None:
-            self._unstructured[live] = stored
+            self.unstructured[live] = stored
             if len(live) >= _LONG_BYTES:
-                self._unstructured[live.translate(_FOR_URLS)] = stored
+                self.unstructured[live.translate(_FOR_URLS)] = stored
 
     def to_replayed(self, chunks: tuple[bytes, ...], key: RequestKey, occurrence: int) -> tuple[bytes, ...]:
         """Return the answer to that occurrence of a request with each stored id in its replayed form.
@@ -104,29 +101,21 @@ class IdMap:
             return chunks
         own = {_token(key, place) for place in range(len(tokens))}
         suffix = _digits(f"{self._scope_id}\n{occurrence}")
+        suffixes = {}
         for token in tokens:
-            self._suffixes[token] = suffix if token in own else self._suffix_of(token) or suffix
-        suffixes = {token: self._suffixes[token] for token in tokens}
+            known = (scope.suffixes[token] for scope in self.scopes() if token in scope.suffixes)
+            suffixes[token] = suffix if token in own else next(known, suffix)
+        self.suffixes.update(suffixes)
         return tuple(_STORED.sub(lambda match: match[0] + suffixes[match[1]], chunk) for chunk in chunks)
 
-    # The members of parents are those of their own class.
-
-    @property
-    def _has_live(self) -> bool:
-        return bool(self._stored) or any(parent._has_live for parent in self._parents)  # noqa: SLF001
-
-    def _unstructured_ids(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the ids that do not look like one, and their stored form."""
-        yield from self._unstructured.items()
-        for parent in self._parents:
-            yield from parent._unstructured_ids()  # noqa: SLF001
-
-    def _suffix_of(self, token: bytes) -> bytes | None:
-        suffix = self._suffixes.get(token)
-        return suffix or next(filter(None, (parent._suffix_of(token) for parent in self._parents)), None)  # noqa: SLF001
+    def scopes(self) -> Iterator[IdMap]:
+        """Yield the map itself, and those of the scopes that it lives in, the nearest first."""
+        yield self
+        for parent in self.parents:
+            yield from parent.scopes()
 
     def _unreplayed(self, match: re.Match[bytes]) -> bytes:
-        self._suffixes[match[1]] = match[2]
+        self.suffixes[match[1]] = match[2]
         return _MARK + match[1]
 
 
@@ -149,15 +138,20 @@ class IdRewriter:
 
         An id that the request names, or that is looked up, keeps the name it has.
         """
-        return self._own.get(text) or self._rewritten(text, _WHOLE.fullmatch(text))
+        return self._rewritten(text, _WHOLE)
 
     def stored_generated(self, text: str) -> str:
         """Return the stored form of a value that the server has generated, whatever it looks like."""
-        return self._own.get(text) or self._rewritten(text, _GENERATED.fullmatch(text))
+        return self._rewritten(text, _GENERATED)
 
-    def _rewritten(self, text: str, match: re.Match[str] | None) -> str:
-        live = text.encode("utf-8", "replace")
-        if match is None or _MARK in live or self._is_sent(live):
+    def _rewritten(self, text: str, pattern: re.Pattern[str]) -> str:
+        if text in self._own:
+            return self._own[text]
+        live, match = text.encode("utf-8", "replace"), pattern.fullmatch(text)
+        if match is None or _MARK in live:
+            return text
+        is_structured = _ANYWHERE.fullmatch(live) is not None  # any other may be part of a word in the request
+        if live in self._sent and (is_structured or _replace_alone(self._sent, live, b"") != self._sent):
             return text
         stored = self._ids.stored_as(live)
         if stored is None or not (self._is_lookup or stored in self._sent):
@@ -165,10 +159,6 @@ class IdRewriter:
             self._own[text] = stored.decode()
             self._ids.remember(live, stored)
         return stored.decode()
-
-    def _is_sent(self, live: bytes) -> bool:
-        is_structured = _ANYWHERE.fullmatch(live) is not None
-        return live in self._sent and (is_structured or _replace_alone(self._sent, live, b"") != self._sent)
 
 
 def _replace_alone(data: bytes, live: bytes, stored: bytes) -> bytes:

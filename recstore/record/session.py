@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from recstore.content.tokens import tokens_paid
 from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, RecstoreError, ReplayMiss
-from recstore.model import BlobName, Digest, Entry, Mode, Recording, RequestKey
+from recstore.model import BlobName, Digest, Entry, Json, Manifest, Mode, Recording, RequestKey
 from recstore.record.exchange import Exchange, WireError, WireRequest, header_value
 from recstore.record.lookup import Match, Recordings
 from recstore.record.normalise import normalise_request, normalise_response
@@ -143,12 +143,12 @@ class Session:
 
     def inherit(self, parent: Session) -> None:
         """Have one more parent: a fixture that was set up after the test had begun."""
-        self._ids.add_parent(parent._ids)
+        self._ids.parents.append(parent._ids)
 
     def mark_used(self, test_id: str | None, entries: Iterable[Entry]) -> None:
         """Note that another recorder's storage has answered from these entries, if the test is the session's own."""
         if test_id == self.scope_id:
-            self._recordings.mark_used(entries)
+            self._recordings.used.update(entry.call for entry in entries)
 
     def begin(self, request: WireRequest) -> Exchange | None:
         """Return the exchange that `request` begins, with the recorded answer if there is one; None: let it through.
@@ -188,27 +188,25 @@ class Session:
                 return
             exchange.is_complete, exchange.error = True, error
         response = normalise_response(exchange, self.settings.redact, self._ids)
-        sent, new = exchange.request, None
-        drift: tuple[str, ...] = ()
+        sent, drift = exchange.request, tuple[str, ...]()
+        new: tuple[NewRecording, ...] = ()
         if self.mode is Mode.VERIFY:
             if exchange.expected is not None:
                 drift = response_differences(exchange.expected, response, sent.request)
         elif not self._is_over:
             data = encode_checked(Recording(sent.storable(), response))
-            new = NewRecording(Entry(BlobName(sent.key, Digest.of(data)), exchange.occurrence), data)
+            origin: dict[str, Json] = {}
             if self.settings.timing:
                 chunks = response_to_wire(response, sent.request.method, sent.request.path).chunks
-                delays_ms = recorded_delays_ms(exchange, len(chunks))
-                new = replace(new, entry=replace(new.entry, origin={DELAYS: delays_ms}))
+                origin[DELAYS] = recorded_delays_ms(exchange, len(chunks))
+            entry = Entry(BlobName(sent.key, Digest.of(data)), exchange.occurrence, origin=origin)
+            new = (NewRecording(entry, data),)
         with self._turn:
             self._in_flight.pop(exchange.number, None)
-            if self._is_over:
-                return
-            if new is not None:
-                self._new[exchange.number] = (new,)
-            if drift:
+            if not self._is_over:
+                self._new[exchange.number] = new
                 name = f"{sent.request.method} {sent.request.path}"
-                self._drift[exchange.number] = tuple(f"{name}: {difference}" for difference in drift)
+                self._drift.setdefault(exchange.number, tuple(f"{name}: {difference}" for difference in drift))
 
     def finish(self, *, passed: bool) -> SessionReport:
         """Return what the session did, after its recordings are published (passed) or put aside.
@@ -217,46 +215,40 @@ class Session:
 
         Raises: Locked, Damage, RecstoreError: it could not be published.
         """
-        if self._report is None:
-            with self._turn:
-                self._is_over = True
-                self._in_flight.clear()
-                new = [recording for number in sorted(self._new) for recording in self._new[number]]
-                drift = tuple(line for number in sorted(self._drift) for line in self._drift[number])
-            self._report = self._finished(new, drift, passed=passed)
-        return self._report
-
-    def _finished(self, new: list[NewRecording], drift: tuple[str, ...], *, passed: bool) -> SessionReport:
-        recordings = self._recordings
-        entries: tuple[Entry, ...] = ()
-        digest, used, recorded = "", recordings.used, 0
+        if self._report is not None:
+            return self._report
+        with self._turn:
+            self._is_over = True
+            self._in_flight.clear()
+            new = [recording for number in sorted(self._new) for recording in self._new[number]]
+        before = manifest = Manifest(self.scope_id, ())
+        used = self._recordings.used
+        with suppress(RecstoreError):  # of a manifest that cannot be read there is nothing to say
+            before = manifest = self._recordings.manifest
         if new and passed:
-            manifest = publish(self.store, self.scope_id, new, replaces=self.mode is Mode.RECORD)
-            recorded = sum(recording.data is not None for recording in new)
-            if manifest is not None:
-                before = () if self.mode is Mode.RECORD else recordings.entries
-                entries, digest = manifest.entries, manifest.digest
-                used |= {_place_of(entry) for entry in entries} - {_place_of(entry) for entry in before}
-        else:
-            if new:
-                put_aside(self.store, self.scope_id, new)
-            with suppress(RecstoreError):  # of a manifest that cannot be read there is nothing to say
-                entries, digest = recordings.entries, recordings.digest
+            replaces = self.mode is Mode.RECORD
+            manifest = publish(self.store, self.scope_id, new, replaces=replaces) or Manifest(None, ())
+            before_calls = () if replaces else (entry.call for entry in before.entries)
+            used = used | {entry.call for entry in manifest.entries}.difference(before_calls)
+        elif new:
+            put_aside(self.store, self.scope_id, new)
+        recorded = sum(recording.data is not None for recording in new) if passed else 0
         asks = self.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING, Mode.VERIFY)
-        return SessionReport(
+        self._report = SessionReport(
             self.scope_id,
             self.mode,
-            digest,
-            used,
+            manifest.digest,
+            frozenset(used),
             recorded=recorded,
             reused=len(new) - recorded if passed else 0,
             misses=self.misses,
             problems=self.problems,
-            unused=tuple(entry for entry in entries if _place_of(entry) not in used) if asks else (),
-            drift=drift,
+            unused=tuple(entry for entry in manifest.entries if entry.call not in used) if asks else (),
+            drift=tuple(line for number in sorted(self._drift) for line in self._drift[number]),
             requests_saved=len(self._tokens_saved),
             tokens_saved=sum(self._tokens_saved),
         )
+        return self._report
 
     # -- what is done with a request, under the lock
 
@@ -290,8 +282,15 @@ class Session:
             else:
                 self._new[exchange.number] = tuple(NewRecording(entry, None) for entry in match.entries)
                 self._serve(exchange, match)
+        elif error is not None:
+            raise error
         else:
-            raise error or self._miss(exchange)
+            if sent.key not in self._misses:
+                from recstore.record.near_misses import replay_miss
+
+                self._misses[sent.key] = replay_miss(self.store, self._recordings, self.scope_id, sent)
+            miss = self._misses[sent.key]
+            raise ReplayMiss(miss.subject, miss.reason, miss.remedy)  # with a traceback of its own
 
     def _take_occurrence(self, key: RequestKey) -> int:
         """Return which occurrence of the request the next new recording is."""
@@ -302,20 +301,11 @@ class Session:
     def _serve(self, exchange: Exchange, match: Match) -> None:
         request, entry = exchange.request.request, match.entries[0]
         answer = response_to_wire(match.response, request.method, request.path)
-        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, entry.blob.key, entry.n))
+        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, *entry.call))
         if self.settings.timing:
             answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
         self._tokens_saved.append(tokens_paid(match.response))
         exchange.replayed, exchange.is_complete = answer, True
-
-    def _miss(self, exchange: Exchange) -> ReplayMiss:
-        key = exchange.request.key
-        if key not in self._misses:
-            from recstore.record.near_misses import replay_miss
-
-            self._misses[key] = replay_miss(self.store, self._recordings, self.scope_id, exchange.request)
-        error = self._misses[key]
-        return ReplayMiss(error.subject, error.reason, error.remedy)  # with a traceback of its own
 
     def _learn_ids(self, request: WireRequest) -> None:
         """Learn the ids that a request names from answers under way: a client may use what it has read of one."""
@@ -330,19 +320,15 @@ class Session:
                 normalise_response(exchange, self.settings.redact, self._ids)
 
 
-def _place_of(entry: Entry) -> tuple[RequestKey, int]:
-    return entry.blob.key, entry.n
+@lru_cache
+def _passthrough_pattern(bases: tuple[str, ...]) -> re.Pattern[str]:
+    patterns = (re.escape(base.rstrip("/")).replace(r"\*", "[^/?#]*") for base in bases)
+    return re.compile(f"(?:{'|'.join(patterns) or '(?!)'})" + r"(?=[/?#]|\Z)", re.IGNORECASE)
 
 
 def is_passthrough(url: str, bases: Iterable[str]) -> bool:
     """Return whether a URL is at or below one of the base URLs, in which `*` stands for anything without a `/`."""
-    return any(_base_pattern(base).match(url) for base in bases)
-
-
-@lru_cache
-def _base_pattern(base: str) -> re.Pattern[str]:
-    parts = (re.escape(part) for part in base.rstrip("/").split("*"))
-    return re.compile("[^/?#]*".join(parts) + r"(?=[/?#]|\Z)", re.IGNORECASE)
+    return _passthrough_pattern(tuple(bases)).match(url) is not None
 
 
 # -- the active session

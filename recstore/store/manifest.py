@@ -110,7 +110,7 @@ def format_manifest(manifest: Manifest) -> bytes:
 def sort_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return the entries in the order in which a manifest lists them."""
     return tuple(
-        sorted(entries, key=lambda entry: (entry.blob.key, entry.n, entry.blob.digest, compact_text(entry.origin)))
+        sorted(entries, key=lambda entry: (*entry.call, entry.blob.digest, compact_text(entry.origin)))
     )
 
 
@@ -169,7 +169,7 @@ def _parse_entries(text: str, subject: str) -> Iterator[Entry]:
 def _check_occurrences(entries: Iterable[Entry], subject: str) -> None:
     """Raise DamagedManifest unless the calls of each request are numbered from 1, and only unions share a number."""
     last: dict[RequestKey, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.blob.key, entry.n)):
+    for entry in sorted(entries, key=lambda entry: entry.call):
         before = last.get(entry.blob.key)
         last_n = before.n if before else 0
         request = f"request {entry.blob.key[:12]}"

@@ -102,4 +102,4 @@ def unused_entries(manifest: Manifest, text: bytes, usage: FileUsage | None) -> 
         return ()
     if not test.was_collected:
         return manifest.entries
-    return tuple(entry for entry in manifest.entries if test.has_passed and (entry.blob.key, entry.n) not in test.used)
+    return tuple(entry for entry in manifest.entries if test.has_passed and entry.call not in test.used)

@@ -106,7 +106,7 @@ def test_rules_are_not_asked_for_what_is_recorded_exactly(tmp_path: Path) -> Non
 def test_a_recorder_that_keeps_one_answer_for_each_request_gives_it_again(tmp_path: Path) -> None:
     """llama-stack's does: its file is named by the request."""
     store = _store(tmp_path, _recording(1, "a"))
-    [entry] = _recordings(store).entries
+    [entry] = _recordings(store).manifest.entries
     store.publish([Manifest(TEST, (Entry(entry.blob, 1, origin=LLAMA_STACK),))])
 
     recordings = _recordings(store)
@@ -129,7 +129,7 @@ def test_ids_that_a_recorder_minted_are_filled_in(tmp_path: Path) -> None:
 def test_entries_of_a_union_answer_together(tmp_path: Path) -> None:
     """Once, as one occurrence."""
     store = _store(tmp_path, _recording(1, [{"id": "b"}]), _recording(1, [{"id": "a"}]))
-    entries = tuple(Entry(entry.blob, 1, is_union=True) for entry in _recordings(store).entries)
+    entries = tuple(Entry(entry.blob, 1, is_union=True) for entry in _recordings(store).manifest.entries)
     store.publish([Manifest(TEST, entries)])
 
     recordings = _recordings(store)
@@ -142,7 +142,7 @@ def test_a_scope_without_a_manifest_has_nothing(tmp_path: Path) -> None:
     """Nor has a store that is not there."""
     recordings = _recordings(Store(Directory(tmp_path / "nowhere")), IgnoreJson(("n",)))
 
-    assert ((), "", None) == (recordings.entries, recordings.digest, _said(recordings, 1))
+    assert ((), "", None) == (recordings.manifest.entries, recordings.manifest.digest, _said(recordings, 1))
 
 
 def test_a_manifest_of_another_test_is_damage(tmp_path: Path) -> None:

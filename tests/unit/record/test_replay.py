@@ -13,7 +13,6 @@ from recstore.record.exchange import Exchange, WireError, WireResponse
 from recstore.record.normalise import normalise_request
 from recstore.record.replay import (
     DELAYS,
-    merge_model_lists,
     merge_union,
     recorded_delays_ms,
     replayed_delays_s,
@@ -21,7 +20,6 @@ from recstore.record.replay import (
     response_to_wire,
     stream_to_wire,
     with_chunks,
-    wrap_model_list,
 )
 from recstore.record.server_ids import IdMap
 from recstore.secrets.redact import Redaction
@@ -188,9 +186,11 @@ def test_a_stream_is_sent_as_its_server_sends_it(events: list[Any], type_name: s
 
 def test_a_bare_list_of_models_is_a_listing() -> None:
     """Other lists, and listings, are what they are."""
-    assert {"object": "list", "data": [1]} == wrap_model_list([1], "/v1/models")
-    assert [1] == wrap_model_list([1], "/v1/other")
-    assert {"models": []} == wrap_model_list({"models": []}, "/v1/models")
+    bare, whole = Response(body=JsonBody([1])), Response(body=JsonBody({"models": []}))
+
+    assert (b'{"object":"list","data":[1]}',) == response_to_wire(bare, "GET", "/v1/models").chunks
+    assert (b"[1]",) == response_to_wire(bare, "GET", "/v1/other").chunks
+    assert (b'{"models":[]}',) == response_to_wire(whole, "GET", "/v1/models").chunks
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,9 @@ def test_a_bare_list_of_models_is_a_listing() -> None:
 )
 def test_listings_of_several_servers_are_one(values: list[Any], expected: Any) -> None:
     """Each model once, by name."""
-    assert expected == merge_model_lists(values)
+    merged = merge_union([Response(body=JsonBody(value)) for value in values])
+
+    assert JsonBody(expected) == merged.body
 
 
 # -- pauses
