@@ -8,6 +8,8 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import accumulate, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -82,19 +84,10 @@ def map_in_processes(
     can_fork = sys.platform == "linux" and threading.active_count() == 1
     context = multiprocessing.get_context("fork" if can_fork else "spawn")
     workers = min(workers, _WORKERS_AT_MOST)
+    batch_bytes = total_bytes / (workers * _BATCHES_PER_WORKER)
+    numbered = zip((start // batch_bytes for start in accumulate(sizes_bytes, initial=0)), items, strict=False)
+    batches = [[item for _, item in batch] for _, batch in groupby(numbered, key=itemgetter(0))]
     # Decoded JSON has no cycles, so that collecting garbage in a worker is work for nothing.
     with ProcessPoolExecutor(workers, mp_context=context, initializer=gc.disable) as pool:
-        for results in pool.map(work, _batches(items, sizes_bytes, total_bytes / (workers * _BATCHES_PER_WORKER))):
+        for results in pool.map(work, batches):
             yield from results
-
-
-def _batches(items: list[_Item], sizes_bytes: list[int], share_bytes: float) -> Iterator[list[_Item]]:
-    batch: list[_Item] = []
-    filled_bytes = 0
-    for item, size_bytes in zip(items, sizes_bytes, strict=True):
-        batch.append(item)
-        filled_bytes += size_bytes
-        if filled_bytes > share_bytes:
-            yield batch
-            batch, filled_bytes = [], 0
-    yield batch

@@ -17,7 +17,6 @@ RequestKey = NewType("RequestKey", str)
 """64 hexadecimal digits: BLAKE3 of a request's canonical form."""
 
 _BLOB_NAME: Final = re.compile(r"([0-9a-f]{64})-([0-9a-f]{64})")
-_BLOB_FILE: Final = re.compile(r"(?:.*/)?([0-9a-f]{64})-([0-9a-f]{64})\.json", re.DOTALL)
 
 
 class Digest(str):
@@ -132,8 +131,7 @@ class BlobName:
 
         The folder is not looked at: the file is where it belongs if `path` is the name's own `path`.
         """
-        match = _BLOB_FILE.fullmatch(path)
-        return cls(RequestKey(match[1]), Digest(match[2])) if match else None
+        return cls.parse(path.rpartition("/")[2][:-5]) if path.endswith(".json") else None
 
     @property
     def path(self) -> str:

@@ -10,10 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_AUTHORITY: Final = re.compile(r"[^/?]*")
-_LOOPBACK_NAMES: Final = frozenset(("localhost", "0.0.0.0", "::", "::1"))  # noqa: S104 - as a client's target
-_LOOPBACK_ADDRESS: Final = re.compile(r"127(\.\d{1,3}){3}")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
+_AUTHORITY: Final = re.compile(r"([^/?]*?)://(?:[^/?]*@)?(\[[^]/?]*|[^/?:]*)\]?:?([^/?]*)")
+_LOOPBACK: Final = re.compile(r"(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|::1?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,38 @@ class UpstreamMap:
         A base URL without a port also stands for every port of a loopback host.
         """
         url = url.partition("#")[0]
-        matches = [
-            (*_match(url, base if base.endswith("://") else base.rstrip("/")), label) for label, base in self.bases
-        ]
-        length, _, label = max(matches, key=lambda match: match[:2], default=(0, False, ""))
-        return _split(url, length, label) if length else _split_at_authority(url)
+        start, scheme, host, port = _authority(url)
+        best, label = (0, False), ""
+        for base_label, base_url in self.bases:
+            base = base_url if base_url.endswith("://") else base_url.rstrip("/")
+            base_start, base_scheme, base_host, base_port = _authority(base)
+            length, is_same_port = len(start) + len(base) - len(base_start), port == base_port
+            if (
+                (base_scheme, base_host) == (scheme, host)
+                and (is_same_port or (not base_port and is_loopback(host)))
+                and url[len(start) : length] == base[len(base_start) :]
+                and url[length : length + 1] in ("", "/", "?")
+                and (length, is_same_port) > best
+            ):
+                best, label = (length, is_same_port), base_label
+        length = best[0]
+        if not length and not start:
+            label = re.split("[/?]", url, maxsplit=1)[0]
+            length = len(label)
+        elif not length:
+            label = "localhost" if is_loopback(host) else (f"{host}:{port}" if port else host) or scheme
+            length = len(start)
+        path, _, query = url[length:].partition("?")
+        return Address(label, url[:length], path, query)
+
+
+def _authority(url: str) -> tuple[str, str, str, str]:
+    """Return the text up to the path, then scheme, host and port (the scheme's own is none); all "" without a scheme."""
+    match = _AUTHORITY.match(url)
+    if match is None:
+        return "", "", "", ""
+    scheme, host, port = (part.lower() for part in match.groups())
+    return match[0], scheme, host.removeprefix("["), "" if port == _DEFAULT_PORTS.get(scheme) else port
 
 
 def default_base(upstream: str) -> str:
@@ -50,59 +76,6 @@ def default_base(upstream: str) -> str:
     return "http://localhost" if upstream == "localhost" else f"https://{upstream}"
 
 
-def _match(url: str, base: str) -> tuple[int, bool]:
-    """Return how much of `url` the base URL covers, 0 for nothing, and whether it names the very host and port."""
-    if "://" not in base:
-        return (len(base), True) if base and "://" not in url and _begins(url, base) else (0, False)
-    start, scheme, host, port, rest = _parts(url)
-    _, base_scheme, base_host, base_port, base_rest = _parts(base)
-    if (scheme, host) != (base_scheme, base_host) or not _begins(rest, base_rest):
-        return 0, False
-    is_same_port = port == base_port
-    stands_for_all = not base_port and is_loopback(host)
-    return (len(start) + len(base_rest), is_same_port) if is_same_port or stands_for_all else (0, False)
-
-
-def _parts(url: str) -> tuple[str, str, str, str, str]:
-    """Return the text up to the path, then scheme, host and port (the scheme's own is none), then the rest."""
-    scheme, found, rest = url.partition("://")
-    if not found:
-        return "", "", "", "", url
-    authority = _AUTHORITY.match(rest)
-    assert authority is not None  # noqa: S101 - the pattern also matches nothing
-    start = f"{scheme}://{authority[0]}"
-    host, port = _host_and_port(authority[0].rpartition("@")[2].lower())
-    scheme = scheme.lower()
-    return start, scheme, host, "" if port == str(_DEFAULT_PORTS.get(scheme)) else port, url[len(start) :]
-
-
-def _begins(rest: str, base_rest: str) -> bool:
-    return rest.startswith(base_rest) and rest[len(base_rest) : len(base_rest) + 1] in ("", "/", "?")
-
-
-def _split(url: str, length: int, label: str) -> Address:
-    path, _, query = url[length:].partition("?")
-    return Address(label, url[:length], path, query)
-
-
-def _split_at_authority(url: str) -> Address:
-    start, scheme, host, port, _ = _parts(url)
-    if not start:
-        first = url.split("/", 1)[0].split("?", 1)[0]
-        return _split(url, len(first), first)
-    if is_loopback(host):
-        return _split(url, len(start), "localhost")
-    return _split(url, len(start), (f"{host}:{port}" if port else host) or scheme)
-
-
-def _host_and_port(authority: str) -> tuple[str, str]:
-    if authority.startswith("["):
-        host, _, rest = authority[1:].partition("]")
-        return host, rest.removeprefix(":")
-    host, _, port = authority.partition(":")
-    return host, port
-
-
 def is_loopback(host: str) -> bool:
     """Return whether `host` is this machine: `localhost`, 127.0.0.0/8, ::1, or the unspecified address."""
-    return host in _LOOPBACK_NAMES or host.endswith(".localhost") or bool(_LOOPBACK_ADDRESS.fullmatch(host))
+    return _LOOPBACK.fullmatch(host) is not None
