@@ -109,9 +109,7 @@ def format_manifest(manifest: Manifest) -> bytes:
 
 def sort_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return the entries in the order in which a manifest lists them."""
-    return tuple(
-        sorted(entries, key=lambda entry: (*entry.call, entry.blob.digest, compact_text(entry.origin)))
-    )
+    return tuple(sorted(entries, key=lambda entry: (*entry.call, entry.blob.digest, compact_text(entry.origin))))
 
 
 def parse_manifest(data: bytes, subject: str) -> Manifest:
