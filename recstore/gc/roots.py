@@ -71,11 +71,18 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
     Raises: GitError: a root cannot be read; whoever removes things must remove nothing.
     """
     trees = checkouts(repository)
-    yield from _index_roots("Git's index", "Git's index", index)
-    for checkout in trees[1:]:
-        entries = index_of(repository, checkout)
-        yield from _index_roots("other work trees' indexes", f"the index of {checkout.title}", entries)
-
+    indexes: list[tuple[RootClass, str, Iterable[IndexEntry]]] = [("Git's index", "Git's index", index)]
+    indexes += [
+        ("other work trees' indexes", f"the index of {checkout.title}", index_of(repository, checkout))
+        for checkout in trees[1:]
+    ]
+    for kind, name, entries in indexes:
+        stages: dict[int, dict[str, str]] = {}
+        for entry in entries:
+            if entry.path.partition("/")[0] in MANIFEST_FOLDERS:
+                stages.setdefault(entry.stage, {})[entry.path] = entry.oid
+        for stage, manifests in sorted(stages.items()):
+            yield kind, name + _STAGES[stage], manifests
     heads = repository.resolve(f"{checkout.ref_prefix}HEAD" for checkout in trees[1:])
     whole: list[tuple[RootClass, dict[str, str]]] = [
         *(("merges, rebases, picks, reverts, bisections", pending_commits(repository, checkout)) for checkout in trees),
@@ -100,15 +107,6 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
             bases = repository.merge_bases(head, oid) if head else ()
             changed = repository.store_files(oid, *MANIFEST_FOLDERS, unlike=bases)
             yield kind, name.removeprefix("refs/").removeprefix("heads/"), changed
-
-
-def _index_roots(kind: RootClass, name: str, entries: Iterable[IndexEntry]) -> Iterator[Root]:
-    stages: dict[int, dict[str, str]] = {}
-    for entry in entries:
-        if entry.path.partition("/")[0] in MANIFEST_FOLDERS:
-            stages.setdefault(entry.stage, {})[entry.path] = entry.oid
-    for stage, manifests in sorted(stages.items()):
-        yield kind, name + _STAGES[stage], manifests
 
 
 def read_manifest(repository: Repository, oid: str, subject: str, known: dict[str, Manifest]) -> Manifest:

@@ -101,10 +101,6 @@ class Objects:
             raise _unreadable(oid, "is damaged: its bytes are not what its id says")
         return data
 
-    def tree_of(self, commit: str) -> str:
-        """Return the id of the tree of a commit."""
-        return self._header(commit, "tree")[0]
-
     def parents_of(self, commit: str) -> list[str]:
         """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here."""
         return self._header(commit, "parent")
@@ -126,7 +122,7 @@ class Objects:
 
     def lookup(self, commit: str, path: str) -> tuple[int, str] | None:
         """Return the mode and id of what a commit has at `path`, None if nothing."""
-        entry = (stat.S_IFDIR, self.tree_of(commit))
+        entry = (stat.S_IFDIR, self._header(commit, "tree")[0])
         for name in filter(None, path.split("/")):
             below = self.tree(entry[1]).get(name) if stat.S_ISDIR(entry[0]) else None
             if below is None:

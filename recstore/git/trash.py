@@ -112,7 +112,7 @@ class Trash:
         if len(young) < len(chain):
             tip = ""
             for commit, time_s, reason in reversed(young):
-                tip = self._commit(self.repository.objects.tree_of(commit), tip, reason, time_s)
+                tip = self._commit(f"{commit}^{{tree}}", tip, reason, time_s)
             try:
                 self._move(tip, chain[0][0])
             except GitError:
