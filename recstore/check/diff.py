@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NotInStore, RecstoreError
 from recstore.git.trees import CommitTree, StoreFiles, Tree
-from recstore.model import BlobName, Entry, JsonBody, Manifest, Recording, Request
+from recstore.model import Entry, JsonBody, Recording, Request
 from recstore.store import FOLDER
 from recstore.store.blob import decode_recording
 from recstore.store.manifest import parse_manifest
@@ -40,14 +40,16 @@ RecordingChangeKind = Literal["changed", "added", "removed"]
 class RecordingChange:
     """One recording on both sides, or on one of them.
 
-    `recording` is the newer one, if it can be read; `comparison` is None unless both can. `problems` says what cannot.
+    `title` is its request's line, "" if it cannot be read. The comparisons are None where something cannot be read:
+    `problems` says what.
     """
 
     kind: RecordingChangeKind
+    title: str
     old: Entry | None
     new: Entry | None
-    recording: Recording | None = None
-    comparison: Comparison | None = None
+    request: Comparison | None = None
+    answer: Comparison | None = None
     problems: tuple[RecstoreError, ...] = ()
 
 
@@ -60,22 +62,11 @@ class TestChange:
     """
 
     kind: TestChangeKind
-    old_id: str | None
-    new_id: str | None
+    old: str | None
+    new: str | None
     entries: int = 0
     recordings: tuple[RecordingChange, ...] = ()
     problem: RecstoreError | None = None
-
-    @property
-    def name(self) -> str:
-        """The id of the test, the newer one."""
-        return self.new_id or self.old_id or "(outside any test)"
-
-    @property
-    def problems(self) -> tuple[RecstoreError, ...]:
-        """All errors of reading it."""
-        inner = tuple(problem for change in self.recordings for problem in change.problems)
-        return (self.problem, *inner) if self.problem is not None else inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,57 +78,16 @@ class Diff:
     tests: tuple[TestChange, ...]
 
 
-@dataclass(frozen=True)
-class _ManifestPair:
-    """A manifest on both sides, None on a side that does not have it."""
+class ChangedManifest(NamedTuple):
+    """The entries of one manifest on both sides, None on a side without it; `problem` says why it cannot be used."""
 
-    path: str
-    old: Manifest | None
-    new: Manifest | None
-
-    @property
-    def test_id(self) -> str | None:
-        manifest = self.new or self.old
-        return manifest.test_id if manifest is not None else None
-
-    @cached_property
-    def entries(self) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-        old, new = (() if side is None else side.entries for side in (self.old, self.new))
-        return old, new
+    test_id: str | None
+    old: tuple[Entry, ...] | None = None
+    new: tuple[Entry, ...] | None = None
+    problem: RecstoreError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedManifests:
-    """The manifests that two trees do not share, before any recording is read; `unreadable` are those that cannot be used."""
-
-    old: CommitTree
-    new: Tree
-    pairs: tuple[_ManifestPair, ...]
-    unreadable: tuple[TestChange, ...]
-
-    @property
-    def test_ids(self) -> list[str]:
-        """The tests that differ."""
-        ids = {pair.test_id for pair in self.pairs if pair.test_id is not None}
-        return sorted({*ids, *(change.name for change in self.unreadable)})
-
-    def compare(self, wanted: Collection[str] | None = None) -> Diff:
-        """Return the differences; only of the tests `wanted`, without recordings outside any test, if that is given.
-
-        Raises: GitError: a commit cannot be read. Missing or damaged recordings are in the result.
-        """
-        pairs = [pair for pair in self.pairs if wanted is None or pair.test_id in wanted]
-        changes = [change for change in self.unreadable if wanted is None or change.name in wanted]
-        outside = [pair for pair in pairs if pair.path.startswith("shared/")]  # one manifest for each recording
-        before, after = ([entry for pair in outside for entry in pair.entries[side][:1]] for side in (0, 1))
-        recordings = compare_entries((self.old, before), (self.new, after))
-        if recordings:
-            changes.append(TestChange("re-recorded", None, None, len(after), recordings))
-        changes += _test_changes([pair for pair in pairs if pair not in outside], self.old, self.new)
-        return Diff(self.old.title, self.new.title, tuple(sorted(changes, key=lambda change: change.name)))
-
-
-def changed_manifests(old: CommitTree, new: Tree) -> ChangedManifests:
+def changed_manifests(old: CommitTree, new: Tree) -> list[ChangedManifest]:
     """Return the manifests that differ between a commit and another one, Git's index, or the files as they are.
 
     Raises: GitError: a commit cannot be read. NewerVersion: a manifest has a later format.
@@ -145,117 +95,93 @@ def changed_manifests(old: CommitTree, new: Tree) -> ChangedManifests:
     paths = new.manifests_unlike(old)
     for side in (old, new):
         side.prepare(paths)
-    pairs: list[_ManifestPair] = []
-    unreadable: list[TestChange] = []
+    changed: list[ChangedManifest] = []
     for path in paths:
-        texts = old.read(path), new.read(path)
-        if texts[0] == texts[1]:
+        texts = {side: side.read(path) for side in (old, new)}
+        if texts[old] == texts[new]:
             continue  # it differs from what is staged, say
+        test_id: str | None = path
+        entries: list[tuple[Entry, ...] | None] = []
         try:
-            manifests = [
-                None if text is None else parse_manifest(text, f"{FOLDER}/{path} in {side.title}")
-                for text, side in zip(texts, (old, new), strict=True)
-            ]
-            pairs.append(_ManifestPair(path, *manifests))
+            for side, text in texts.items():
+                manifest = None if text is None else parse_manifest(text, f"{FOLDER}/{path} in {side.title}")
+                test_id = manifest.test_id if manifest is not None else test_id
+                entries.append(manifest.entries if manifest is not None else None)
+            changed.append(ChangedManifest(test_id, entries[0], entries[1]))
         except (DamagedManifest, ManifestConflict) as error:
-            name = next((test_id for text in texts if (test_id := _stated_id(text or b""))), path)
-            unreadable.append(TestChange("unreadable", name, name, problem=error))
-    return ChangedManifests(old, new, tuple(pairs), tuple(unreadable))
+            for owner in (_OWNER.search(text or b"") for text in texts.values()):
+                with suppress(ValueError):
+                    test_id = str(json.loads(owner[1])) if owner else test_id
+            changed.append(ChangedManifest(test_id or path, problem=error))
+    return changed
 
 
-def diff_entries(
-    files: StoreFiles, old: tuple[str, Iterable[Entry]], new: tuple[str, Iterable[Entry]], *, in_order: bool = False
-) -> Diff:
-    """Return the differences between two lists of entries of one side, each with its name."""
-    before, after = tuple(old[1]), tuple(new[1])
-    recordings = compare_entries((files, before), (files, after), in_order=in_order)
-    change = TestChange("re-recorded", old[0], new[0], len(after), recordings)
-    return Diff(old[0], new[0], (change,) if recordings else ())
+def diff_manifests(old: CommitTree, new: Tree, changed: Sequence[ChangedManifest]) -> Diff:
+    """Return the changes of tests whose manifests differ, and of recordings outside any test as one change.
 
-
-def _stated_id(text: bytes) -> str:
-    """Return the test that an unusable manifest names, "" if it names none."""
-    stated = _OWNER.search(text)
-    try:
-        test_id = json.loads(stated[1]) if stated else ""
-    except ValueError:
-        return ""
-    return test_id if isinstance(test_id, str) else ""
-
-
-def _test_changes(pairs: list[_ManifestPair], old: StoreFiles, new: StoreFiles) -> Iterator[TestChange]:
-    renamed = _renamed(pairs)
-    for before, after in renamed:
-        yield TestChange("renamed", before.test_id, after.test_id, len(after.entries[1]))
-    done = {pair.path for both in renamed for pair in both}
-    for pair in pairs:
-        if pair.path in done:
-            continue
-        if pair.old is None:
-            yield TestChange("added", None, pair.test_id, len(pair.entries[1]))
-        elif pair.new is None:
-            yield TestChange("removed", pair.test_id, None, len(pair.entries[0]))
+    Raises: GitError: a commit cannot be read. Missing or damaged recordings are in the result.
+    """
+    outside = [manifest for manifest in changed if manifest.test_id is None]
+    before = [entry for manifest in outside for entry in manifest.old or ()]
+    after = [entry for manifest in outside for entry in manifest.new or ()]
+    recordings = compare_entries((old, before), (new, after))
+    changes = [TestChange("re-recorded", None, None, len(after), recordings)] if recordings else []
+    tests = {manifest.test_id: manifest for manifest in changed if manifest.test_id is not None}
+    gone = [name for name, manifest in tests.items() if manifest.new is None and manifest.old]
+    come = [name for name, manifest in tests.items() if manifest.old is None and manifest.new]
+    by_entries: dict[frozenset[Entry], list[int]] = {}
+    for index, name in enumerate(gone):
+        by_entries.setdefault(frozenset(tests[name].old or ()), []).append(index)
+    alike = [
+        ([one == other for one, other in zip(_parts(gone[old_index]), _parts(name), strict=True)], old_index, new_index)
+        for new_index, name in enumerate(come)
+        for old_index in by_entries.get(frozenset(tests[name].new or ()), ())
+    ]
+    for old_index, new_index in _best_pairs(alike):
+        tests.pop(gone[old_index])
+        entries = tests.pop(come[new_index]).new or ()
+        changes.append(TestChange("renamed", gone[old_index], come[new_index], len(entries)))
+    for name, (_, old_entries, new_entries, problem) in tests.items():
+        if problem is not None:
+            changes.append(TestChange("unreadable", name, name, problem=problem))
+        elif old_entries is None:
+            changes.append(TestChange("added", None, name, len(new_entries or ())))
+        elif new_entries is None:
+            changes.append(TestChange("removed", name, None, len(old_entries)))
         else:
-            recordings = compare_entries((old, pair.entries[0]), (new, pair.entries[1]))
+            recordings = compare_entries((old, old_entries), (new, new_entries))
             kind: TestChangeKind = "re-recorded" if recordings else "origins"
-            yield TestChange(kind, pair.test_id, pair.test_id, len(pair.entries[1]), recordings)
+            changes.append(TestChange(kind, name, name, len(new_entries), recordings))
+    return Diff(old.title, new.title, tuple(sorted(changes, key=lambda change: change.new or change.old or "")))
 
 
-def _renamed(pairs: list[_ManifestPair]) -> list[tuple[_ManifestPair, _ManifestPair]]:
-    """Return removed tests with added ones that have the very same entries: equal functions first, then equal files."""
-    removed: dict[frozenset[Entry], list[_ManifestPair]] = {}
-    for pair in pairs:
-        if pair.new is None and pair.entries[0]:
-            removed.setdefault(frozenset(pair.entries[0]), []).append(pair)
-    added = [pair for pair in pairs if pair.old is None and frozenset(pair.entries[1]) in removed]
-    renamed = []
-    for part in (2, 0, None):
-        for pair in list(added):
-            candidates = removed[frozenset(pair.entries[1])]
-            match = next((one for one in candidates if _part_of(one, part) == _part_of(pair, part)), None)
-            if match is not None:
-                renamed.append((match, pair))
-                candidates.remove(match)
-                added.remove(pair)
-    return renamed
+def diff_entries(files: StoreFiles, old: tuple[str, Sequence[Entry]], new: tuple[str, Sequence[Entry]]) -> Diff:
+    """Return the differences between two lists of entries of one side, each with its name.
+
+    One entry on either side is compared with the other, however little the requests have in common.
+    """
+    is_pair = len(old[1]) == len(new[1]) == 1
+    recordings = compare_entries((files, old[1]), (files, new[1]), in_order=is_pair)
+    changes = (TestChange("re-recorded", old[0], new[0], len(new[1]), recordings),) if recordings else ()
+    return Diff(old[0], new[0], changes)
 
 
-def _part_of(pair: _ManifestPair, part: int | None) -> str:
-    """Return the file (0) or the function (2) of a test's id."""
-    return "" if part is None else (pair.test_id or "").partition("::")[part]
+def _parts(test_id: str) -> tuple[str, ...]:
+    return test_id.partition("::")[::-1]  # an equal function counts more than an equal file
+
+
+def _best_pairs(scored: Iterable[tuple[Any, int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return pairs of indices, best scores first served, each index in at most one pair; in the order of the second."""
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, old, new in sorted(scored, key=lambda candidate: candidate[0], reverse=True):
+        if new not in pairs and old not in taken:
+            pairs[new] = old
+            taken.add(old)
+    return tuple((pairs[new], new) for new in sorted(pairs))
 
 
 # -- recordings
-
-
-class _Reader:
-    """Reads the recordings of one side, each once."""
-
-    def __init__(self, files: StoreFiles) -> None:
-        self.files = files
-        self._read: dict[BlobName, Recording | RecstoreError] = {}
-
-    def read(self, entry: Entry) -> Recording | RecstoreError:
-        """Return the recording, or why it cannot be read. Generated ids stay placeholders: they differ by file."""
-        blob = entry.blob
-        if blob not in self._read:
-            subject = f"{FOLDER}/{blob.path}"
-            try:
-                data = self.files.read(blob.path)
-                if data is None:
-                    remedy = f"`recstore restore {blob.digest[:12]}` brings it back if Git has it; if not, record the test again."
-                    self._read[blob] = NotInStore(subject, f"the blob is missing in {self.files.title}", remedy)
-                elif not blob.fits(data):
-                    self._read[blob] = DamagedBlob(subject, f"its bytes in {self.files.title} do not fit its name")
-                else:
-                    self._read[blob] = decode_recording(data, subject)
-            except RecstoreError as error:
-                self._read[blob] = error
-        return self._read[blob]
-
-    def readable(self, entries: Iterable[Entry]) -> list[tuple[Entry, Recording]]:
-        """Return the entries whose recordings can be read, with these."""
-        return [(entry, found) for entry in entries if isinstance(found := self.read(entry), Recording)]
 
 
 def compare_entries(
@@ -263,52 +189,70 @@ def compare_entries(
 ) -> tuple[RecordingChange, ...]:
     """Return the differences between the entries of two sides, shorter requests first: a conversation grows.
 
-    With `in_order`, leftover entries are paired in their order, however little their requests have in common: for two
-    recordings that somebody has named.
+    With `in_order`, leftover entries are paired in their order, however little their requests have in common.
     """
-    counts = Counter(old[1]), Counter(new[1])
-    before, after = list((counts[0] - counts[1]).elements()), list((counts[1] - counts[0]).elements())
-    old_reader, new_reader = _Reader(old[0]), _Reader(new[0])
-    old[0].prepare([entry.blob.path for entry in before])
-    new[0].prepare([entry.blob.path for entry in after])
+    before, after = _without(old[1], new[1]), _without(new[1], old[1])
+    read_old, read_new = _read(old[0], before), _read(new[0], after)
     by_key: dict[tuple[str, int], list[Entry]] = {}
     for entry in after:
         by_key.setdefault((entry.blob.key, entry.n), []).append(entry)
-    pairs: list[tuple[Entry, Entry]] = []
-    for entry in list(before):
-        same_key = by_key.get((entry.blob.key, entry.n))
-        if same_key:
-            pairs.append((entry, same_key.pop(0)))
-            before.remove(entry)
-            after.remove(pairs[-1][1])
+    pairs = [(entry, same.pop(0)) for entry in before if (same := by_key.get((entry.blob.key, entry.n)))]
+    before, after = _without(before, [one for one, _ in pairs]), _without(after, [other for _, other in pairs])
     if in_order:
-        others = list(zip(before, after, strict=False))
+        alike = list(zip(before, after, strict=False))
     else:
-        readable, candidates = old_reader.readable(before), new_reader.readable(after)
-        indices = pair_requests([found.request for _, found in readable], [found.request for _, found in candidates])
-        others = [(readable[one][0], candidates[other][0]) for one, other in indices]
-    for one, other in others:
-        before.remove(one)
-        after.remove(other)
-    changes = [_change("changed", one, other, (old_reader, new_reader)) for one, other in (*pairs, *others)]
-    changes += [_change("removed", entry, None, (old_reader, new_reader)) for entry in before]
-    changes += [_change("added", None, entry, (old_reader, new_reader)) for entry in after]
-    return tuple(sorted(changes, key=_sort_key))
+        readable, candidates = (
+            [(entry, recording.request) for entry in side if isinstance(recording := read[entry], Recording)]
+            for side, read in ((before, read_old), (after, read_new))
+        )
+        indices = pair_requests([request for _, request in readable], [request for _, request in candidates])
+        alike = [(readable[one][0], candidates[other][0]) for one, other in indices]
+    before, after = _without(before, [one for one, _ in alike]), _without(after, [other for _, other in alike])
+    every: list[tuple[Entry | None, Entry | None]] = [*pairs, *alike]
+    every += [(entry, None) for entry in before]
+    every += [(None, entry) for entry in after]
+    changes: list[tuple[tuple[int, str, int], RecordingChange]] = []
+    for one, other in every:
+        old_side, new_side = read_old.get(one), read_new.get(other)
+        title, size = "", 0
+        for side in (old_side, new_side):
+            if isinstance(side, Recording):
+                request = side.request
+                model = read_model(request, read_body(request.body, request.headers))
+                title = f"{request.method} {request.upstream}{request.path}{model and f'  {model}'}"
+                size = len(repr(request.body))
+        if isinstance(old_side, RecstoreError) or isinstance(new_side, RecstoreError):
+            comparisons: tuple[Comparison | None, Comparison | None] = None, None
+        else:
+            comparisons = compare_recordings(old_side, new_side)
+        problems = tuple(side for side in (old_side, new_side) if isinstance(side, RecstoreError))
+        kind: RecordingChangeKind = "added" if one is None else "removed" if other is None else "changed"
+        key = next((size, entry.blob.key, entry.n) for entry in (other, one) if entry is not None)
+        changes.append((key, RecordingChange(kind, title, one, other, *comparisons, problems)))
+    return tuple(change for _, change in sorted(changes, key=lambda item: item[0]))
 
 
-def _change(
-    kind: RecordingChangeKind, old: Entry | None, new: Entry | None, readers: tuple[_Reader, _Reader]
-) -> RecordingChange:
-    sides = [reader.read(entry) for reader, entry in zip(readers, (old, new), strict=True) if entry is not None]
-    recordings = [side for side in sides if isinstance(side, Recording)]
-    problems = tuple(side for side in sides if isinstance(side, RecstoreError))
-    comparison = compare_recordings(*recordings) if len(recordings) == 2 else None  # noqa: PLR2004 - both sides
-    return RecordingChange(kind, old, new, recordings[-1] if recordings else None, comparison, problems)
+def _without(entries: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    return list((Counter(entries) - Counter(others)).elements())
 
 
-def _sort_key(change: RecordingChange) -> tuple[int, str, int]:
-    size = len(repr(change.recording.request.body)) if change.recording is not None else 0
-    return next((size, entry.blob.key, entry.n) for entry in (change.new, change.old) if entry is not None)
+def _read(files: StoreFiles, entries: Sequence[Entry]) -> dict[Entry | None, Recording | RecstoreError]:
+    """Return the recordings, or why they cannot be read. Generated ids stay placeholders: they differ by file."""
+    files.prepare([entry.blob.path for entry in entries])
+    read: dict[Entry | None, Recording | RecstoreError] = {}
+    for entry in entries:
+        blob, subject = entry.blob, f"{FOLDER}/{entry.blob.path}"
+        try:
+            data = files.read(blob.path)
+            if data is None:
+                remedy = f"`recstore restore {blob.digest[:12]}` brings it back if Git has it; if not, record the test again."
+                raise NotInStore(subject, f"the blob is missing in {files.title}", remedy)
+            if not blob.fits(data):
+                raise DamagedBlob(subject, f"its bytes in {files.title} do not fit its name")
+            read[entry] = decode_recording(data, subject)
+        except RecstoreError as error:
+            read[entry] = error
+    return read
 
 
 def pair_requests(old: Sequence[Request], new: Sequence[Request]) -> tuple[tuple[int, int], ...]:
@@ -321,21 +265,14 @@ def pair_requests(old: Sequence[Request], new: Sequence[Request]) -> tuple[tuple
     if len(before) * len(after) > _MAX_COMPARED:
         indices = range(min(len(before), len(after)))
         return tuple((index, index) for index in indices if before[index][0] == after[index][0])
-    scored: list[tuple[tuple[float, bool, bool], int, int]] = []
+    scored = []
     for one, (endpoint, upstream, model, words) in enumerate(before):
         for other, (other_endpoint, other_upstream, other_model, other_words) in enumerate(after):
             if endpoint == other_endpoint:
-                shared = sum(min(count, other_words[word]) for word, count in words.items())
-                share = 2 * shared / (words.total() + other_words.total())
+                share = 2 * (words & other_words).total() / (words.total() + other_words.total())
                 if share >= _ALIKE:
-                    scored.append(((share, upstream == other_upstream, model == other_model), -one, -other))
-    paired: dict[int, int] = {}
-    taken: set[int] = set()
-    for _, one, other in sorted(scored, reverse=True):
-        if -other not in paired and one not in taken:
-            paired[-other] = -one
-            taken.add(one)
-    return tuple((paired[other], other) for other in sorted(paired))
+                    scored.append(((share, upstream == other_upstream, model == other_model), one, other))
+    return _best_pairs(scored)
 
 
 def _features(request: Request) -> tuple[tuple[str, str], str, str, Counter[str]]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
 
-from recstore.check.diff import Diff, RecordingChange, changed_manifests, diff_entries
-from recstore.cli.diff_page import PageOptions, diff_page, stat_page, summary
-from recstore.cli.output import echo_ascii_json, echo_encodable, echo_error, json_option
+from recstore.check.diff import (
+    ChangedManifest,
+    Diff,
+    RecordingChange,
+    TestChange,
+    changed_manifests,
+    diff_entries,
+    diff_manifests,
+)
+from recstore.cli.output import echo_encodable, echo_error, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
 from recstore.cli.selector import Selected, select
-from recstore.content.deltas import Difference
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import CommitTree, IndexTree, WorkTree
@@ -23,11 +27,29 @@ from recstore.store import Store
 from recstore.store.index import Index
 from recstore.store.manifest import manifest_path
 from recstore.store.rename import is_selected
-from recstore.text import escape_control
+from recstore.text import escape_control, plural
+from recstore.transcript import DiffLine
 
 _TESTS: Final = "recstore.cli.diff_command.tests"
 _PAIR: Final = 2
 """Two sides, or two tests, are compared."""
+
+_STYLES: Final[dict[str, dict[str, Any]]] = {
+    "removed": {"fg": "red"},
+    "added": {"fg": "green"},
+    "unreadable": {"fg": "red", "bold": True},
+    "heading": {"bold": True},
+    "same": {"dim": True},
+    "skipped": {"dim": True},
+    "dim": {"dim": True},
+}
+_SIGNS: Final = {"removed": "- ", "added": "+ ", "same": "  ", "changed": "~ ", "skipped": "... "}
+_KINDS: Final = {"origins": "imported from elsewhere"}
+_MAX_ROWS: Final = 60
+_MAX_LONE_ROWS: Final = 6
+_LONGEST_ROW: Final = 400
+_NEAR: Final = 40
+"""Of a long run of equal words, this many characters are shown on either side of a change."""
 
 
 class _WithTests(click.Command):
@@ -44,12 +66,12 @@ class _WithTests(click.Command):
 @click.command("diff", cls=_WithTests)
 @click.argument("words", nargs=-1, metavar="[WHAT]...")
 @click.option("--staged", is_flag=True, help="Compare with what Git is about to commit, not with the work tree.")
-@click.option("--all", "shows_all", is_flag=True, help="Unfold what differs at every call: ids, times, token counts.")
+@click.option("--all", "shows_all", is_flag=True, help="Name every member that differs, ids and times included.")
 @click.option("--full", is_flag=True, help="Show long texts to their end.")
 @click.option("--stat", is_flag=True, help="One line for each test.")
 @click.option("--exit-code", is_flag=True, help="End with exit code 1 if anything differs.")
 @json_option
-def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
+def command(words: tuple[str, ...], *, exit_code: bool, as_json: bool, staged: bool, **shown: bool) -> None:
     """Show which tests were added, removed, renamed or recorded again, and what the model now says differently.
 
     \b
@@ -66,16 +88,14 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
     store = open_project().store
     with open_repository(store) as repository:
-        question = _read_words(store, repository, words, click.get_current_context().meta.get(_TESTS))
-        diff = _answer(store, repository, question, is_staged=flags["staged"])
-    if flags["as_json"]:
-        echo_ascii_json(_as_json(diff))
+        diff = _answer(store, repository, words, click.get_current_context().meta.get(_TESTS), is_staged=staged)
+    if as_json:
+        show_json(diff)
     else:
-        options = PageOptions(flags["shows_all"], flags["full"])
-        for row in stat_page(diff) if flags["stat"] else diff_page(diff, options):
+        for row in _page(diff, **shown):
             echo_encodable(row)
-        echo_encodable(escape_control(summary(diff)))
-    problems = [problem for test in diff.tests for problem in test.problems]
+    problems = [change.problem for change in diff.tests if change.problem is not None]
+    problems += [problem for test in diff.tests for change in test.recordings for problem in change.problems]
     for problem in problems:
         echo_error(problem)
     if problems:
@@ -87,23 +107,10 @@ def command(words: tuple[str, ...], *, exit_code: bool, **flags: bool) -> None:
 # -- what the words mean
 
 
-@dataclass(frozen=True, slots=True)
-class DiffQuestion:
-    """Compare `old` with `new`, or with the work tree if that is None; only `tests`, if there are any.
-
-    With `is_pair`, two of `tests` are compared with each other instead.
-    """
-
-    old: CommitTree
-    new: CommitTree | None
-    tests: tuple[str, ...] = ()
-    is_pair: bool = False
-
-
-def _read_words(
-    store: Store, repository: Repository, words: Sequence[str], tests: Sequence[str] | None
-) -> DiffQuestion:
-    """Return the question of `words`, and of the tests behind `--` (None: there is no `--`).
+def _answer(
+    store: Store, repository: Repository, words: Sequence[str], tests: Sequence[str] | None, *, is_staged: bool
+) -> Diff:
+    """Compare what `words` mean; `tests` are the words behind `--` (None: there is no `--`).
 
     Before a `--` there are only revisions: none (HEAD), one, two, or a range. Without one, leading words that are
     revisions count as such, and what follows are tests. Two tests and no revision are compared with each other.
@@ -112,10 +119,10 @@ def _read_words(
     """
     sides: list[CommitTree] = []
     left = list(words)
-    while left and len(sides) < _PAIR and (found := _revisions(repository, left[0])):
+    while left and len(sides) < _PAIR and (revisions := _revisions(repository, left[0])):
         if tests is None:
             _refuse_ambiguous(store, left[0])
-        sides += found
+        sides += revisions
         left.pop(0)
     if len(sides) > _PAIR:
         raise UsageError(words[1], "is a range behind a revision", "Give two revisions or one range.")
@@ -126,9 +133,17 @@ def _read_words(
         raise UsageError(left[0], reason, "`git log --all --oneline` lists commits.")
     if not sides and tests is None and len(left) > _PAIR:
         raise UsageError(left[2], "is a third test, where two can be compared", f"recstore diff -- {' '.join(left)}")
-    old, *new = sides or [CommitTree(repository, repository.head, "HEAD")]
     is_pair = not sides and tests is None and len(left) == _PAIR
-    return DiffQuestion(old, new[0] if new else None, tuple(left if tests is None else tests), is_pair)
+    if is_staged and (is_pair or len(sides) == _PAIR):
+        raise UsageError("--staged", "compares one commit with Git's index", "recstore diff --staged [REV] [-- TEST]")
+    files = IndexTree(repository) if is_staged else WorkTree(store, repository)
+    if is_pair:
+        entries = [[selected.entry for selected in _select(store, word)] for word in left]
+        return diff_entries(files, (left[0], entries[0]), (left[1], entries[1]))
+    old, *new = sides or [CommitTree(repository, repository.head, "HEAD")]
+    changed = changed_manifests(old, new[0] if new else files)
+    wanted = left if tests is None else tests
+    return diff_manifests(old, new[0] if new else files, _limited(store, changed, wanted) if wanted else changed)
 
 
 def _revisions(repository: Repository, word: str) -> list[CommitTree]:
@@ -137,9 +152,9 @@ def _revisions(repository: Repository, word: str) -> list[CommitTree]:
     if commit is not None:
         return [CommitTree(repository, commit, word)]
     for dots in ("...", ".."):
-        first, found, last = word.partition(dots)
+        first, separator, last = word.partition(dots)
         first, last = first or "HEAD", last or "HEAD"
-        commits = repository.resolve([first, last]) if found else {}
+        commits = repository.resolve([first, last]) if separator else {}
         if not {first, last} <= commits.keys():
             continue
         old = CommitTree(repository, commits[first], first)
@@ -162,41 +177,32 @@ def _refuse_ambiguous(store: Store, word: str) -> None:
         raise UsageError(word, f"is a revision and {other}", remedy)
 
 
-def _answer(store: Store, repository: Repository, question: DiffQuestion, *, is_staged: bool) -> Diff:
-    if is_staged and (question.is_pair or question.new is not None):
-        raise UsageError("--staged", "compares one commit with Git's index", "recstore diff --staged [REV] [-- TEST]")
-    files = IndexTree(repository) if is_staged else WorkTree(store, repository)
-    tests = question.tests
-    if question.is_pair:
-        old, new = ([selected.entry for selected in _select(store, word)] for word in tests)
-        return diff_entries(files, (tests[0], old), (tests[1], new), in_order=len(old) == len(new) == 1)
-    changed = changed_manifests(question.old, question.new or files)
-    return changed.compare(_chosen_tests(store, tests, changed.test_ids) if tests else None)
-
-
-def _chosen_tests(store: Store, limits: Sequence[str], changed: Collection[str]) -> set[str]:
-    """Return those of the `changed` tests that any of `limits` names: an id, function, class, file or folder.
+def _limited(store: Store, changed: Sequence[ChangedManifest], limits: Sequence[str]) -> list[ChangedManifest]:
+    """Return the manifests of tests that any of `limits` names: an id, function, class, file or folder.
 
     If no test on either side has that name, a part of an id will do.
 
     Raises: NotInStore: a word names no test that differs and none that is here. UsageError: it names a recording.
     """
+    ids = {manifest.test_id for manifest in changed if manifest.test_id is not None}
     chosen: set[str] = set()
     for limit in limits:
-        named = {test_id for test_id in changed if _is_called(test_id, limit)}
+        named = {test_id for test_id in ids if _is_called(test_id, limit)}
         is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in Index(store).listing())
         if not named and not is_here:
-            named = {test_id for test_id in changed if limit in test_id}
-        if not named:
-            try:
-                tests = [test_id for selected in _select(store, limit) for test_id in selected.tests if test_id]
-            except UsageError:
-                continue  # it names several tests: they are here, and none of them differs
-            if not any(limit in test_id or _is_called(test_id, limit) for test_id in tests):
-                remedy = "`recstore diff KEY KEY` compares two recordings."
-                raise UsageError(limit, "is a recording, and not a test", remedy)
+            named = {test_id for test_id in ids if limit in test_id}
         chosen |= named
-    return chosen
+        if named or is_here:
+            continue
+        try:
+            tests = [test_id for selected in _select(store, limit) for test_id in selected.tests if test_id]
+        except UsageError:
+            continue  # it names several tests: they are here, and none of them differs
+        if not any(limit in test_id for test_id in tests):
+            raise UsageError(
+                limit, "is a recording, and not a test", "`recstore diff KEY KEY` compares two recordings."
+            )
+    return [manifest for manifest in changed if manifest.test_id in chosen]
 
 
 def _is_called(test_id: str, limit: str) -> bool:
@@ -211,46 +217,99 @@ def _select(store: Store, word: str) -> tuple[Selected, ...]:
         raise NotInStore(word, f"is not a revision, and {error.reason}", error.remedy) from error
 
 
-# -- JSON
+# -- the page
 
 
-def _as_json(value: Any) -> Any:
-    """Return a diff as JSON values. Numbers that JSON cannot spell are texts."""
-    if isinstance(value, Difference):
-        sides = {"old": value.old} if value.kind == "removed" else {"new": value.new}
-        if value.kind == "changed":
-            sides = {"old": value.old, "new": value.new}
-        return {"path": value.place, "kind": value.kind, **_as_json(sides)}
-    if isinstance(value, RecordingChange):
-        return _recording_as_json(value)
-    if dataclasses.is_dataclass(value):
-        members = {field.name.removesuffix("_id"): getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {
-            name: str(member) if name == "problem" and member else _as_json(member) for name, member in members.items()
-        }
-    if isinstance(value, dict):
-        return {name: _as_json(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(element) for element in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+def _page(diff: Diff, *, stat: bool, full: bool, shows_all: bool) -> Iterator[str]:
+    """Yield a line for each test, below it what differs in its recordings, and a summary."""
+    for test in diff.tests:
+        name = f"{test.old} -> {test.new}" if test.old and test.new and test.old != test.new else test.new or test.old
+        heading = _paint("heading", name or "(outside any test)")
+        yield f"{_paint(test.kind, f'{test.kind:<11} ')}{heading}{_paint('dim', f'  {_facts(test)}')}"
+        if stat or not test.recordings:
+            continue
+        for change in test.recordings:
+            yield from _recording_rows(change, full=full, shows_all=shows_all)
+        yield ""
+    if not diff.tests:
+        yield _paint("", f"No difference between {diff.old} and {diff.new}.")
+        return
+    kinds = Counter(_KINDS.get(test.kind, test.kind) for test in diff.tests)
+    quiet = sum(test.kind == "re-recorded" and all(map(_is_quiet, test.recordings)) for test in diff.tests)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    yield _paint("", f"{diff.old} -> {diff.new}: {counts}{f' ({quiet:,} in volatile fields alone)' if quiet else ''}")
 
 
-def _recording_as_json(change: RecordingChange) -> dict[str, Any]:
-    entries = {
-        name: {"key": entry.blob.key, "digest": entry.blob.digest, "n": entry.n} if entry is not None else None
-        for name, entry in (("old", change.old), ("new", change.new))
-    }
-    request = change.recording.request if change.recording is not None else None
-    names = ("method", "upstream", "path")
-    differences = None
-    if change.comparison is not None:
-        noise = [{"name": name, **_as_json(member)} for name, member in change.comparison.noise]
-        is_same = change.comparison.is_same_answer
-        differences = {"says_the_same": is_same, **_as_json(change.comparison), "noise": noise}
-    return {
-        "kind": change.kind,
-        **entries,
-        "request": {name: getattr(request, name) for name in names} if request is not None else None,
-        "differences": differences,
-        "problems": [str(problem) for problem in change.problems],
-    }
+def _paint(style: str, text: str) -> str:
+    """Return text in a style, on one line whatever it holds; click removes colours where there is no terminal."""
+    return click.style(escape_control(text).replace("\n", "\\n"), **_STYLES.get(style, {}))
+
+
+def _is_quiet(change: RecordingChange) -> bool:
+    return all(half is not None and half.is_same for half in (change.request, change.answer))
+
+
+def _facts(test: TestChange) -> str:
+    if test.problem is not None:
+        return test.problem.reason
+    if test.kind == "origins":
+        return "the same recordings, imported from other files"
+    if test.kind != "re-recorded":
+        return plural(test.entries, "recording")
+    kinds = Counter(change.kind for change in test.recordings)
+    both = [change for change in test.recordings if change.kind == "changed"]
+    counts = (
+        (
+            sum(change.answer is not None and not change.answer.is_same for change in both),
+            "answer changed",
+            "answers changed",
+        ),
+        (
+            sum(change.request is not None and not change.request.is_same for change in both),
+            "request changed",
+            "requests changed",
+        ),
+        (sum(map(_is_quiet, test.recordings)), "in volatile fields alone", ""),
+        (kinds["added"], "added", "added"),
+        (kinds["removed"], "removed", "removed"),
+        (sum(bool(change.problems) for change in test.recordings), "unreadable", "unreadable"),
+        (test.entries - kinds["changed"] - kinds["added"], "unchanged", "unchanged"),
+    )
+    return ", ".join(plural(count, noun, nouns or noun) for count, noun, nouns in counts if count)
+
+
+def _recording_rows(change: RecordingChange, *, full: bool, shows_all: bool) -> Iterator[str]:
+    entries = [entry for entry in (change.old, change.new) if entry is not None]
+    names = " -> ".join(f"{entry.blob.key[:8]}-{entry.blob.digest[:8]}" for entry in entries)
+    title = "  ".join(filter(None, (change.title, names, f"call {entries[-1].n}" if entries[-1].n > 1 else "")))
+    yield _paint(change.kind, "  " if change.kind == "changed" else _SIGNS[change.kind]) + _paint("heading", title)
+    yield from (_paint("unreadable", f"    {problem.subject}: {problem.reason}") for problem in change.problems)
+    is_lone = change.kind != "changed"
+    rows: list[str] = []
+    for half in filter(None, (change.answer,) if is_lone and not full else (change.request, change.answer)):
+        rows += (_line_row(line, full=full) for line in half.lines)
+        rows += (_paint("", str(member)) for member in half.members if shows_all or not half.lines)
+        rows += (_paint("dim", f"also {member}") for member in half.volatile if shows_all)
+    if _is_quiet(change) and not shows_all:
+        rows.append(_paint("dim", "says the same: only volatile fields differ"))
+    limit = _MAX_LONE_ROWS if is_lone else _MAX_ROWS
+    shown = rows if full or len(rows) <= limit + 1 else rows[:limit]
+    yield from (f"    {row}" for row in shown)
+    if len(shown) < len(rows):
+        yield _paint("dim", f"    ... {plural(len(rows) - len(shown), 'more line')} (--full)")
+
+
+def _line_row(line: DiffLine, *, full: bool) -> str:
+    row = _paint(line.mark, _SIGNS[line.mark]) if line.mark == "changed" else ""
+    for piece in line.pieces:
+        text = piece.text
+        if not full and len(text) > _LONGEST_ROW:
+            text = f"{text[:_LONGEST_ROW]}... ({len(text):,} characters, --full)"
+        if line.mark != "changed":
+            row = _paint(line.mark, (_SIGNS[line.mark] + text).rstrip(" "))
+        elif piece.mark == "same":
+            is_long = not full and len(text) > 3 * _NEAR
+            row += _paint("", f"{piece.text[:_NEAR]} ... {piece.text[-_NEAR:]}" if is_long else text)
+        else:
+            row += _paint(piece.mark, f"[-{text}-]" if piece.mark == "removed" else f"{{+{text}+}}")
+    return row

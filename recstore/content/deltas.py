@@ -17,8 +17,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import Enum
 from itertools import pairwise, zip_longest
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -143,7 +144,13 @@ JsonPath: TypeAlias = tuple[str | int, ...]
 """Names of members and indices of elements, from the outside in."""
 
 
-ABSENT: Final = object()
+class _Absent(Enum):
+    """The type of `ABSENT`; in JSON it is null."""
+
+    ABSENT = None
+
+
+ABSENT: Final = _Absent.ABSENT
 """Stands for the value that one of the two sides does not have."""
 
 _DEEPEST: Final = 100
@@ -170,11 +177,6 @@ class Difference:
         """Return one line; of two long texts, the part around the first character that differs."""
         text = f"{self.place}: {self._shown(self.old, self.new)} -> {self._shown(self.new, self.old)}"
         return text.replace("\n", "\\n")  # a member's name may hold line feeds
-
-    @property
-    def kind(self) -> Literal["changed", "added", "removed"]:
-        """Which of the sides has a value."""
-        return "added" if self.old is ABSENT else "removed" if self.new is ABSENT else "changed"
 
     @property
     def place(self) -> str:

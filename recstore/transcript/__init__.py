@@ -7,34 +7,25 @@ terminals.
 
 from __future__ import annotations
 
-from recstore.transcript.compare import CallChange, Comparison, DiffLine, TextDifference, compare_recordings, diff_lines
+from recstore.transcript.compare import Comparison, DiffLine, compare_recordings, diff_lines, diff_words
 from recstore.transcript.messages import Message, Part
-from recstore.transcript.render import (
-    Line,
-    Transcript,
-    page_lines,
-    page_text,
-    quiet_transcript,
-    review_text,
-    transcript_of,
-)
+from recstore.transcript.render import Line, Transcript, page_lines, page_text, review_text, review_texts, transcript_of
 from recstore.transcript.responses import Answer
 
 __all__ = [
     "Answer",
-    "CallChange",
     "Comparison",
     "DiffLine",
     "Line",
     "Message",
     "Part",
-    "TextDifference",
     "Transcript",
     "compare_recordings",
     "diff_lines",
+    "diff_words",
     "page_lines",
     "page_text",
-    "quiet_transcript",
     "review_text",
+    "review_texts",
     "transcript_of",
 ]

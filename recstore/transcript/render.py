@@ -82,6 +82,10 @@ def page_text(transcript: Transcript) -> str:
 
 def page_lines(transcript: Transcript) -> tuple[Line, ...]:
     """Return the request, its messages, and the answers or the error, with an empty line before each."""
+    return (*_request_lines(transcript), Line("text", ""), *_answer_lines(transcript))
+
+
+def _request_lines(transcript: Transcript) -> list[Line]:
     model = f"  {transcript.model}" if transcript.model else ""
     lines = _block("request", f"{transcript.method} {transcript.upstream}{transcript.path}{model}")
     for name, value in transcript.parameters:
@@ -90,14 +94,20 @@ def page_lines(transcript: Transcript) -> tuple[Line, ...]:
         lines += _block("detail", f"tools: {', '.join(transcript.tools)}", "  ")
     for message in transcript.messages:
         lines += [Line("text", ""), *_block("role", message.role), *_part_lines(message.parts)]
+    return lines
+
+
+def _answer_lines(transcript: Transcript) -> list[Line]:
+    lines: list[Line] = []
     for number, answer in enumerate(transcript.answers or (Answer(()),), 1):
-        lines += [Line("text", ""), *_block("role", _answer_title(transcript, answer, number))]
+        lines += [Line("text", "")] if number > 1 else []
+        lines += _block("role", _answer_title(transcript, answer, number))
         lines += _part_lines(answer.parts)
         if not answer.parts and not transcript.error:
             lines.append(Line("detail", "  (empty)"))
     if transcript.error:
         lines += _block("error", transcript.error, "  error: ")
-    return tuple(lines)
+    return lines
 
 
 def review_text(recording: Recording) -> str:
@@ -106,15 +116,11 @@ def review_text(recording: Recording) -> str:
     Left out are counts of events and tokens; the ids of tool calls are numbered in the order in which they appear.
     Nothing of the request is cut: the definition of a tool matters as much as a prompt.
     """
-    body = read_body(recording.request.body, recording.request.headers)
-    parameters = [(name, _spread(value)) for name, value in read_parameters(body)]
-    parameters += [(f"tool {', '.join(names)}", _spread(tool)) for names, tool in read_tools(body)]
-    transcript = quiet_transcript(transcript_of(recording))
-    return page_text(replace(transcript, parameters=tuple(parameters), tools=()))
+    return "\n".join(f"{text}\n" for text in review_texts(recording))
 
 
-def quiet_transcript(transcript: Transcript) -> Transcript:
-    """Return the transcript without counts of events and tokens, with numbered call ids and indented long arguments."""
+def review_texts(recording: Recording) -> tuple[str, str]:
+    """Return the two halves of `review_text`, the request and the answer, each without the end of its last line."""
     numbers: dict[str, str] = {}
 
     def quiet(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -127,9 +133,21 @@ def quiet_transcript(transcript: Transcript) -> Transcript:
             for part in parts
         )
 
-    messages = tuple(replace(message, parts=quiet(message.parts)) for message in transcript.messages)
-    answers = tuple(replace(answer, parts=quiet(answer.parts)) for answer in transcript.answers)
-    return replace(transcript, messages=messages, answers=answers, usage=(), event_count=None)
+    body = read_body(recording.request.body, recording.request.headers)
+    parameters = [(name, _spread(value)) for name, value in read_parameters(body)]
+    parameters += [(f"tool {', '.join(names)}", _spread(tool)) for names, tool in read_tools(body)]
+    transcript = transcript_of(recording)
+    quieted = replace(
+        transcript,
+        parameters=tuple(parameters),
+        tools=(),
+        messages=tuple(replace(message, parts=quiet(message.parts)) for message in transcript.messages),
+        answers=tuple(replace(answer, parts=quiet(answer.parts)) for answer in transcript.answers),
+        usage=(),
+        event_count=None,
+    )
+    request, answer = _request_lines(quieted), _answer_lines(quieted)
+    return "\n".join(line.text for line in request), "\n".join(line.text for line in answer)
 
 
 def _indented_arguments(text: str) -> str:

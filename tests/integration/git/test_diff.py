@@ -120,15 +120,14 @@ def test_tests_that_came_and_went_are_named(project: GitRepository) -> None:
 
 
 def test_what_the_model_now_says_is_shown_word_by_word(project: GitRepository) -> None:
-    """Below the test and the recording; the id and the time are named and folded."""
+    """Below the test and the recording; the id and the time are not shown."""
     record(project, A, chat("Who lives here?", "Humans lived here.", 2), chat("Since when?", "For long."))
 
     assert [
         f"re-recorded {A}  1 answer changed, 1 unchanged",
         f"  POST openai/v1/chat/completions  gpt-4o  {name(*changed_blobs(project))}",
-        "    answer",
-        "      ~ Humans [-live-]{+lived+} here.",
-        "    (also differ: id, created)",
+        "      answer  200, stop",
+        "    ~   Humans [-live-]{+lived+} here.",
     ] == diff(project)[:-1]
 
 
@@ -136,27 +135,32 @@ def changed_blobs(project: GitRepository) -> tuple[BlobName, BlobName]:
     """Return the one blob that was recorded again, as it was and as it is."""
     found = json.loads(run(project, "--json")[0])
     [recording] = [change for test in found["tests"] for change in test["recordings"]]
-    sides = [recording["old"], recording["new"]]
-    old, new = (BlobName(side["key"], side["digest"]) for side in sides)
+    old, new = (BlobName.parse(recording[side]["blob"]) for side in ("old", "new"))
+    assert old is not None
+    assert new is not None
     return old, new
 
 
 def test_noise_is_unfolded_when_asked(project: GitRepository) -> None:
-    """`--all` shows what the ids were."""
+    """`--all` shows what the ids were, and what they are."""
     record(project, B, chat("How is the weather?", "", 2, **forecast("Rome")))
 
-    assert "    says the same (also differ: id, created)" in diff(project)
-    assert '    also id: "chatcmpl-1" -> "chatcmpl-2"' in diff(project, "--all")
-    assert diff(project)[-1].endswith("1 re-recorded (1 in noise alone)")
+    assert "    says the same: only volatile fields differ" in diff(project)
+    assert '    also body.id: "chatcmpl-1" -> "chatcmpl-2"' in diff(project, "--all")
+    assert "    also body.created: 1 -> 2" in diff(project, "--all")
+    assert diff(project)[-1].endswith("1 re-recorded (1 in volatile fields alone)")
 
 
-def test_a_call_with_other_arguments_is_shown_by_member(project: GitRepository) -> None:
-    """Whose id is noise."""
+def test_a_call_with_other_arguments_is_shown(project: GitRepository) -> None:
+    """With the words that differ; its id does not count."""
     record(project, B, chat("How is the weather?", "", **forecast("Paris")))
 
     shown = diff(project)
 
-    assert ["    call weather", '      city: "Rome" -> "Paris"', "    (also differ: id)"] == shown[2:5]
+    assert [
+        "      answer  200, stop",
+        '    ~   -> weather({"city": "[-Rome-]{+Paris+}", "unit": "C"})  #1',
+    ] == shown[2:-1]
 
 
 def test_a_changed_prompt_is_a_changed_request(project: GitRepository) -> None:
@@ -166,12 +170,13 @@ def test_a_changed_prompt_is_a_changed_request(project: GitRepository) -> None:
     shown = diff(project)
 
     assert [
-        "    request",
-        '      messages[1].content: "Who lives here?" -> "Who lives there?"',
-        "    answer",
-        "      - Humans live here.",
-        "      + Martians.",
-    ] == shown[2:7]
+        "    ... 4 lines the same",
+        "      user",
+        "    ~   Who lives [-here-]{+there+}?",
+        "      answer  200, stop",
+        "    -   Humans live here.",
+        "    +   Martians.",
+    ] == [line for line in shown[2:-1] if line.strip()]
 
 
 def test_an_error_in_place_of_an_answer_is_shown(project: GitRepository) -> None:
@@ -182,18 +187,18 @@ def test_an_error_in_place_of_an_answer_is_shown(project: GitRepository) -> None
 
     shown = "\n".join(diff(project))
 
-    assert "    status: 200 -> 429" in shown
+    assert '    -   -> weather({"city": "Rome", "unit": "C"})' in shown
+    assert "    + answer  429" in shown
     assert "Too many requests (rate_limit)" in shown
-    assert '- call weather({"city": "Rome", "unit": "C"})' in shown
 
 
 def test_a_stream_cut_otherwise_says_the_same(project: GitRepository) -> None:
-    """Boundaries of chunks are counted, not shown."""
+    """Boundaries of chunks are not compared."""
     record(project, C, stream("Who?", "Hum", "ans."))
     project.commit()
     record(project, C, stream("Who?", "Humans", "."))
 
-    assert "    says the same (also differ: 2 chunk boundaries)" in diff(project)
+    assert "    says the same: only volatile fields differ" in diff(project)
 
 
 def test_long_answers_are_bounded_and_shown_in_full_when_asked(project: GitRepository) -> None:
@@ -220,7 +225,7 @@ def test_recordings_outside_any_test_are_compared_too(project: GitRepository) ->
     shown = diff(project)
 
     assert "re-recorded (outside any test)  1 answer changed" == shown[0]
-    assert ["      - Yes.", "      + No."] == shown[3:5]
+    assert ["    -   Yes.", "    +   No."] == shown[3:5]
 
 
 def test_hostile_answers_cannot_act_on_a_terminal(project: GitRepository) -> None:
@@ -257,7 +262,7 @@ def test_colours_are_for_terminals(project: GitRepository) -> None:
     )
     os.close(theirs)
 
-    assert b"\x1b[32m+ Fine.\x1b[0m" in os.read(ours, 100_000)
+    assert b"\x1b[32m+   Fine.\x1b[0m" in os.read(ours, 100_000)
     os.close(ours)
     assert "\x1b" not in run(project)[0]
 
@@ -274,19 +279,22 @@ def test_stat_has_a_line_for_each_test(project: GitRepository) -> None:
 
 
 def test_json_has_everything(project: GitRepository) -> None:
-    """Both texts, not a diff of them; one document, in one line."""
+    """The lines that differ, and each member with both values, whole; one document, in one line."""
     record(project, A, chat("Who lives here?", "Nobody.", 2), chat("Since when?", "For long."))
 
     printed, _ = run(project, "--json")
 
     found = json.loads(printed)
     [recording] = found["tests"][0]["recordings"]
+    answer = recording["answer"]
+    said = ["body", "choices", 0, "message", "content"]
     assert 1 == printed.count("\n")
-    assert [{"name": "answer", "old": "Humans live here.", "new": "Nobody."}] == recording["differences"]["texts"]
-    assert {"id", "created"} == {change["name"] for change in recording["differences"]["noise"]}
-    assert {"path": "created", "kind": "changed", "old": 1, "new": 2, "name": "created"} in recording["differences"][
-        "noise"
-    ]
+    assert ("changed", "POST openai/v1/chat/completions  gpt-4o") == (recording["kind"], recording["title"])
+    assert (True, False) == (recording["request"]["is_same"], answer["is_same"])
+    assert [{"path": said, "old": "Humans live here.", "new": "Nobody."}] == answer["members"]
+    assert {"path": ["body", "created"], "old": 1, "new": 2} in answer["volatile"]
+    assert {"id", "created"} == {change["path"][-1] for change in answer["volatile"]}
+    assert {"mark": "added", "pieces": [{"mark": "added", "text": "  Nobody."}]} in answer["lines"]
 
 
 def test_the_exit_code_tells_of_differences_when_asked(project: GitRepository) -> None:
@@ -389,7 +397,7 @@ def test_two_tests_are_compared_with_each_other(project: GitRepository) -> None:
     shown = diff(project, "test_a", C)
 
     assert f"re-recorded test_a -> {C}  1 answer changed, 1 unchanged" == shown[0]
-    assert ["      - Humans live here.", "      + Nobody lives here."] == shown[3:5]
+    assert ["    -   Humans live here.", "    +   Nobody lives here."] == shown[3:5]
     assert [f"No difference between {C} and {C}."] == diff(project, C, C)
 
 
@@ -401,8 +409,9 @@ def test_two_recordings_are_compared_however_unlike(project: GitRepository) -> N
     shown = diff(project, one.key[:10], other.digest[:10])
 
     assert f"  GET example.com/weather  {name(one, other)}" == shown[1]
-    assert '      method: "POST" -> "GET"' in shown
-    assert "    status: 200 -> 404" in shown
+    assert "    + GET example.com/weather" in shown
+    assert "    - POST openai/v1/chat/completions  gpt-4o" in shown
+    assert "    +   error: HTTP 404" in shown
 
 
 # -- what cannot be compared
@@ -527,7 +536,7 @@ def test_a_project_in_a_subfolder(tmp_path: Path) -> None:
     made.commit()
     record(made, A, chat("Who?", "Two."))
 
-    assert ["      - One.", "      + Two."] == diff(made)[3:5]
+    assert ["    -   One.", "    +   Two."] == diff(made)[3:5]
     made.commit()
     assert [f"re-recorded {A} {A}"] == stat(made, "HEAD~1", "HEAD")
 
@@ -541,7 +550,7 @@ def test_a_sparse_checkout_has_lost_nothing(project: GitRepository) -> None:
 
     assert [] == stat(project)
     shown = diff(project, "HEAD~1")
-    assert ["      - Humans live here.", "      + Nobody."] == shown[3:5]
+    assert ["    -   Humans live here.", "    +   Nobody."] == shown[3:5]
 
 
 def test_a_partial_clone_fetches_what_it_needs_at_once(project: GitRepository, tmp_path: Path) -> None:
@@ -558,7 +567,7 @@ def test_a_partial_clone_fetches_what_it_needs_at_once(project: GitRepository, t
 
     shown = diff(clone, "HEAD~1", "HEAD")
 
-    assert ["      - Humans live here.", "      + Nobody."] == shown[3:5]
+    assert ["    -   Humans live here.", "    +   Nobody."] == shown[3:5]
 
 
 def test_a_folder_without_a_repository_is_said_to_be_none(tmp_path: Path) -> None:
@@ -585,12 +594,13 @@ def test_two_states_of_a_real_suite_are_compared(tmp_path: Path) -> None:
 
     assert 60 > time.monotonic() - started_s
     assert "" == talk
-    assert printed.endswith("77 added, 175 removed, 71 re-recorded, 5 imported from elsewhere (12 in noise alone)\n")
+    counts = "77 added, 5 imported from elsewhere, 71 re-recorded, 175 removed"
+    assert f": {counts} (12 in volatile fields alone)\n" in printed
     found = json.loads(run(made, "HEAD~1", "HEAD", "--json")[0])
     changes = [change for test in found["tests"] for change in test["recordings"] if change["kind"] == "changed"]
     assert 51 <= len(changes)
-    assert all(change["differences"] for change in changes)
-    assert "    call book_flight" in printed
+    assert all(change["request"] and change["answer"] for change in changes)
+    assert "-> book_flight(" in printed
 
 
 def test_what_is_staged_is_compared(project: GitRepository) -> None:

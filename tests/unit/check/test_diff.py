@@ -54,8 +54,8 @@ def test_the_same_request_at_the_same_time_is_one_recording() -> None:
     [change] = compare_entries((here, old), (here, new))
 
     assert ("changed", old[1], new[1]) == (change.kind, change.old, change.new)
-    assert change.comparison is not None
-    assert [("answer", "B", "C")] == [(fact.place, fact.old, fact.new) for fact in change.comparison.facts]
+    assert change.answer is not None
+    assert [("body.answer", "B", "C")] == [(found.place, found.old, found.new) for found in change.answer.members]
 
 
 def test_a_changed_prompt_is_a_changed_recording() -> None:
@@ -65,8 +65,8 @@ def test_a_changed_prompt_is_a_changed_recording() -> None:
     [change] = compare_entries((here, [here.entry("Who?", "A")]), (here, [here.entry("Who is it?", "B")]))
 
     assert "changed" == change.kind
-    assert change.comparison is not None
-    assert ["messages[0].content"] == [asked.place for asked in change.comparison.request]
+    assert change.request is not None
+    assert ["body.messages[0].content"] == [asked.place for asked in change.request.members]
 
 
 def test_what_is_left_over_has_come_or_gone() -> None:
@@ -78,7 +78,9 @@ def test_what_is_left_over_has_come_or_gone() -> None:
     changes = compare_entries((here, [kept, gone]), (here, [kept]))
 
     assert [("removed", gone, None)] == [(change.kind, change.old, change.new) for change in changes]
-    assert changes[0].recording is not None
+    assert "POST openai/v1/chat  m" == changes[0].title
+    assert changes[0].answer is not None
+    assert {"removed"} == {line.mark for line in changes[0].answer.lines}
 
 
 def test_entries_that_answer_together_are_paired_too() -> None:
@@ -105,8 +107,8 @@ def test_a_missing_blob_is_said_to_be_missing() -> None:
     assert isinstance(problem, NotInStore)
     assert "missing in commit 1" in problem.reason
     assert "recstore restore" in problem.remedy
-    assert changes[old[0]].comparison is None
-    assert changes[old[1]].comparison is not None
+    assert changes[old[0]].answer is None
+    assert changes[old[1]].answer is not None
 
 
 def test_a_damaged_blob_is_said_to_be_damaged() -> None:
@@ -137,7 +139,7 @@ def test_two_recordings_that_were_named_are_compared_however_unlike() -> None:
     here = Files()
     one, other = here.entry("Who?", "A"), replace(here.entry("x" * 500, "B"), n=3)
 
-    diff = diff_entries(here, ("one", [one]), ("other", [other]), in_order=True)
+    diff = diff_entries(here, ("one", [one]), ("other", [other]))
 
     assert ["changed"] == [change.kind for change in diff.tests[0].recordings]
     assert ("one", "other") == (diff.old, diff.new)

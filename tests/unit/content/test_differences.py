@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recstore.content.deltas import Difference, differences
+from recstore.content.deltas import ABSENT, Difference, differences
 
 OLD: Any = {"model": "a", "messages": [{"role": "user", "content": "Hello"}], "n": 1}
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]
@@ -15,7 +15,10 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 
 def kinds(old: Any, new: Any) -> list[tuple[str, str]]:
     """Return the kind and the place of every difference."""
-    return [(difference.kind, difference.place) for difference in differences(old, new)]
+    return [
+        ("added" if found.old is ABSENT else "removed" if found.new is ABSENT else "changed", found.place)
+        for found in differences(old, new)
+    ]
 
 
 def test_a_changed_member_is_named_by_its_path() -> None:

@@ -1,4 +1,4 @@
-"""Two recordings: what is told of them, and what is folded."""
+"""Two recordings: what differs between them, and what differs at every call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from recstore.content.deltas import Difference
 from recstore.model import Body, Headers, JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.transcript import Comparison, TextDifference, compare_recordings
+from recstore.transcript import Comparison, compare_recordings
 
 
 def chat(content: str | None, question: str = "Who?", **members: Any) -> Recording:
@@ -46,135 +46,149 @@ def call(arguments: str, name: str = "weather", call_id: str = "call_1") -> dict
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def noise(found: Comparison) -> set[str]:
-    """Return the names that are folded."""
-    return {name for name, _ in found.noise}
+def shown(found: Comparison) -> list[str]:
+    """Return the lines that differ, as a person would write them."""
+    signs = {"removed": "-", "added": "+", "changed": "~"}
+    marks = {"removed": "[-{}-]", "added": "{{+{}+}}", "same": "{}"}
+    return [
+        "~" + "".join(marks[piece.mark].format(piece.text) for piece in line.pieces)
+        if line.mark == "changed"
+        else signs[line.mark] + line.pieces[0].text
+        for line in found.lines
+        if line.mark in signs
+    ]
 
 
-def facts(found: Comparison) -> list[tuple[str, Any, Any]]:
-    """Return the facts, as place, old and new."""
-    return [(fact.place, fact.old, fact.new) for fact in found.facts]
+def members(found: Comparison) -> list[tuple[str, Any, Any]]:
+    """Return the members that differ, as place, old and new."""
+    return [(change.place, change.old, change.new) for change in found.members]
+
+
+def volatile(found: Comparison) -> set[str]:
+    """Return the places of the volatile members that differ."""
+    return {change.place for change in found.volatile}
 
 
 def test_equal_recordings_do_not_differ() -> None:
-    """There is nothing to say, not even noise."""
-    assert Comparison() == compare_recordings(chat("Hi."), chat("Hi."))
+    """There is nothing to say, not even of volatile members."""
+    assert (Comparison(), Comparison()) == compare_recordings(chat("Hi."), chat("Hi."))
 
 
-def test_what_the_model_says_is_told_and_noise_is_named() -> None:
+def test_the_only_recording_is_all_lines() -> None:
+    """Of the request and of the answer, added or removed."""
+    request, answer = compare_recordings(None, chat("Hi."))
+
+    assert ["+POST openai/v1/chat/completions  gpt-4o", "+", "+user", "+  Who?"] == shown(request)
+    assert ["+answer  200, stop", "+  Hi."] == shown(answer)
+    assert ["-answer  200, stop", "-  Hi."] == shown(compare_recordings(chat("Hi."), None)[1])
+
+
+def test_the_words_of_a_model_are_shown_and_volatile_members_are_not() -> None:
     """Ids, times and counts of tokens do not stand in the way of the words."""
-    old = chat("Four.", id="chatcmpl-1", created=1, system_fingerprint="a", usage={"total_tokens": 5})
-    new = chat("Five.", id="chatcmpl-2", created=2, system_fingerprint="b", usage={"total_tokens": 6})
+    old = chat("Four it is.", id="chatcmpl-1", created=1, system_fingerprint="a", usage={"total_tokens": 5})
+    new = chat("Five it is.", id="chatcmpl-2", created=2, system_fingerprint="b", usage={"total_tokens": 6})
 
-    found = compare_recordings(old, new)
+    request, answer = compare_recordings(old, new)
 
-    assert (TextDifference("answer", "Four.", "Five."),) == found.texts
-    assert ((), (), ()) == (found.request, found.calls, found.facts)
-    assert {"id", "created", "system_fingerprint", "usage"} == noise(found)
-
-
-def test_a_changed_prompt_is_told_as_a_path() -> None:
-    """Of the request, the members that differ."""
-    found = compare_recordings(chat("Hi.", "Who?"), chat("Hi.", "Where?"))
-
-    assert (Difference(("messages", 0, "content"), "Who?", "Where?"),) == found.request
-    assert found.is_same_answer
+    assert Comparison() == request
+    assert ["~  [-Four-]{+Five+} it is."] == shown(answer)
+    assert [("body.choices[0].message.content", "Four it is.", "Five it is.")] == members(answer)
+    assert {"body.id", "body.created", "body.system_fingerprint", "body.usage.total_tokens"} == volatile(answer)
 
 
-def test_changed_arguments_of_a_call_are_told_by_member() -> None:
-    """The id of the call is noise, its arguments are not."""
+def test_a_changed_prompt_is_a_changed_request() -> None:
+    """The answer is the same."""
+    request, answer = compare_recordings(chat("Hi.", "Who is it?"), chat("Hi.", "Where is it?"))
+
+    assert [Difference(("body", "messages", 0, "content"), "Who is it?", "Where is it?")] == list(request.members)
+    assert ["~  [-Who-]{+Where+} is it?"] == shown(request)
+    assert answer.is_same
+
+
+def test_changed_arguments_of_a_call_are_shown_and_its_id_is_not() -> None:
+    """Word by word."""
     old = chat(None, calls=[call('{"city": "Rome", "unit": "C"}')])
-    new = chat(None, calls=[call('{"city":"Paris","unit":"C"}', call_id="call_2")])
+    new = chat(None, calls=[call('{"city": "Paris", "unit": "C"}', call_id="call_2")])
 
-    [changed] = compare_recordings(old, new).calls
+    _, answer = compare_recordings(old, new)
 
-    assert ("weather", "changed") == (changed.name, changed.kind)
-    assert [("city", "Rome", "Paris")] == [(change.place, change.old, change.new) for change in changed.changes]
-    assert {"id"} == noise(compare_recordings(old, new))
-
-
-def test_a_call_in_place_of_an_answer_is_told_once() -> None:
-    """As a text gone and a call come, not again as members of JSON."""
-    found = compare_recordings(chat("Sunny."), chat(None, calls=[call("{}")], finish="tool_calls"))
-
-    assert [("weather", "added")] == [(change.name, change.kind) for change in found.calls]
-    assert (TextDifference("answer", "Sunny.", ""),) == found.texts
-    assert [("finish", "stop", "tool_calls")] == facts(found)
+    assert ['~  -> weather({"city": "[-Rome-]{+Paris+}", "unit": "C"})  #1'] == shown(answer)
+    assert {"body.choices[0].message.tool_calls[0].id"} == volatile(answer)
 
 
-def test_calls_are_paired_by_name() -> None:
-    """One that was put before another changes nothing of it."""
+def test_a_call_in_place_of_an_answer_is_shown() -> None:
+    """As a text gone and a call come, with another reason to end."""
+    _, answer = compare_recordings(chat("Sunny."), chat(None, calls=[call("{}")], finish="tool_calls"))
+
+    assert {"-  Sunny.", "+  -> weather({})  #1"} <= set(shown(answer))
+    assert ("body.choices[0].finish_reason", "stop", "tool_calls") in members(answer)
+
+
+def test_a_call_that_was_put_before_another_changes_nothing_of_it() -> None:
+    """Equal lines stay."""
     old = chat(None, calls=[call("{}", "a")])
     new = chat(None, calls=[call('{"x":1}', "b"), call("{}", "a")])
 
-    assert [("b", "added")] == [(change.name, change.kind) for change in compare_recordings(old, new).calls]
+    assert ['+  -> b({"x":1})  #1'] == shown(compare_recordings(old, new)[1])
 
 
-def test_a_stream_cut_otherwise_says_the_same() -> None:
-    """Two places where only one of them cuts."""
-    found = compare_recordings(stream("Hum", "ans live", " here"), stream("Humans", " live", " here"))
+def test_a_stream_cut_differently_says_the_same() -> None:
+    """Its text is compared."""
+    _, answer = compare_recordings(stream("Hum", "ans live", " here"), stream("Humans", " live", " here"))
 
-    assert found.is_same_answer
-    assert found.cut is not None
-    assert (4, 4, 2) == (found.cut.old_events, found.cut.new_events, found.cut.boundaries)
+    assert Comparison() == answer
 
 
-def test_a_stream_that_says_something_else_is_told_as_text() -> None:
-    """Joined; how many chunks it came in is folded."""
-    found = compare_recordings(stream("Hum", "ans"), stream("Hum", "an", "oids", system_fingerprint="x"))
+def test_a_stream_that_says_something_else_is_shown_as_text() -> None:
+    """Joined."""
+    _, answer = compare_recordings(stream("Hum", "ans"), stream("Hum", "an", "oids", system_fingerprint="x"))
 
-    assert (TextDifference("answer", "Humans", "Humanoids"),) == found.texts
-    assert () == found.facts
-    assert {"system_fingerprint"} == noise(found)
-    assert found.cut is not None
-    assert (3, 4) == (found.cut.old_events, found.cut.new_events)
+    assert ["-  Humans", "+  Humanoids"] == shown(answer)
+    assert not answer.is_same
+    assert [] == members(answer)
 
 
-def test_an_error_in_place_of_an_answer_is_told() -> None:
+def test_an_error_in_place_of_an_answer_is_shown() -> None:
     """With the status, and what was said before."""
     error = answered(JsonBody({"error": {"message": "Too many", "type": "rate"}}), status=429, reason="Slow down")
 
-    found = compare_recordings(chat("Hi."), error)
+    _, answer = compare_recordings(chat("Hi."), error)
 
-    assert ("status", 200, 429) in facts(found)
-    assert ["error", "Hi."] == [next(name for name, _, _ in facts(found) if name == "error"), found.texts[0].old]
+    assert ("status", 200, 429) in members(answer)
+    assert {"-  Hi.", "+  error: HTTP 429 Slow down"} <= set(shown(answer))
 
 
-def test_any_other_json_is_told_by_member() -> None:
-    """Words of chat APIs mean nothing there: a role is a fact, an id is still noise."""
+def test_any_other_json_is_shown_as_it_is() -> None:
+    """By member; an id is volatile."""
     old = answered(JsonBody({"id": 1, "role": "reader", "name": "A"}))
     new = answered(JsonBody({"id": 2, "role": "owner", "name": "A"}))
 
-    found = compare_recordings(old, new)
+    _, answer = compare_recordings(old, new)
 
-    assert [("role", "reader", "owner")] == facts(found)
-    assert {"id"} == noise(found)
-    assert () == found.texts
-
-
-def test_members_that_no_transcript_reads_are_told() -> None:
-    """Nothing but known noise is folded."""
-    found = compare_recordings(chat("Hi.", safety={"level": "low"}), chat("Hi.", safety={"level": "high"}))
-
-    assert [("safety.level", "low", "high")] == facts(found)
+    assert [("body.role", "reader", "owner")] == members(answer)
+    assert {"body.id"} == volatile(answer)
+    assert '~    "role": "[-reader-]{+owner+}",' in shown(answer)
 
 
-def test_a_member_is_not_told_because_the_answer_has_its_words() -> None:
-    """Only what a transcript reads is left to it."""
-    found = compare_recordings(chat("low risk", safety={"level": "low"}), chat("high risk", safety={"level": "high"}))
+@pytest.mark.parametrize("text", ["Hi.", "low risk and high risk"])
+def test_members_that_no_transcript_reads_differ(text: str) -> None:
+    """Nothing but known volatile members is left out, whatever the answer says."""
+    _, answer = compare_recordings(chat(text, safety={"level": "low"}), chat(text, safety={"level": "high"}))
 
-    assert [("safety.level", "low", "high")] == facts(found)
+    assert [("body.safety.level", "low", "high")] == members(answer)
+    assert [] == shown(answer)
+    assert not answer.is_same
 
 
-def test_headers_are_told_but_those_of_every_call() -> None:
-    """Dates and ids of requests are folded, a media type is a fact."""
+def test_headers_differ_but_those_of_every_call() -> None:
+    """Dates and ids of requests are volatile, a media type is not."""
     old = answered(None, (("Date", "Mon"), ("x-request-id", "1"), ("Content-Type", "text/plain")))
     new = answered(None, (("date", "Tue"), ("X-Request-Id", "2"), ("Content-Type", "text/html")))
 
-    found = compare_recordings(old, new)
+    _, answer = compare_recordings(old, new)
 
-    assert [("header.content-type", "text/plain", "text/html")] == facts(found)
-    assert {"header date", "header x-request-id"} == noise(found)
+    assert [("headers.content-type", "text/plain", "text/html")] == members(answer)
+    assert {"headers.date", "headers.x-request-id"} == volatile(answer)
 
 
 @pytest.mark.parametrize(
@@ -191,19 +205,18 @@ def test_headers_are_told_but_those_of_every_call() -> None:
     ],
 )
 def test_bodies_of_any_kind_that_differ_are_never_the_same(old: Body | None, new: Body | None) -> None:
-    """A change of an answer is told, whatever the answer is."""
-    assert not compare_recordings(answered(old), answered(new)).is_same_answer
+    """A change of an answer is a difference, whatever the answer is."""
+    assert not compare_recordings(answered(old), answered(new))[1].is_same
 
 
-def test_another_layout_of_the_same_json_is_noise() -> None:
+def test_another_layout_of_the_same_json_says_the_same() -> None:
     """White space says nothing, but the bytes are others."""
-    found = compare_recordings(answered(JsonBody({"a": 1}, "compact")), answered(JsonBody({"a": 1}, "indent-2")))
+    _, answer = compare_recordings(answered(JsonBody({"a": 1}, "compact")), answered(JsonBody({"a": 1}, "indent-2")))
 
-    assert found.is_same_answer
-    assert {"response layout"} == noise(found)
+    assert answer.is_same
 
 
-def test_ids_in_a_conversation_are_folded_and_other_ids_are_not() -> None:
+def test_ids_in_a_conversation_are_volatile_and_other_ids_are_not() -> None:
     """A tool's result names the call of an earlier answer; an id elsewhere in a request is what is asked for."""
 
     def asked(call_id: str, store_id: str) -> Recording:
@@ -211,7 +224,7 @@ def test_ids_in_a_conversation_are_folded_and_other_ids_are_not() -> None:
         body: Any = {"messages": messages, "store": {"id": store_id}}
         return Recording(Request("POST", "openai", "/v1", body=JsonBody(body)), Response())
 
-    found = compare_recordings(asked("call_1", "a"), asked("call_2", "b"))
+    request, _ = compare_recordings(asked("call_1", "a"), asked("call_2", "b"))
 
-    assert ["store.id"] == [change.place for change in found.request]
-    assert {"tool_call_id"} == noise(found)
+    assert ["body.store.id"] == [change.place for change in request.members]
+    assert {"body.messages[0].tool_call_id"} == volatile(request)

@@ -19,7 +19,7 @@ def words(line: DiffLine) -> str:
     """Return the line, what was taken out and put in marked."""
     marks = {"removed": "[-{}-]", "added": "{{+{}+}}"}
     if line.mark != "changed":
-        return line.text
+        return line.pieces[0].text
     return "".join(marks.get(piece.mark, "{}").format(piece.text) for piece in line.pieces)
 
 
