@@ -170,7 +170,8 @@ def _revisions(repository: Repository, word: str) -> list[CommitTree]:
 def _refuse_ambiguous(store: Store, word: str) -> None:
     """Raise UsageError if a revision is also the name of a test or a recording, as Git does for files."""
     is_test = store.directory.path(manifest_path(word)).exists()
-    recordings = [] if is_test else Index(store).resolve(word)
+    with Index(store) as index:
+        recordings = () if is_test else index.resolve(word)
     if is_test or recordings:
         other = "a test" if is_test else f"the recording {recordings[0].key[:12]}-{recordings[0].digest[:12]}"
         remedy = f"`recstore diff {word} --` takes it for the revision, `recstore diff -- TEST` for a test; or give more digits."
@@ -188,7 +189,8 @@ def _limited(store: Store, changed: Sequence[ChangedManifest], limits: Sequence[
     chosen: set[str] = set()
     for limit in limits:
         named = {test_id for test_id in ids if _is_called(test_id, limit)}
-        is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in Index(store).listing())
+        with Index(store) as index:
+            is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in index.listing())
         if not named and not is_here:
             named = {test_id for test_id in ids if limit in test_id}
         chosen |= named

@@ -34,7 +34,7 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
 
     A `*` in TEST or an option stands for any characters.
     """
-    with Index(open_project().store).fresh() as index:
+    with Index(open_project().store) as index:
         problems = index.problems()
         rows = [row for row in index.listing(EntryFilter(**wanted)) if not missing or row.state != "present"]
     owner: str | None = ""
@@ -144,8 +144,8 @@ def status_command(*, as_json: bool) -> None:
 
 
 def _contents(store: Store) -> tuple[list[EntryRow], list[BlobRow], tuple[RecstoreError, ...]]:
-    with Index(store).fresh() as index:
-        return list(index.listing()), list(index.blob_rows()), index.problems()
+    with Index(store) as index:
+        return list(index.listing()), index.blob_rows(), index.problems()
 
 
 def _counts(rows: list[EntryRow], blobs: list[BlobRow]) -> dict[str, int]:

@@ -46,7 +46,7 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     manifest = store.manifest(what)
     if manifest is not None:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
-    with Index(store).fresh() as index:
+    with Index(store) as index:
         rows = list(index.listing())
         selected = (
             _of_store_file(store, index, what)

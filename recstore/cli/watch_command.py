@@ -84,7 +84,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
             watcher.drain()
             watcher.report_recorded()
         with suppress(RecstoreError):  # the next query brings it up to date, or says why not
-            Index(project.store).refresh()
+            Index(project.store).close()
         _run_after(after, view, watcher)
     except RecstoreError as problem:
         if not code:

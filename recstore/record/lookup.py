@@ -5,7 +5,6 @@ Replay asks no index and writes nothing: it works on a folder that is read-only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -83,12 +82,6 @@ class Recordings:
             forms.setdefault(form, []).extend(occurrences)
         return forms
 
-    @cached_property
-    def _uses_of(self) -> Callable[[RequestKey], tuple[tuple[str | None, Entry], ...]]:
-        from recstore.store.index import Index  # replay does without
-
-        return Index(self._store).uses_of
-
     def count_of(self, key: RequestKey) -> int:
         """Return how often that very request was recorded."""
         return len(self._by_key.get(key, ()))
@@ -128,7 +121,10 @@ class Recordings:
         test's will do. An entry with the id of the file that it was imported from is that file's alone. A blob that is
         missing or damaged answers nothing, and is not reported: the request is called for.
         """
-        uses = [use for use in self._uses_of(request.key) if not minted_id(use[1].origin)]
+        from recstore.store.index import Index  # replay does without
+
+        with Index(self._store) as index:
+            uses = [use for use in index.uses_of(request.key) if not minted_id(use[1].origin)]
         owner = next((owner for owner, entry in uses if entry.n == occurrence), None)
         entries = [entry for other, entry in uses if other == owner and entry.n == occurrence]
         if not entries or (len({entry.blob for _, entry in uses}) > 1 and not share):

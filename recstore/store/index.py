@@ -1,7 +1,7 @@
 """The fast look-up over all manifests and blobs: derived, local, rebuilt at will, never committed.
 
-Replaying one test needs none of it. Each question brings the index up to date first, which costs a walk over the file
-names; `fresh` does so once for many questions. A blob never changes: a name that is known and still there is trusted. A
+Replaying one test needs none of it. Whoever opens the index brings it up to date, which costs a walk over the file
+names. A blob never changes: a name that is known and still there is trusted. A
 manifest is trusted while its fingerprint is the one under which it was read, and only if it was at rest by then. A file
 that could not be read is never trusted; it is read again each time.
 
@@ -15,13 +15,13 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import orjson
@@ -200,150 +200,106 @@ class EntryFilter:
 
 
 class Index:
-    """Answers about every manifest and every blob of one store. Threads take turns.
+    """Answers about every manifest and every blob of one store, as they were when it was opened.
 
-    Raises: Locked: any question, where another process held the database for `timeout_s`.
+    >>> with Index(store) as index:  # doctest: +SKIP
+    ...     rows = list(index.listing())
+
+    Raises: Locked: another process held the database for `timeout_s`.
     """
 
     def __init__(self, store: Store, timeout_s: float = 10.0) -> None:
         self._store = store
         self._timeout_s = timeout_s
-        self._turn = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._memory: sqlite3.Connection | None = None
-        self._problems: tuple[RecstoreError, ...] = ()
+        self._path = str(store.local.path(INDEX_NAME))
+        store.local.check_no_symlink(INDEX_NAME)
+        self._connect("file", "new file", "memory")
 
-    @contextmanager
-    def fresh(self) -> Iterator[Index]:
-        """Bring the index up to date, and hold it so: questions asked inside the block do not look again."""
-        with self._turn:
-            if self._connection is not None:
-                yield self
-                return
-            try:
-                self._connect(self._open, self._open_new, self._open_in_memory)
-                yield self
-            finally:
-                self._disconnect()
+    def __enter__(self) -> Self:
+        return self
 
-    def refresh(self) -> None:
-        """Bring the index up to date."""
-        with self.fresh():
-            pass
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database: no question can be asked any more."""
+        self._connection.close()
 
     def problems(self) -> tuple[RecstoreError, ...]:
         """Return an error for each manifest and each blob that is there and cannot be read.
 
         No other answer has anything of such a manifest. A blob that cannot be read is in all of them, as damaged.
         """
-        with self.fresh():
-            return self._problems
+        return self._problems
 
     def uses_of(self, key: RequestKey) -> tuple[tuple[str | None, Entry], ...]:
         """Return all recordings of the request in all manifests, first occurrences first.
 
         Each comes with its test: None for one made outside any test.
         """
-        return tuple(self._rows(lambda test_id, *entry: (test_id, _entry(*entry)), _USES, key))
+        return tuple(self._ask(lambda test_id, *entry: (test_id, _entry(*entry)), _USES, key))
 
     def listing(self, wanted: EntryFilter | None = None) -> Iterator[EntryRow]:
         """Return every entry that is wanted: of tests, by the manifest's path, then those outside any test."""
-        return (wanted or EntryFilter()).select(self._rows(_entry_row, _LISTING))
+        return (wanted or EntryFilter()).select(self._ask(_entry_row, _LISTING))
 
-    def blob_rows(self) -> Iterator[BlobRow]:
+    def blob_rows(self) -> list[BlobRow]:
         """Return every blob file, by name; one that no manifest names has an `entry_count` of 0."""
-        return iter(self._rows(_blob_row, _BLOBS))
+        return self._ask(_blob_row, _BLOBS)
 
     def resolve(self, prefix: str) -> tuple[BlobName, ...]:
         """Return the blobs, there or only named by an entry, whose key or digest begins with these digits.
 
         None does where `prefix` has fewer than four hexadecimal digits, or anything else in it.
         """
-        return tuple(self._rows(_name, _RESOLVE, prefix.lower())) if _PREFIX.fullmatch(prefix.lower()) else ()
+        return tuple(self._ask(_name, _RESOLVE, prefix.lower())) if _PREFIX.fullmatch(prefix.lower()) else ()
 
-    def _rows(self, read: Callable[..., _Answer], question: str, *values: str) -> list[_Answer]:
-        def ask() -> list[_Answer]:
-            assert self._connection is not None  # noqa: S101 - `fresh` holds one
-            return [read(*row) for row in self._connection.execute(question, values)]
-
-        with self.fresh():
-            try:
-                return ask()
-            except _DAMAGE as error:
-                self._give_up(error)
-            self._connect(self._open_new, self._open_in_memory)
-            return ask()
-
-    # -- the database
-
-    def _connect(self, *openers: Callable[[], sqlite3.Connection]) -> None:
-        """Hold a connection from the first of `openers` that gives one that can be brought up to date."""
-        for open_database in openers:
-            try:
-                self._connection = open_database()
-                self._problems = _refresh(self._store, self._connection)
-            except _DAMAGE as error:
-                self._give_up(error)
-            else:
-                return
-        raise RecstoreError(self._path, "SQLite can neither keep an index in a file nor in memory")
-
-    def _give_up(self, error: Exception) -> None:
-        self._disconnect()
-        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _LOCKED_CODES:
-            raise Locked(self._path, f"another process has been writing to it for {self._timeout_s:g} s") from error
-
-    def _disconnect(self) -> None:
-        if self._connection is not None and self._connection is not self._memory:
-            self._connection.close()
-        self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        """Return a connection to the database file, which is made if there is none."""
-        self._store.local.check_no_symlink(INDEX_NAME)
-        return self._open_at(self._path)
-
-    def _open_new(self) -> sqlite3.Connection:
-        """Return a connection to a file without rows in place of the one that was there.
-
-        Another process that has the old one open goes on with it, to itself.
-        """
-        local = self._store.local
-        with suppress(RecstoreError, OSError):  # connecting fails, then, and says so
-            local.remove(f"{INDEX_NAME}-journal")  # it belongs to the old file
-            local.write(INDEX_NAME, b"")  # an empty file is a database without tables
-            local.flush()  # so that no later flush looks for a file that may be gone by then
-        return self._open_at(self._path)
-
-    def _open_in_memory(self) -> sqlite3.Connection:
-        """Return the one database in memory, which is reused: it cannot be opened again."""
-        if self._memory is None:
-            self._memory = self._open_at(":memory:")
-            weakref.finalize(self, self._memory.close)
-        return self._memory
-
-    def _open_at(self, path: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(path, self._timeout_s, isolation_level=None, check_same_thread=False)
+    def _ask(self, read: Callable[..., _Answer], question: str, *values: str) -> list[_Answer]:
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")  # noqa: TRY301
-            if version == 0:
-                with _transaction(connection):
-                    for statement in _TABLES:
-                        connection.execute(statement)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return [read(*row) for row in self._connection.execute(question, values)]
+        except _DAMAGE:
+            self.close()
+            self._connect("new file", "memory")
+        return [read(*row) for row in self._connection.execute(question, values)]
 
-    @property
-    def _path(self) -> str:
-        return str(self._store.local.path(INDEX_NAME))
+    def _connect(self, *places: Literal["file", "new file", "memory"]) -> None:
+        """Connect to the database in the first of `places` in which it can be brought up to date."""
+        for place in places:
+            if place == "new file":  # a process that has the old one open goes on with it, to itself
+                local = self._store.local
+                with suppress(RecstoreError, OSError):  # connecting fails, then, and says so
+                    local.remove(f"{INDEX_NAME}-journal")  # it belongs to the old file
+                    local.write(INDEX_NAME, b"")  # an empty file is a database without tables
+                    local.flush()  # so that no later flush looks for a file that may be gone by then
+            try:
+                with ExitStack() as stack:
+                    path = ":memory:" if place == "memory" else self._path
+                    connection = sqlite3.connect(path, self._timeout_s, isolation_level=None, check_same_thread=False)
+                    stack.callback(connection.close)
+                    _create_tables(connection)
+                    self._problems = _refresh(self._store, connection)
+                    self._connection = connection
+                    weakref.finalize(self, stack.pop_all().close)
+                    return
+            except _DAMAGE as error:
+                if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _LOCKED_CODES:
+                    reason = f"another process has been writing to it for {self._timeout_s:g} s"
+                    raise Locked(self._path, reason) from error
+        raise RecstoreError(self._path, "SQLite can neither keep an index in a file nor in memory")
 
 
 # -- bringing it up to date
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, SCHEMA_VERSION):
+        raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
+    if version == 0:
+        with _transaction(connection):
+            for statement in _TABLES:
+                connection.execute(statement)
 
 
 def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
@@ -355,12 +311,9 @@ def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreErro
     Source: https://www.sqlite.org/pragma.html#pragma_data_version
     """
 
-    def data_version() -> int:
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
     def write(changes: _Changes) -> bool:
         with _transaction(connection):
-            if data_version() != version:
+            if connection.execute("PRAGMA data_version").fetchone() != version:
                 return False
             for statement, rows in changes:
                 connection.executemany(statement, rows)
@@ -368,11 +321,9 @@ def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreErro
 
     while True:
         problems: list[RecstoreError] = []
-        version = data_version()
-        all_changes = chain.from_iterable(
-            find(store, connection, problems) for find in (_changed_manifests, _changed_blobs)
-        )
-        if all(write(changes) for changes in all_changes):
+        version = connection.execute("PRAGMA data_version").fetchone()
+        manifests, blobs = (find(store, connection, problems) for find in (_changed_manifests, _changed_blobs))
+        if all(map(write, chain(manifests, blobs))):
             return tuple(problems)
 
 
@@ -389,8 +340,8 @@ def _changed_manifests(
 ) -> Iterator[_Changes]:
     rows = connection.execute("SELECT path, fingerprint FROM manifest").fetchall()
     known = {path: Fingerprint(*map(int, text.split())) for path, text in rows}
+    now_ns = time.time_ns()
     changed, removed = compare(known, FileCache(store.directory, MANIFEST_FOLDERS).look())
-    now_ns = _file_system_now_ns(connection) if changed else 0
     paths = [*removed, *changed]
     for start in range(0, len(paths), _CHUNK):
         outdated = []
@@ -420,19 +371,6 @@ def _changed_manifests(
                 ("INSERT INTO manifest VALUES (?, ?, ?)", manifests),
                 ("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries),
             ]
-
-
-def _file_system_now_ns(connection: sqlite3.Connection) -> int:
-    """Return the time by the clock that stamps the store's files, which over a network is another machine's.
-
-    0, before every file's time, where the database is in memory or cannot be touched.
-    """
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    try:
-        os.utime(path)
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _changed_blobs(store: Store, connection: sqlite3.Connection, problems: list[RecstoreError]) -> Iterator[_Changes]:

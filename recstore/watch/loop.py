@@ -74,7 +74,7 @@ def _watch_roots(watcher: Watcher, sources: Sources, store: Store, stop: Event, 
         if is_index_old and watcher.is_settled and not batch:
             watcher.report_recorded()
             try:
-                Index(store).refresh()
+                Index(store).close()
                 is_index_old = False
             except RecstoreError:  # it is tried again
                 is_index_old = True

@@ -189,7 +189,7 @@ def test_packed_bodies(data: st.DataObject, encoding: str) -> None:
 @pytest.fixture(scope="module")
 def index_bytes(sample: Store) -> bytes:
     """Return a sound index."""
-    Index(sample).refresh()
+    Index(sample).close()
     return sample.local.path("index.sqlite").read_bytes()
 
 

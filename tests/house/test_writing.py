@@ -17,7 +17,7 @@ ALLOWED: Final = {
     "store/directory.py": "the one place",
     "files.py": "opens for reading alone, by flags that are stated above the call",
     "store/store.py": "makes the folder of the lock, in Git's own folder",
-    "store/index.py": "SQLite writes the index, which is derived; its own file is touched to ask for the time",
+    "store/index.py": "SQLite writes the index, which is derived",
     "git/program.py": "the one place that runs Git",
     "git/hooks.py": "Git's hooks are no files of a store, and need modes: written aside, made durable, renamed",
     "git/trash.py": "Git builds a tree in a scratch index, in the system's folder for what does not last",

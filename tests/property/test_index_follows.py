@@ -180,14 +180,15 @@ def _name_of(recording: Recording) -> BlobName:
 
 
 def _rebuilt(store: Store) -> Index:
-    """Return an index that has read every file of the store just now."""
-    index = Index(store)
-    index._connect(index._open_in_memory)
-    return index
+    """Return an index that has read every file of the store just now, and leaves no file of its own there."""
+    with tempfile.TemporaryDirectory() as folder:
+        knows_nothing = Store(store.directory)
+        knows_nothing.local = Directory(Path(folder))
+        return Index(knows_nothing)
 
 
 def _answers(index: Index) -> Iterator[object]:
-    with index.fresh():
+    with index:
         rows = list(index.listing())
         yield rows
         yield [row.entry.origin for row in rows]

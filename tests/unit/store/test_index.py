@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -241,10 +242,10 @@ def test_what_is_no_prefix_of_four_digits_finds_nothing(store: Store, prefix: st
     assert () == Index(store).resolve(prefix)
 
 
-def test_questions_in_a_fresh_block_do_not_look_again(store: Store) -> None:
-    """Inside the block the store is as it was at its start; after it, as it is."""
+def test_questions_to_one_index_do_not_look_again(store: Store) -> None:
+    """The store is as it was when the index was opened; for the next one, as it is."""
     store.put(CHAT, [_recording()])
-    with Index(store).fresh() as index:
+    with Index(store) as index:
         store.put(IMAGE, [_recording()])
         inside = [row.test_id for row in index.listing()]
 
@@ -252,15 +253,17 @@ def test_questions_in_a_fresh_block_do_not_look_again(store: Store) -> None:
 
 
 def test_no_connection_outlives_the_question(store: Store) -> None:
-    """Between questions no file is held open, which matters to forks and on Windows."""
+    """After the block no file is held open, which matters to forks and on Windows."""
     store.put(CHAT, [_recording()])
-    list(Index(store).listing())
+    with Index(store) as index:
+        list(index.listing())
 
-    assert Index(store)._connection is None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        index._connection.execute("SELECT 1")
 
 
 def test_another_thread_may_ask(store: Store) -> None:
-    """One index serves all threads of a process."""
+    """Several threads may ask at once."""
     store.put(CHAT, [_recording()])
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(len(list(Index(store).listing())))) for _ in range(4)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_the_index_writes_nothing_outside_local(store: Store) -> None:
     """The database file is all there is to it."""
     store.put(CHAT, [_recording()])
     before = {path for path in store.directory.root.rglob("*") if path.is_file()}
-    Index(store).refresh()
+    Index(store).close()
 
     assert {store.local.path(INDEX_NAME)} == {
         path for path in store.directory.root.rglob("*") if path.is_file()
@@ -76,7 +76,7 @@ def test_the_index_writes_nothing_outside_local(store: Store) -> None:
 def test_a_new_index_file_does_not_disturb_the_next_flush(store: Store) -> None:
     """Whoever removes `local/` does no harm to what is written next."""
     store.put(CHAT, [_recording()])
-    Index(store).refresh()
+    Index(store).close()
     store.local.path(INDEX_NAME).unlink()
     store.put(IMAGE, [_recording()])
 
@@ -133,7 +133,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 def _all_answers(index: Index) -> list[object]:
-    with index.fresh():
+    with index:
         return [
             list(index.listing()),
             list(index.blob_rows()),
@@ -162,7 +162,7 @@ def test_a_database_that_cannot_be_used_is_made_anew(store: Store, damage: Calla
 def test_damage_that_comes_between_two_questions_is_mended(store: Store) -> None:
     """A question that meets it inside a block looks at the store again."""
     store.put(CHAT, [_recording()])
-    with Index(store).fresh() as index:
+    with Index(store) as index:
         store.local.path(INDEX_NAME).write_bytes(b"garbage" * 999)
 
         assert [CHAT] == [row.test_id for row in index.listing()]
@@ -171,7 +171,7 @@ def test_damage_that_comes_between_two_questions_is_mended(store: Store) -> None
 def test_a_leftover_journal_does_not_come_into_the_new_database(store: Store) -> None:
     """The journal of a killed process belongs to the damaged file, and goes with it."""
     store.put(CHAT, [_recording()])
-    Index(store).refresh()
+    Index(store).close()
     path = store.local.path(INDEX_NAME)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA cache_size = 1")
@@ -202,40 +202,19 @@ def unwritable(request: pytest.FixtureRequest, store: Store) -> Store:
     return store
 
 
-@pytest.fixture
-def index_in_memory(unwritable: Store) -> Iterator[Index]:
-    """Yield an index of that store."""
-    index = Index(unwritable)
-    yield index
-    if index._memory is not None:
-        index._memory.close()
-
-
-def test_without_a_file_the_index_lives_in_memory_and_follows(unwritable: Store, index_in_memory: Index) -> None:
-    """A store that cannot be written answers all the same, and is still looked at for each question."""
-    before = [row.test_id for row in index_in_memory.listing()]
+def test_without_a_file_the_index_lives_in_memory_and_follows(unwritable: Store) -> None:
+    """A store that cannot be written answers all the same, and is looked at by whoever asks."""
+    before = [row.test_id for row in Index(unwritable).listing()]
     other = Entry(unwritable.put_blob(_recording("b")), 1)
     unwritable.publish([Manifest(IMAGE, (other,))])
 
-    assert ([CHAT], [CHAT, IMAGE]) == (before, [row.test_id for row in index_in_memory.listing()])
+    assert ([CHAT], [CHAT, IMAGE]) == (before, [row.test_id for row in Index(unwritable).listing()])
 
 
-def test_in_memory_known_blobs_are_not_read_again(
-    unwritable: Store, index_in_memory: Index, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a file to touch the file system's clock is unknown, so manifests are read; blobs are not."""
-    index_in_memory.refresh()
-    names = _files_read(unwritable, monkeypatch)
-    index_in_memory.refresh()
-
-    assert [manifest_path(CHAT)] == names
-
-
-def test_in_memory_another_thread_may_ask(index_in_memory: Index) -> None:
-    """The one database in memory serves every thread."""
-    index_in_memory.refresh()
-    with ThreadPoolExecutor(1) as pool:
-        rows = pool.submit(index_in_memory.listing).result()
+def test_in_memory_another_thread_may_ask(unwritable: Store) -> None:
+    """The database in memory is not bound to the thread that made it."""
+    with Index(unwritable) as index, ThreadPoolExecutor(1) as pool:
+        rows = pool.submit(index.listing).result()
 
     assert [CHAT] == [row.test_id for row in rows]
 
@@ -245,13 +224,13 @@ def test_in_memory_another_thread_may_ask(index_in_memory: Index) -> None:
 
 def test_two_indexes_of_one_store_see_what_either_has_done(store: Store) -> None:
     """Each brings the shared database up to date for both."""
-    first, second = Index(store), Index(Store(Directory(store.directory.root)))
+    first, second = store, Store(Directory(store.directory.root))
     answers = []
     for test_id in (CHAT, IMAGE):
         store.put(test_id, [_recording(test_id)])
-        answers.append([list(index.listing()) for index in (first, second, first)])
+        answers.append([list(Index(each).listing()) for each in (first, second, first)])
     store.directory.remove(manifest_path(CHAT))
-    answers.append([list(index.listing()) for index in (second, first, second)])
+    answers.append([list(Index(each).listing()) for each in (second, first, second)])
 
     assert [1, 2, 1] == [len(listings[0]) for listings in answers]
     assert all(listing == listings[0] for listings in answers for listing in listings)
@@ -263,7 +242,7 @@ def test_what_was_read_before_another_process_wrote_is_read_again(
     """A slow reader does not put its older view over a newer one."""
     oldest, old, new = (_recording(answer=answer) for answer in ("oldest", "old", "new"))
     store.put(CHAT, [oldest])
-    Index(store).refresh()
+    Index(store).close()
     store.put(CHAT, [old])
     slow = Store(Directory(store.directory.root))
     read_manifest = slow.read_manifest
@@ -272,7 +251,7 @@ def test_what_was_read_before_another_process_wrote_is_read_again(
         manifest = read_manifest(path)
         monkeypatch.setattr(slow, "read_manifest", read_manifest)
         store.put(CHAT, [new])
-        Index(store).refresh()
+        Index(store).close()
         return manifest
 
     monkeypatch.setattr(slow, "read_manifest", read_and_be_overtaken)
@@ -284,14 +263,13 @@ def test_what_was_read_before_another_process_wrote_is_read_again(
 def test_a_database_that_another_process_holds_is_locked(store: Store) -> None:
     """Waiting ends after the time-out, with the error that has exit code 30; later it works again."""
     store.put(CHAT, [_recording()])
-    index = Index(store, timeout_s=0.01)
-    index.refresh()
+    Index(store).close()
     with closing(sqlite3.connect(store.local.path(INDEX_NAME), isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
 
         with pytest.raises(Locked, match=r"0\.01 s"):
-            index.refresh()
+            Index(store, timeout_s=0.01)
 
         connection.execute("ROLLBACK")
 
-    assert [CHAT] == [row.test_id for row in index.listing()]
+    assert [CHAT] == [row.test_id for row in Index(store).listing()]

@@ -63,7 +63,7 @@ def test_nothing_is_read_when_nothing_has_changed(store: Store, monkeypatch: pyt
     """A manifest at rest and a known blob are trusted, by another process too."""
     store.put(CHAT, [_recording()])
     _let_rest(store)
-    Index(store).refresh()
+    Index(store).close()
     again = Store(Directory(store.directory.root))
     names = _files_read(again, monkeypatch)
     rows = list(Index(again).listing())
@@ -76,10 +76,10 @@ def test_only_what_has_changed_is_read(store: Store, monkeypatch: pytest.MonkeyP
     store.put(CHAT, [_recording("a"), _recording("b")])
     store.put(IMAGE, [_recording("a")])
     _let_rest(store)
-    Index(store).refresh()
+    Index(store).close()
     store.put(CHAT, [_recording("a"), _recording("c")])
     names = _files_read(store, monkeypatch)
-    Index(store).refresh()
+    Index(store).close()
 
     assert [manifest_path(CHAT), store.put_blob(_recording("c")).path] == names[:2]
     assert {store.put_blob(_recording(prompt)) for prompt in "ac"} == {
@@ -93,7 +93,7 @@ def test_a_manifest_rewritten_in_the_same_tick_to_the_same_size_is_seen(store: S
     path = store.directory.path(manifest_path(CHAT))
     store.put(CHAT, [old])
     before = path.stat()
-    Index(store).refresh()
+    Index(store).close()
     manifest = Manifest(CHAT, (Entry(store.put_blob(new), 1),))
     path.write_bytes(format_manifest(manifest))
     os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
@@ -108,7 +108,7 @@ def test_another_file_of_the_same_time_and_size_is_seen(store: Store) -> None:
     old, new = _recording(answer="old"), _recording(answer="new")
     store.put(CHAT, [old])
     _let_rest(store)
-    Index(store).refresh()
+    Index(store).close()
     store.put(CHAT, [new])
     _let_rest(store)
 
@@ -124,10 +124,10 @@ def test_a_manifest_is_trusted_once_it_was_at_rest_for_two_seconds(
     now_ns = 1_700_000_000_000_000_000
     path = manifest_path(CHAT)
     os.utime(store.directory.path(path), ns=(now_ns - age_ns, now_ns - age_ns))
-    monkeypatch.setattr("recstore.store.index._file_system_now_ns", lambda _: now_ns)
-    Index(store).refresh()
+    monkeypatch.setattr("recstore.store.index.time.time_ns", lambda: now_ns)
+    Index(store).close()
     names = _files_read(store, monkeypatch)
-    Index(store).refresh()
+    Index(store).close()
 
     assert is_read == (path in names)
 
@@ -136,7 +136,7 @@ def test_removed_manifests_and_blobs_leave(store: Store) -> None:
     """What is no longer there is in no answer."""
     blob = store.put(CHAT, [_recording()]).entries[0].blob
     store.put(IMAGE, [_recording()])
-    Index(store).refresh()
+    Index(store).close()
     store.directory.remove(manifest_path(CHAT))
     store.directory.remove(blob.path)
 
@@ -170,7 +170,7 @@ def test_files_without_a_blobs_name_or_in_a_wrong_folder_are_no_blobs(
 
     found = [row.name for row in Index(store).blob_rows()]
     names = _files_read(store, monkeypatch)
-    Index(store).refresh()
+    Index(store).close()
 
     assert ([name], []) == (found, names)
 
@@ -191,7 +191,7 @@ def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_rest_works(
     store.put(CHAT, [_recording()])
     store.put(IMAGE, [_recording()])
     _let_rest(store)
-    Index(store).refresh()
+    Index(store).close()
     path = store.directory.path(manifest_path(CHAT))
     sound = path.read_bytes()
     path.write_bytes(data)
@@ -238,7 +238,7 @@ def test_the_size_of_a_damaged_blob_is_the_files(store: Store) -> None:
     name = store.put_blob(_recording())
     path = store.directory.path(name.path)
     _flip_byte(path)
-    Index(store).refresh()
+    Index(store).close()
     path.write_bytes(b"x" * 9_999)
 
     assert [9_999] == [row.size_bytes for row in Index(store).blob_rows()]
