@@ -12,7 +12,7 @@ from recstore.errors import SecretFound, UsageError
 from recstore.importers.rewrite import redact_store, rekey_store
 from recstore.store import FOLDER, Store
 from recstore.store.rename import execute_moves, plan_moves
-from recstore.store.store import STORE_FILES
+from recstore.store.store import scaffold_files
 from recstore.text import plural
 
 _HISTORY = """\
@@ -26,7 +26,7 @@ it was issued; then, if the history has to be clean: `git filter-repo --replace-
 def init_command(folder: Path, *, as_json: bool) -> None:
     """Make FOLDER (here, unless named) a store: write .recstore and what explains it. Harmless to repeat."""
     store = folder / FOLDER
-    missing = [name for name in STORE_FILES if not (store / name).is_file()]
+    missing = [name for name in scaffold_files() if not (store / name).is_file()]
     Store.create(folder)
     is_in_git = any((parent / ".git").exists() for parent in (folder.resolve(), *folder.resolve().parents))
     if as_json:

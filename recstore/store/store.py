@@ -20,7 +20,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -33,47 +33,19 @@ from recstore.store.blob import decode_recording, decode_request, encode_checked
 from recstore.store.directory import Directory, file_failure
 from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
 
-_README: Final = """\
-# .recstore
-
-Recorded requests and responses of this project's tests, kept by recstore (`pip install recstore`).
-The tests replay them instead of calling the real services. Commit this folder.
-
-- `blobs/` holds one recording per file: `<request key>-<content digest>.json`. Never edit one: its name is the
-  hash of its bytes.
-- `tests/` holds one small text file per test, which says which blobs the test uses.
-- `shared/` says the same of recordings made outside any test.
-- An index, a lock and scratch files are in Git's own folder (in `local/` where there is no Git), all made again when
-  needed.
-
-`recstore ls` lists the recordings, `recstore show TEST` shows them, `recstore verify` checks them.
-"""
-
-_GITATTRIBUTES: Final = """\
-# Written by recstore. Blobs are named by the hash of their bytes: Git must neither convert nor merge them.
-# `recstore hooks install` sets the drivers up; without them Git merges and shows the files as text.
-blobs/** -text -ident -filter -merge linguist-generated diff=recstore
-tests/** -filter text eol=lf merge=recstore
-shared/** -filter text eol=lf merge=recstore
-"""
-
-_GITIGNORE: Final = """\
-# Written by recstore: what this machine alone needs.
-local/
-.tmp-*
-"""
-
 MISSING_BLOB_REMEDY: Final = "`recstore restore` brings back what Git has anywhere; or record the test again."
 
 _LOCK: Final = "lock"
 _POLL_S: Final = 0.01
 
-STORE_FILES: Final = {
-    "README.md": _README.encode(),
-    ".gitattributes": _GITATTRIBUTES.encode(),
-    ".gitignore": _GITIGNORE.encode(),
-}
-"""File name -> bytes, as `Store.create` writes them."""
+
+@cache
+def scaffold_files() -> dict[str, bytes]:
+    """Return the bytes of the files that explain a store to people and Git, by name, as `Store.create` writes them."""
+    from importlib.resources import files  # not on the way of a replay
+
+    texts = files("recstore.store") / "scaffold"
+    return {name: (texts / name.lstrip(".")).read_bytes() for name in ("README.md", ".gitattributes", ".gitignore")}
 
 
 class Store:
@@ -106,7 +78,7 @@ class Store:
         """
         Directory(path).check_no_symlink(FOLDER)
         store = cls(Directory(path / FOLDER))
-        for name, data in STORE_FILES.items():
+        for name, data in scaffold_files().items():
             if store.directory.read(name) is None:
                 store.directory.write(name, data)
         store.directory.flush()

@@ -24,7 +24,7 @@ from recstore.store.blob import decode_recording
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
 from recstore.store.fingerprints import Fingerprint, Snapshot, compare
 from recstore.store.manifest import MANIFEST_FOLDERS
-from recstore.store.store import MISSING_BLOB_REMEDY, STORE_FILES
+from recstore.store.store import MISSING_BLOB_REMEDY, scaffold_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def verify_store(
         temporary_files=tuple(temporary_files),
         not_read=not_read,
         since=since if isinstance(since, int) else 0,
-        modified_scaffold=tuple(name for name, data in STORE_FILES.items() if store.directory.read(name) != data),
+        modified_scaffold=tuple(name for name, data in scaffold_files().items() if store.directory.read(name) != data),
     )
 
 

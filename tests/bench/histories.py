@@ -12,7 +12,7 @@ from recstore.content.canonical import request_key
 from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recording, Request, Response
 from recstore.store.blob import decode_recording, encode_recording
 from recstore.store.manifest import format_manifest, manifest_path, parse_manifest
-from recstore.store.store import STORE_FILES
+from recstore.store.store import scaffold_files
 
 __all__ = ["LAYOUTS", "History", "Layout", "State", "generated_history", "merged_state"]
 
@@ -185,7 +185,7 @@ def _read_cassettes(files: Mapping[str, bytes], _healed: Mapping[str, bytes]) ->
 
 
 def _write_recstore(state: State) -> Files:
-    files = {f"{_FOLDER}/{name}": data for name, data in STORE_FILES.items()}
+    files = {f"{_FOLDER}/{name}": data for name, data in scaffold_files().items()}
     for test, answers in state.items():
         entries = []
         for question, answer in answers.items():

@@ -11,7 +11,7 @@ import pytest
 from recstore.importers.render import ExportOptions, export_recordings
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import MANIFEST_VERSION
-from recstore.store.store import STORE_FILES
+from recstore.store.store import scaffold_files
 from recstore.store.verify import verify_store
 from tests.formats.sample import FORMATS, answers_of, write_sample
 
@@ -65,5 +65,5 @@ def test_the_present_format_is_written_as_it_was(tmp_path: Path) -> None:
 def test_the_samples_are_no_project() -> None:
     """Hooks and `check` take a folder for a project by what these files do not have."""
     assert [] == [path for path in FORMATS.rglob("*") if path.name in (FOLDER, ".gitattributes")]
-    assert ".gitattributes" in STORE_FILES
+    assert ".gitattributes" in scaffold_files()
     assert all(json.loads(path.read_text()) for path in FORMATS.rglob("answers.json"))

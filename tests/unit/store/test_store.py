@@ -22,7 +22,7 @@ from recstore.model import BlobName, Digest, Entry, JsonBody, Manifest, Recordin
 from recstore.store import FOLDER, Store
 from recstore.store.index import Index
 from recstore.store.manifest import manifest_path, shared_path
-from recstore.store.store import STORE_FILES
+from recstore.store.store import scaffold_files
 
 TEST = "tests/test_chat.py::test_answer[a/b]"
 
@@ -55,7 +55,7 @@ def test_creating_twice_changes_nothing(tmp_path: Path) -> None:
 
     Store.create(tmp_path)
 
-    assert {**STORE_FILES, "README.md": b"ours"} == files_of(store)
+    assert {**scaffold_files(), "README.md": b"ours"} == files_of(store)
 
 
 @pytest.mark.parametrize("below", ["", FOLDER])
@@ -105,7 +105,7 @@ def test_a_project_may_be_reached_by_a_link(tmp_path: Path) -> None:
 def test_a_store_of_blobs_alone_is_one(tmp_path: Path, store: Store) -> None:
     """The files that explain it are for people."""
     store.put(TEST, [recording()])
-    for name in STORE_FILES:
+    for name in scaffold_files():
         (store.directory.root / name).unlink()
 
     assert [TEST] == list(Store.open(tmp_path).tests())
