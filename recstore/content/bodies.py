@@ -141,8 +141,8 @@ def parse_event_stream(data: bytes) -> StreamBody | None:
 
 
 def _json_lines(data: bytes) -> StreamBody | None:
-    lines = data.split(b"\n")
-    if len(lines) < 3 or lines.pop():  # noqa: PLR2004 - one line alone is no stream
+    *lines, rest = data.split(b"\n")
+    if rest or len(lines) < 2:  # noqa: PLR2004 - one line alone is no stream
         return None
     try:
         values = [parse_exact(line) for line in lines]

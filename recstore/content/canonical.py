@@ -6,13 +6,14 @@ without a new `RULE_VERSION` would orphan every store there is.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import blake3
 
 from recstore.content.bodies import body_bytes
 from recstore.content.json_text import NotExactError, parse_exact, sorted_text
-from recstore.model import Body, Headers, Json, JsonBody, Request, RequestKey
+from recstore.model import Headers, Json, JsonBody, Request, RequestKey
 
 RULE_VERSION: Final = 1
 
@@ -38,7 +39,13 @@ def canonical_form(request: Request) -> bytes:
     Shape: a canonical JSON array `["recstore-request", 1, method, upstream, path, query, headers,
     kind]`, a line feed, and the body: canonical JSON where `kind` is "json", its bytes for "bytes".
     """
-    kind, body = _canonical_body(request.body)
+    data = b"" if isinstance(request.body, JsonBody) else body_bytes(request.body)
+    kind, body = ("bytes", data) if data else ("none", b"")
+    if isinstance(request.body, JsonBody):
+        kind, body = "json", sorted_text(request.body.value)
+    elif data.lstrip()[:1] in (b"{", b"["):
+        with suppress(NotExactError):
+            kind, body = "json", sorted_text(parse_exact(data))
     parts = request.query.split("&") if request.query else []
     head: list[Json] = [
         "recstore-request",
@@ -66,15 +73,3 @@ def identity_headers(headers: Headers) -> Headers:
         and not (name.lower() == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(map(str.strip, value.split(","))))
     ]
     return tuple(sorted(pairs, key=lambda pair: pair[0]))
-
-
-def _canonical_body(body: Body | None) -> tuple[str, bytes]:
-    if isinstance(body, JsonBody):
-        return "json", sorted_text(body.value)
-    data = body_bytes(body)
-    if data.lstrip()[:1] in (b"{", b"["):
-        try:
-            return "json", sorted_text(parse_exact(data))
-        except NotExactError:
-            pass
-    return ("bytes", data) if data else ("none", b"")

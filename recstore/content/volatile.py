@@ -164,9 +164,9 @@ def _word(value: dict[str, Json], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Scrubber:
-    """`rename` is for values where ids stand, which may be names that somebody chose."""
+    """`rename_id` is for values where ids stand, which may be names that somebody chose."""
 
-    rename: Rename
+    rename_id: Rename
     rename_generated: Rename
 
     def event(self, event: Json, framing: str) -> Json:
@@ -207,7 +207,7 @@ class _Scrubber:
         if isinstance(value, str):
             if name in TIMES:
                 return _EPOCH
-            return self.rename(value) if name == "id" or name.endswith("_id") else CONSTANTS.get(name, value)
+            return self.rename_id(value) if name == "id" or name.endswith("_id") else CONSTANTS.get(name, value)
         if (name in TIMES or name in DURATIONS) and value is not None and not isinstance(value, bool):
             return type(value)(0)
         return value

@@ -40,7 +40,7 @@ def publish(store: Store, scope_id: str | None, recordings: list[NewRecording], 
     where nothing is replaced, its own cannot be read. RecstoreError: disk trouble.
     """
     with store.locked(_TIMEOUT_S):
-        _forget_failed(store, scope_id)
+        _emptied_failed_folder(store, scope_id)
         for recording in recordings:
             if recording.data is not None:
                 try:
@@ -78,21 +78,18 @@ def put_aside(store: Store, scope_id: str | None, recordings: list[NewRecording]
 
     Raises: Locked: others have held the store for long. RecstoreError: disk trouble.
     """
-    folder = _failed_folder(scope_id)
     with store.locked(_TIMEOUT_S):
-        _forget_failed(store, scope_id)
+        folder = _emptied_failed_folder(store, scope_id)
         for number, recording in enumerate(recordings, start=1):
             if recording.data is not None:
                 store.common.write(f"{folder}/{number:04}-{recording.entry.blob.key[:12]}.json", recording.data)
 
 
-def _failed_folder(scope_id: str | None) -> str:
-    return f"{FAILED}/{'shared' if scope_id is None else manifest_path(scope_id)}"
-
-
-def _forget_failed(store: Store, scope_id: str | None) -> None:
-    for file in list(store.common.walk(_failed_folder(scope_id))):
+def _emptied_failed_folder(store: Store, scope_id: str | None) -> str:
+    folder = f"{FAILED}/{'shared' if scope_id is None else manifest_path(scope_id)}"
+    for file in list(store.common.walk(folder)):
         store.common.remove(store.common.name_of(file))
+    return folder
 
 
 def _publish_shared(store: Store, entries: list[Entry], *, replaces: bool) -> None:

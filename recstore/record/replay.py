@@ -180,12 +180,7 @@ def response_differences(recorded: Response, live: Response, request: Request) -
 
     Status, body and errors count; headers, ids, and whether a member is null or absent do not.
     """
-    changes = [str(change) for change in differences(_comparable(recorded, request), _comparable(live, request))]
-    more = len(changes) - _MAX_DIFFERENCES
-    return (*changes[:_MAX_DIFFERENCES], f"and {more} more") if more > 0 else tuple(changes)
 
-
-def _comparable(response: Response, request: Request) -> Json:
     def mask_id(text: str) -> str:
         return _ANY_ID if looks_generated(text) or text.startswith("rec-") else text
 
@@ -194,8 +189,13 @@ def _comparable(response: Response, request: Request) -> Json:
             return {name: without_nulls(member) for name, member in value.items() if member is not None}
         return [without_nulls(element) for element in value] if isinstance(value, list) else value
 
-    scrubbed = replace(response, body=scrub_volatile(response.body, mask_id, lambda _: _ANY_ID))
-    answer = response_to_wire(scrubbed, request.method, request.path)
-    error: Json = None if answer.error is None else {"kind": answer.error.kind, "type": answer.error.type_name}
-    body = body_value(parse_body(b"".join(answer.chunks)))
-    return without_nulls({"status": answer.status, "error": error, "body": body})
+    sides: list[Any] = []
+    for response in (recorded, live):
+        scrubbed = replace(response, body=scrub_volatile(response.body, mask_id, lambda _: _ANY_ID))
+        answer = response_to_wire(scrubbed, request.method, request.path)
+        error: Json = None if answer.error is None else {"kind": answer.error.kind, "type": answer.error.type_name}
+        body = body_value(parse_body(b"".join(answer.chunks)))
+        sides.append(without_nulls({"status": answer.status, "error": error, "body": body}))
+    changes = [str(change) for change in differences(*sides)]
+    more = len(changes) - _MAX_DIFFERENCES
+    return (*changes[:_MAX_DIFFERENCES], f"and {more} more") if more > 0 else tuple(changes)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from functools import lru_cache
 from threading import Lock
-from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,19 +58,17 @@ class Action(StrEnum):
     """Call, and report where the answer differs from the recording, or that there is none."""
 
 
-ACTIONS: Final[Mapping[Mode, Mapping[LookUp, Action]]] = MappingProxyType(
-    {
-        mode: MappingProxyType(dict(zip(LookUp, actions, strict=True)))
-        for mode, actions in {
-            # Mode                HIT             MISS                    DAMAGE
-            Mode.REPLAY: (Action.SERVE, Action.FAIL, Action.FAIL),
-            Mode.RECORD: (Action.RECORD, Action.RECORD, Action.RECORD),
-            Mode.RECORD_IF_MISSING: (Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
-            Mode.LIVE: (Action.PASS, Action.PASS, Action.PASS),
-            Mode.VERIFY: (Action.COMPARE, Action.COMPARE, Action.FAIL),
-        }.items()
-    }
-)
+ACTIONS: Final[Mapping[Mode, Mapping[LookUp, Action]]] = {
+    mode: dict(zip(LookUp, actions, strict=True))
+    for mode, actions in {
+        # Mode                HIT             MISS                    DAMAGE
+        Mode.REPLAY: (Action.SERVE, Action.FAIL, Action.FAIL),
+        Mode.RECORD: (Action.RECORD, Action.RECORD, Action.RECORD),
+        Mode.RECORD_IF_MISSING: (Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
+        Mode.LIVE: (Action.PASS, Action.PASS, Action.PASS),
+        Mode.VERIFY: (Action.COMPARE, Action.COMPARE, Action.FAIL),
+    }.items()
+}
 """The table that decides."""
 
 
