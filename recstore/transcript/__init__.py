@@ -8,23 +8,16 @@ terminals.
 from __future__ import annotations
 
 from recstore.transcript.compare import Comparison, DiffLine, compare_recordings, diff_lines, diff_words
-from recstore.transcript.messages import Message, Part
-from recstore.transcript.render import Line, Transcript, page_lines, page_text, review_text, review_texts, transcript_of
-from recstore.transcript.responses import Answer
+from recstore.transcript.render import Line, page_lines, review_text, review_texts, transcript_of
 
 __all__ = [
-    "Answer",
     "Comparison",
     "DiffLine",
     "Line",
-    "Message",
-    "Part",
-    "Transcript",
     "compare_recordings",
     "diff_lines",
     "diff_words",
     "page_lines",
-    "page_text",
     "review_text",
     "review_texts",
     "transcript_of",

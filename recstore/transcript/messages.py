@@ -214,7 +214,7 @@ def read_messages(request: Request, content: BodyContent) -> tuple[Message, ...]
     if not _is_understood(body):
         messages = [Message("body", tuple(whole_parts(content)))]
     else:
-        said = (as_object(holder).get(name) for holder in _holders(body) for name in _SYSTEM)
+        said = (as_object(holder).get(name) for holder in (body, *map(body.get, _SETTINGS)) for name in _SYSTEM)
         messages = [Message("system", tuple(read_parts(as_object(value).get("parts", value)))) for value in said]
         for name in _TURNS:
             turns: Any = body.get(name)
@@ -241,19 +241,16 @@ def read_parameters(content: BodyContent) -> list[tuple[str, Any]]:
         members = as_object(body.get(holder)).items()
         known = ((name, value) for name, value in members if name in _SETTINGS or name not in _NOT_PARAMETERS)
         settings |= {f"{holder}.{name}": value for name, value in known}
-    return [  # 0 sets something
-        (name, value)
-        for name, value in settings.items()
-        if not (value is None or value is False or value in ("", [], {}))
-    ]
+    unset = [name for name, value in settings.items() if value is None or value is False or value in ("", [], {})]
+    return [(name, value) for name, value in settings.items() if name not in unset]  # 0 sets something
 
 
 def read_tools(content: BodyContent) -> list[tuple[list[str], dict[str, Any]]]:
     """Return the definitions of the tools that the request offers, each after the names that it defines."""
+    body = as_object(content.value)
+    holders = [as_object(holder) for holder in (body, *map(body.get, _SETTINGS))]
+    offers = [holder.get(name) for holder in holders for name in ("tools", "functions")]
     tools = []
-    offers = (
-        as_object(holder).get(name) for holder in _holders(as_object(content.value)) for name in ("tools", "functions")
-    )
     for tool in (tool for offer in offers for tool in objects_in(offer)):
         declared = objects_in(tool.get("function_declarations")) + objects_in(tool.get("functionDeclarations"))
         names = [string_at(function, "name") or "?" for function in declared]
@@ -268,11 +265,6 @@ def _is_understood(body: dict[str, Any]) -> bool:
         return True
     others = (value for name, value in body.items() if name not in _NOT_PARAMETERS)
     return bool(string_at(body, "model")) and not any(type(value) in (list, dict) for value in others)
-
-
-def _holders(body: dict[str, Any]) -> list[Any]:
-    """Return the objects that may hold the system's instruction and the tools."""
-    return [body, *map(body.get, _SETTINGS)]
 
 
 def _read_turn(turn: Any) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -123,15 +124,14 @@ def review_texts(recording: Recording) -> tuple[str, str]:
     """Return the two halves of `review_text`, the request and the answer, each without the end of its last line."""
     numbers: dict[str, str] = {}
 
-    def quiet(parts: Iterable[Part]) -> tuple[Part, ...]:
-        return tuple(
-            replace(
-                part,
-                text=_indented_arguments(part.text) if part.kind == "call" else part.text,
-                call_id=numbers.setdefault(part.call_id, str(len(numbers) + 1)) if part.call_id else "",
-            )
-            for part in parts
-        )
+    def quiet(part: Part) -> Part:
+        text = part.text
+        if part.kind == "call" and len(text) > _ONE_LINE_JSON:
+            with suppress(ValueError):
+                arguments = parse_json(text)
+                text = indented(arguments) if type(arguments) is dict else text
+        call_id = numbers.setdefault(part.call_id, str(len(numbers) + 1)) if part.call_id else ""
+        return replace(part, text=text, call_id=call_id)
 
     body = read_body(recording.request.body, recording.request.headers)
     parameters = [(name, _spread(value)) for name, value in read_parameters(body)]
@@ -141,21 +141,13 @@ def review_texts(recording: Recording) -> tuple[str, str]:
         transcript,
         parameters=tuple(parameters),
         tools=(),
-        messages=tuple(replace(message, parts=quiet(message.parts)) for message in transcript.messages),
-        answers=tuple(replace(answer, parts=quiet(answer.parts)) for answer in transcript.answers),
+        messages=tuple(replace(message, parts=tuple(map(quiet, message.parts))) for message in transcript.messages),
+        answers=tuple(replace(answer, parts=tuple(map(quiet, answer.parts))) for answer in transcript.answers),
         usage=(),
         event_count=None,
     )
     request, answer = _request_lines(quieted), _answer_lines(quieted)
     return "\n".join(line.text for line in request), "\n".join(line.text for line in answer)
-
-
-def _indented_arguments(text: str) -> str:
-    try:
-        value = parse_json(text) if len(text) > _ONE_LINE_JSON else None
-    except ValueError:
-        return text
-    return indented(value) if type(value) is dict else text
 
 
 def _spread(value: Any) -> str:
@@ -169,35 +161,36 @@ def _shortened(value: Any) -> str:
 
 
 def _answer_title(transcript: Transcript, answer: Answer, number: int) -> str:
-    facts = [] if transcript.status is None else [str(transcript.status)]
-    if transcript.answer_model and transcript.answer_model != transcript.model:
-        facts.append(transcript.answer_model)
-    if answer.finish:
-        facts.append(answer.finish)
-    if number == 1 and transcript.event_count is not None:
-        facts.append(plural(transcript.event_count, "event"))
-    if number == 1 and transcript.usage:
-        facts.append("tokens " + " ".join(f"{name} {count:,}" for name, count in transcript.usage))
+    facts = [
+        "" if transcript.status is None else str(transcript.status),
+        transcript.answer_model if transcript.answer_model != transcript.model else "",
+        answer.finish,
+    ]
+    if number == 1:
+        facts.append("" if transcript.event_count is None else plural(transcript.event_count, "event"))
+        usage = " ".join(f"{kind} {count:,}" for kind, count in transcript.usage)
+        facts.append(f"tokens {usage}" if usage else "")
     title = f"answer {number}" if len(transcript.answers) > 1 else "answer"
-    return f"{title}  {', '.join(facts)}" if facts else title
+    return f"{title}  {', '.join(filter(None, facts))}".rstrip()
 
 
 def _part_lines(parts: Iterable[Part]) -> Iterator[Line]:
     for part in parts:
-        call_id = f"  #{part.call_id}" if part.call_id else ""
-        if part.kind == "thinking":
-            yield from _block("thinking", part.text, "  ~ ")
-        elif part.kind == "call":
-            yield from _block("call", f"{part.name}({part.text}){call_id}", "  -> ")
-        elif part.kind == "result":
-            yield from _block("result", f"{part.name}{call_id}".lstrip(), "  <- ")
-            yield from _block("text", part.text, "     ")
-        elif part.kind == "file":
-            yield from _block("file", f"[{f'{part.name}, ' if part.name else ''}{part.text}]", "  ")
-        elif part.kind == "refusal":
-            yield from _block("error", part.text, "  refused: ")
-        else:
-            yield from _block("text", part.text, "  ")
+        name, text, call_id = part.name, part.text, f"  #{part.call_id}" if part.call_id else ""
+        match part.kind:
+            case "thinking":
+                yield from _block("thinking", text, "  ~ ")
+            case "call":
+                yield from _block("call", f"{name}({text}){call_id}", "  -> ")
+            case "result":
+                yield from _block("result", f"{name}{call_id}".lstrip(), "  <- ")
+                yield from _block("text", text, "     ")
+            case "file":
+                yield from _block("file", f"[{name}, {text}]" if name else f"[{text}]", "  ")
+            case "refusal":
+                yield from _block("error", text, "  refused: ")
+            case _:
+                yield from _block("text", text, "  ")
 
 
 def _block(style: LineStyle, text: str, first: str = "") -> list[Line]:

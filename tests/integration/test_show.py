@@ -15,7 +15,10 @@ import pytest
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
-from recstore.transcript import Answer, Message, page_text, transcript_of
+from recstore.transcript import transcript_of
+from recstore.transcript.messages import Message
+from recstore.transcript.render import page_text
+from recstore.transcript.responses import Answer
 from tests import commands
 from tests.generator import as_recorded
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recstore.model import JsonBody, RawBody, Recording, Request, Response, StreamBody
-from recstore.transcript import page_lines, page_text, transcript_of
+from recstore.transcript import page_lines, transcript_of
+from recstore.transcript.render import page_text
 from tests.values import recordings, scalars, values
 
 NAMES: Final = sorted(

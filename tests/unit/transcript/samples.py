@@ -8,7 +8,9 @@ from typing import Any
 
 from recstore.content.bodies import parse_body
 from recstore.model import Body, Headers, JsonBody, Recording, Request, Response, StreamBody
-from recstore.transcript import Part, Transcript, transcript_of
+from recstore.transcript import transcript_of
+from recstore.transcript.messages import Part
+from recstore.transcript.render import Transcript
 
 PNG = base64.b64encode(b"\x89PNG" + bytes(296)).decode()
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from recstore.model import JsonBody, StreamBody
-from recstore.transcript import Answer, Part
+from recstore.transcript.messages import Part
+from recstore.transcript.responses import Answer
 from tests.unit.transcript.samples import (
     PNG,
     answered,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from recstore.model import RawBody, Recording, Request, Response
-from recstore.transcript import Message, Part, transcript_of
+from recstore.transcript import transcript_of
+from recstore.transcript.messages import Message, Part
 from tests.unit.transcript.samples import (
     PNG,
     asked,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
-from recstore.transcript import page_lines, page_text, transcript_of
+from recstore.transcript import page_lines, transcript_of
+from recstore.transcript.render import page_text
 from tests.unit.transcript.samples import (
     PNG,
     answered,
