@@ -206,11 +206,9 @@ def _changed(body: Body | None, text: Callable[[str], str], number: Callable[[fl
 
     if isinstance(body, JsonBody):
         return JsonBody(changed(body.value), body.layout)
-    try:
-        data = body_bytes(body).decode()
-    except UnicodeDecodeError:
-        return body
-    return RawBody(text(data).encode()) if data else body
+    with suppress(UnicodeDecodeError):
+        return RawBody(text(body_bytes(body).decode()).encode()) if body is not None else None
+    return body
 
 
 def _without(value: Json, steps: tuple[str, ...]) -> Json:
@@ -229,9 +227,6 @@ def _without(value: Json, steps: tuple[str, ...]) -> Json:
             for index, element in enumerate(value)
         ]
     return value
-
-
-# -- rules as a configuration spells them
 
 
 def parse_rules(config: Any, subject: str) -> RuleSet:

@@ -180,7 +180,8 @@ class Redaction:
         """Return the bytes of a body without the secrets in it."""
         lower = data.lower()
         if self.fields or any(sign in lower for sign in _FIELD_SIGNS):
-            data = self._names.member.sub(_redacted_member, data)
+            stand_ins = {b"[": b'["REDACTED"]'}
+            data = self._names.member.sub(lambda match: match[1] + stand_ins.get(match[2][:1], b'"REDACTED"'), data)
             data = self._names.escaped_member.sub(rb"\1\3REDACTED\3", data)
         return self._shapes.clean(data)
 
@@ -251,10 +252,6 @@ class _NamePatterns:
 
 _VALUE: Final = rb'("(?:[^"\\]|\\.)+"|-?\d[\d.eE+-]*|\[\s*"(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\s*\])'
 """A JSON string with something in it, a number, or an array of strings: an object says what a name means, no secret."""
-
-
-def _redacted_member(match: re.Match[bytes]) -> bytes:
-    return match[1] + (b'["REDACTED"]' if match[2].startswith(b"[") else b'"REDACTED"')
 
 
 # -- recordings
