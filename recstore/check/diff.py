@@ -160,8 +160,7 @@ def diff_entries(files: StoreFiles, old: tuple[str, Sequence[Entry]], new: tuple
 
     One entry on either side is compared with the other, however little the requests have in common.
     """
-    is_pair = len(old[1]) == len(new[1]) == 1
-    recordings = compare_entries((files, old[1]), (files, new[1]), in_order=is_pair)
+    recordings = compare_entries((files, old[1]), (files, new[1]), in_order=len(old[1]) == len(new[1]) == 1)
     changes = (TestChange("re-recorded", old[0], new[0], len(new[1]), recordings),) if recordings else ()
     return Diff(old[0], new[0], changes)
 
@@ -193,10 +192,10 @@ def compare_entries(
     """
     before, after = _without(old[1], new[1]), _without(new[1], old[1])
     read_old, read_new = _read(old[0], before), _read(new[0], after)
-    by_key: dict[tuple[str, int], list[Entry]] = {}
+    by_call: dict[tuple[str, int], list[Entry]] = {}
     for entry in after:
-        by_key.setdefault((entry.blob.key, entry.n), []).append(entry)
-    pairs = [(entry, same.pop(0)) for entry in before if (same := by_key.get((entry.blob.key, entry.n)))]
+        by_call.setdefault(entry.call, []).append(entry)
+    pairs = [(entry, same.pop(0)) for entry in before if (same := by_call.get(entry.call))]
     before, after = _without(before, [one for one, _ in pairs]), _without(after, [other for _, other in pairs])
     if in_order:
         alike = list(zip(before, after, strict=False))
@@ -227,7 +226,7 @@ def compare_entries(
             comparisons = compare_recordings(old_side, new_side)
         problems = tuple(side for side in (old_side, new_side) if isinstance(side, RecstoreError))
         kind: RecordingChangeKind = "added" if one is None else "removed" if other is None else "changed"
-        key = next((size, entry.blob.key, entry.n) for entry in (other, one) if entry is not None)
+        key = next((size, *entry.call) for entry in (other, one) if entry is not None)
         changes.append((key, RecordingChange(kind, title, one, other, *comparisons, problems)))
     return tuple(change for _, change in sorted(changes, key=lambda item: item[0]))
 

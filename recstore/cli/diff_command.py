@@ -258,26 +258,20 @@ def _facts(test: TestChange) -> str:
         return "the same recordings, imported from other files"
     if test.kind != "re-recorded":
         return plural(test.entries, "recording")
-    kinds = Counter(change.kind for change in test.recordings)
-    both = [change for change in test.recordings if change.kind == "changed"]
-    counts = (
-        (
-            sum(change.answer is not None and not change.answer.is_same for change in both),
-            "answer changed",
-            "answers changed",
-        ),
-        (
-            sum(change.request is not None and not change.request.is_same for change in both),
-            "request changed",
-            "requests changed",
-        ),
-        (sum(map(_is_quiet, test.recordings)), "in volatile fields alone", ""),
-        (kinds["added"], "added", "added"),
-        (kinds["removed"], "removed", "removed"),
-        (sum(bool(change.problems) for change in test.recordings), "unreadable", "unreadable"),
-        (test.entries - kinds["changed"] - kinds["added"], "unchanged", "unchanged"),
-    )
-    return ", ".join(plural(count, noun, nouns or noun) for count, noun, nouns in counts if count)
+    changes = test.recordings
+    both = [change for change in changes if change.kind == "changed"]
+    answers = sum(change.answer is not None and not change.answer.is_same for change in both)
+    requests = sum(change.request is not None and not change.request.is_same for change in both)
+    counts = {
+        f"answer{'' if answers == 1 else 's'} changed": answers,
+        f"request{'' if requests == 1 else 's'} changed": requests,
+        "in volatile fields alone": sum(map(_is_quiet, changes)),
+        "added": sum(change.kind == "added" for change in changes),
+        "removed": sum(change.kind == "removed" for change in changes),
+        "unreadable": sum(bool(change.problems) for change in changes),
+        "unchanged": test.entries - sum(change.new is not None for change in changes),
+    }
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 def _recording_rows(change: RecordingChange, *, full: bool, shows_all: bool) -> Iterator[str]:
