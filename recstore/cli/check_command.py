@@ -1,20 +1,21 @@
-"""`recstore check`."""
+"""`recstore check` and `recstore verify`: what is missing, by names; and what is damaged, by every byte."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+import time
+from contextlib import ExitStack
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from recstore.check.check import (
     Check,
-    CommitRange,
     Finding,
+    FindingKind,
     exit_code_of,
     manifest_finding,
     mend,
@@ -22,18 +23,20 @@ from recstore.check.check import (
     pushed_ranges,
     with_remedies,
 )
-from recstore.cli.output import echo, echo_err, json_option, show_json
+from recstore.check.restore import Repaired, repair
+from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, secrets_json, show_json, show_secrets
 from recstore.cli.repository import open_project, open_repository, scan_of
-from recstore.errors import Damage, ManifestConflict, UsageError
+from recstore.errors import Damage, GitError, ManifestConflict, SecretFound, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import WORK_TREE, CommitTree, IndexTree, WorkTree
 from recstore.project import Project
+from recstore.secrets.scan import StoreScan, scan_store
 from recstore.store import FOLDER
-from recstore.text import escape_control, plural
+from recstore.store.verify import VerifyReport, verify_store
+from recstore.text import escape_control, human_size, plural
 
 _SKIP_VARIABLE: Final = "RECSTORE_SKIP_PUSH"
 _SKIP_SETTING: Final = "recstore.allowIncompletePush"
-_NO_COMMIT: Final = "0" * 40
 
 _IN_TEXT: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY: Final = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
@@ -51,7 +54,7 @@ _IN_PROPERTY: Final = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
     "--format", "layout", type=click.Choice(["text", "github"]), default="text", help="How to print findings."
 )
 @json_option
-def command(*, as_json: bool, **options: object) -> None:
+def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> None:
     """Find what is missing: recordings that tests name or ask for, in the work tree, a commit or a push.
 
     Without options it looks at the work tree. It reads test files and commits; it runs no test and checks nothing out.
@@ -59,7 +62,6 @@ def command(*, as_json: bool, **options: object) -> None:
     Blobs are compared with their names where they are new or changed: since HEAD, or in what a push brings. `recstore
     verify` reads all of them.
     """
-    remote = options["remote"] if isinstance(options["remote"], tuple) else ()
     scopes = [name for name in ("staged", "revision", "span", "pre_push") if options[name]]
     if "" in (options["revision"], options["span"]):  # an unset variable in a script
         raise UsageError("--commit or --range", "names nothing", "Leave it out to look at the work tree.")
@@ -73,19 +75,19 @@ def command(*, as_json: bool, **options: object) -> None:
         raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
     project = open_project()
     with open_repository(project.store) as repository:
-        result = _check(project, repository, options)
+        result = _check(project, repository, remote, options)
         healed: tuple[str, ...] = ()
         if options["fix"]:
-            healed = mend(project.store, repository, result.findings, is_staged=bool(options["staged"]))
+            healed = mend(project.store, repository, result.findings, is_staged=options["staged"])
         if healed:
-            result = _check(project, repository, options)
+            result = _check(project, repository, remote, options)
         findings = with_remedies(project.store, repository, result.findings)
         is_let_through = bool(options["pre_push"] and findings) and _may_push_incomplete(repository)
     if as_json:
         counts = {"places": result.places, "tests": result.tests, "blobs": len(result.blobs)}
         show_json({**counts, "findings": findings, "healed": healed, "let_through": is_let_through})
     else:
-        _show(findings, healed, str(options["layout"]))
+        _show_findings(findings, healed, options["layout"])
         if is_let_through:
             echo_err(f"warning: the push goes on, incomplete, because {_SKIP_VARIABLE} or {_SKIP_SETTING} says so.")
         elif not findings and not options["quiet"]:
@@ -96,27 +98,43 @@ def command(*, as_json: bool, **options: object) -> None:
         raise click.exceptions.Exit(exit_code_of(findings))
 
 
-def _check(project: Project, repository: Repository, options: dict[str, object]) -> Check:
-    check = Check(project.store, tuple(project.settings.tests))
-    revision, span = (str(options[name] or "") for name in ("revision", "span"))
-    ranges: list[CommitRange] = []
-    if revision:
-        check.check_tree(CommitTree(repository, repository.commit(revision)))
-    elif options["staged"]:
+def _check(project: Project, repository: Repository, remote: tuple[str, ...], options: dict[str, Any]) -> Check:
+    store, settings = project.store, project.settings
+    check = Check(store, tuple(settings.tests))
+    if options["revision"]:
+        check.check_tree(CommitTree(repository, repository.commit(options["revision"])))
+        return check
+    if options["staged"]:
         check.check_tree(IndexTree(repository))
-    elif span:
-        ranges = [parse_range(repository, span)]
+        return check
+    if options["span"]:
+        ranges = [parse_range(repository, options["span"])]
     elif options["pre_push"]:
-        remote = options["remote"]
-        name = str(remote[0]) if isinstance(remote, tuple) and remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
+        name = remote[0] if remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
         ranges = list(pushed_ranges(repository, _line_of_pre_commit() or sys.stdin.read(), name))
+        if not ranges:
+            return check
     else:
-        check.check_tree(WorkTree(project.store, repository))
-        check.findings.update(_unimported(project))
+        ranges = []
+        check.check_tree(WorkTree(store, repository))
     for commits in ranges:
         check.check_range(repository, commits, scan_of(project))
-    if ranges:
-        check.findings.update(_unimported(project))
+    if not settings.sources:
+        return check
+    from recstore.importers.scan import unimported_files
+
+    # Files in configured sources that are not imported or have changed; or the manifests that hide that.
+    manifests, unusable = [], []
+    for path in store.manifest_paths():
+        try:
+            manifests.append(store.read_manifest(path))
+        except (Damage, ManifestConflict) as error:
+            unusable.append(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
+    check.findings.update(unusable)
+    for name, is_known in [] if unusable else unimported_files(store, settings, manifests):
+        remedy = f"recstore import {shlex.quote(name)}"
+        kind: FindingKind = "changed" if is_known else "unimported"
+        check.findings.add(Finding(kind=kind, subject=name, remedy=remedy, path=name))
     return check
 
 
@@ -128,26 +146,8 @@ def _line_of_pre_commit() -> str:
     if not os.environ.get("PRE_COMMIT"):
         return ""
     name = os.environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
-    local, known = os.environ.get("PRE_COMMIT_TO_REF", name), os.environ.get("PRE_COMMIT_FROM_REF", _NO_COMMIT)
+    local, known = os.environ.get("PRE_COMMIT_TO_REF", name), os.environ.get("PRE_COMMIT_FROM_REF", "0" * 40)
     return f"{name} {local} {os.environ.get('PRE_COMMIT_REMOTE_BRANCH', name)} {known}"
-
-
-def _unimported(project: Project) -> Iterator[Finding]:
-    """Yield the files in configured sources that are not imported or have changed; or the manifests that hide that."""
-    if not project.settings.sources:
-        return
-    from recstore.importers.scan import unimported_files
-
-    manifests, unusable = [], []
-    for path in project.store.manifest_paths():
-        try:
-            manifests.append(project.store.read_manifest(path))
-        except (Damage, ManifestConflict) as error:
-            unusable.append(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
-    yield from unusable
-    for name, is_known in [] if unusable else unimported_files(project.store, project.settings, manifests):
-        remedy = f"recstore import {shlex.quote(name)}"
-        yield Finding(kind="changed" if is_known else "unimported", subject=name, remedy=remedy, path=name)
 
 
 def _may_push_incomplete(repository: Repository) -> bool:
@@ -156,7 +156,7 @@ def _may_push_incomplete(repository: Repository) -> bool:
     return any(value.lower() in ("true", "1", "yes", "on") for value in repository.git.configured(_SKIP_SETTING)[-1:])
 
 
-def _show(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None:
+def _show_findings(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None:
     """Print the findings; for GitHub as commands of its workflows, which it shows beside the line of the test.
 
     Shape: `::error file=...,line=...,title=...::text`.
@@ -177,3 +177,72 @@ def _show(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None
     by_remedy = sorted(findings, key=lambda finding: (finding.remedy, finding))
     for remedy, group in groupby(by_remedy, lambda finding: finding.remedy):
         echo_err(f"  {plural(len(list(group)), 'finding')}: {remedy}")
+
+
+@click.command("verify")
+@click.option("--fast", is_flag=True, help="Trust blobs that were sound before and have not been written since.")
+@click.option("--repair", is_flag=True, help="Put back what Git has; other damaged blobs go to a folder of Git's own.")
+@click.option("--secrets", is_flag=True, help="Look for keys, tokens and passwords, too.")
+@json_option
+def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool) -> None:
+    """Check every byte: names against contents, requests against keys, manifests against blobs."""
+    project = open_project()
+    store, workers = project.store, os.cpu_count() or 1
+    with progress("Verifying") as step:
+        report = verify_store(store, workers, step, is_fast=fast)
+    repaired = Repaired((), ())
+    if options["repair"] and (report.damaged_files or report.missing_files):
+        with ExitStack() as stack:
+            try:
+                repository = stack.enter_context(open_repository(store))
+            except GitError as error:
+                echo_err(f"warning: nothing can be put back: {error.subject}: {error.reason}")
+                repository = None
+            repaired = repair(store, repository, report.damaged_files, report.missing_files)
+        with progress("Verifying") as step:  # what was sound a moment ago is not read again
+            report = verify_store(store, workers, step, is_fast=True)
+    seen = StoreScan((), ())
+    if secrets:
+        with progress("Looking for secrets") as step:
+            seen = scan_store(store, scan_of(project), workers, step)
+    if as_json:
+        files = [{"file": f"{FOLDER}/{file.path}", "from": file.location} for file in repaired.files]
+        found = {"secrets": secrets_json(seen.found)} if secrets else {}
+        show_json(report, quarantined=repaired.quarantined, repaired=files, **found)
+    else:
+        _show_report(report, repaired)
+        if secrets:
+            show_secrets(seen.found)
+            unread = f" {plural(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
+            echo((f"{plural(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
+        if seen.found:
+            echo_err(SecretFound.default_remedy)
+    if report.problems:  # damage counts most
+        raise click.exceptions.Exit(min(report.problems, key=lambda error: not isinstance(error, Damage)).exit_code)
+    if seen.found:
+        raise click.exceptions.Exit(SecretFound.exit_code)
+
+
+def _show_report(report: VerifyReport, repaired: Repaired) -> None:
+    for file in repaired.files:
+        lack = "" if file.path.startswith("blobs/") else ", which may lack what was recorded since"
+        echo_err(f"put back from {file.location}{lack}: {FOLDER}/{file.path}")
+    for path in repaired.quarantined:
+        echo_err(f"what was damaged is in {os.path.relpath(path)}")
+    for problem in report.problems:
+        echo_error(problem)
+    checked = f"{plural(report.blobs, 'blob')} ({human_size(report.bytes)}), {plural(report.manifests, 'manifest')}"
+    verdict = f"{plural(len(report.problems), 'problem')} found." if report.problems else "all as it should be."
+    echo(f"Checked {checked}, {plural(report.entries, 'entry', 'entries')}: {verdict}")
+    if report.not_read:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report.since))
+        unread = plural(report.not_read, "blob was", "blobs were")
+        note = "A disk that loses bits is found without --fast."
+        echo(f"{unread} not read: sound on {when} or later, and not written since. {note}")
+    for name in report.modified_scaffold:
+        echo(f"{FOLDER}/{name} is not as this recstore writes it: remove it, and `recstore init` writes it again.")
+    if report.unreferenced:
+        echo(f"{plural(len(report.unreferenced), 'blob')} sound, but named by no manifest here.")
+    if report.temporary_files:
+        temporary = plural(len(report.temporary_files), "temporary file")
+        echo(f"{temporary} left by a process that was stopped; harmless.")

@@ -13,7 +13,7 @@ from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, without_collector
 from recstore.errors import DamagedBlob, UsageError
 from recstore.gc.execute import GcResult, execute_plan
-from recstore.gc.plan import GcOptions, Plan, plan_gc
+from recstore.gc.plan import GcOptions, Plan, Removal, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trash import EXPIRY_DAYS
 from recstore.git.trees import IndexTree
@@ -43,10 +43,30 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
         tips_since_s = 0 if tip_days is None else now_s - tip_days * _DAY_S
         plan = _plan(store, repository, GcOptions(options["staged"], options["unused"], options["force"], tips_since_s))
         result = GcResult(plan.removals) if dry_run else execute_plan(store, repository, plan, now_s, days)
+    blobs = plan.blobs - sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
     if as_json:
-        _show_json(plan, result, dry_run=dry_run)
-    elif not (quiet and not plan.removals and not plan.renames):
-        _show(plan, result, days, dry_run=dry_run)
+        show_json(
+            {
+                "dry_run": dry_run,
+                "staged": plan.options.is_staged,
+                "removed": [_removal_json(row) for row in result.removals],
+                "changed_meanwhile": result.left,
+                "kept": plan.protected,
+                "kept_blobs": blobs,
+                "anchored": result.anchored,
+                "freed_bytes": result.freed_bytes,
+                "renamed": [{"old": old, "new": new} for old, new in plan.renames],
+                "unused": [{"test": row.test_id, "unused": row.unused, "entries": row.entries} for row in plan.unused],
+                "notes": plan.notes,
+            }
+        )
+    elif not quiet or plan.removals or plan.renames:
+        _show(plan, result, blobs, dry_run=dry_run)
+        if result.anchored:
+            files = plural(result.anchored, "file")
+            echo(f"{files} that no commit has: in the trash for {days} days (`recstore restore`).")
+        if not dry_run and any(row.left is None and not row.path.startswith("blobs/") for row in result.removals):
+            echo_err("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
 
 
 def _days(repository: Repository, setting: str) -> int | None:
@@ -77,11 +97,13 @@ def _plan(store: Store, repository: Repository, options: GcOptions) -> Plan:
     return plan_gc(store, repository, options)
 
 
-def _kept_blobs(plan: Plan, result: GcResult) -> int:
-    return plan.blobs - sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
+def _removal_json(row: Removal) -> dict[str, object]:
+    facts = {"path": row.path, "size_bytes": row.size_bytes, "reason": row.reason, "kept_in": row.keeper}
+    entries_left = None if row.left is None else len(row.left.entries)
+    return {**facts, "work_tree": bool(row.oid), "index": bool(row.staged_oid), "entries_left": entries_left}
 
 
-def _show(plan: Plan, result: GcResult, days: int, *, dry_run: bool) -> None:
+def _show(plan: Plan, result: GcResult, kept_blobs: int, *, dry_run: bool) -> None:
     for note in plan.notes:
         echo_err(f"note: {note}")
     for row in plan.removals:
@@ -99,45 +121,10 @@ def _show(plan: Plan, result: GcResult, days: int, *, dry_run: bool) -> None:
     if not result.removals:
         echo(f"Nothing to remove; kept {plural(plan.blobs, 'blob')}.")
         return
-    manifests = [row for row in result.removals if not row.path.startswith("blobs/")]
-    blobs = plural(len(result.removals) - len(manifests), "blob")
+    removed_blobs = sum(row.path.startswith("blobs/") for row in result.removals)
+    manifests = plural(len(result.removals) - removed_blobs, "manifest")
     echo(
-        f"{'Would remove' if dry_run else 'Removed'} {blobs} and {plural(len(manifests), 'manifest')}; "
-        f"kept {plural(_kept_blobs(plan, result), 'blob')}. "
+        f"{'Would remove' if dry_run else 'Removed'} {plural(removed_blobs, 'blob')} and {manifests}; "
+        f"kept {plural(kept_blobs, 'blob')}. "
         f"Freed in the checkout: {human_size(result.freed_bytes)}; .git does not shrink."
-    )
-    if result.anchored:
-        files = plural(result.anchored, "file")
-        echo(f"{files} that no commit has: in the trash for {days} days (`recstore restore`).")
-    if not dry_run and any(row.left is None for row in manifests):
-        echo_err("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
-
-
-def _show_json(plan: Plan, result: GcResult, *, dry_run: bool) -> None:
-    removed = [
-        {
-            "path": row.path,
-            "size_bytes": row.size_bytes,
-            "reason": row.reason,
-            "kept_in": row.keeper,
-            "work_tree": bool(row.oid),
-            "index": bool(row.staged_oid),
-            "entries_left": None if row.left is None else len(row.left.entries),
-        }
-        for row in result.removals
-    ]
-    show_json(
-        {
-            "dry_run": dry_run,
-            "staged": plan.options.is_staged,
-            "removed": removed,
-            "changed_meanwhile": result.left,
-            "kept": plan.protected,
-            "kept_blobs": _kept_blobs(plan, result),
-            "anchored": result.anchored,
-            "freed_bytes": result.freed_bytes,
-            "renamed": [{"old": old, "new": new} for old, new in plan.renames],
-            "unused": [{"test": test.test_id, "unused": test.unused, "entries": test.entries} for test in plan.unused],
-            "notes": plan.notes,
-        }
     )

@@ -94,76 +94,62 @@ def _run_hook(event: str, arguments: tuple[str, ...]) -> int:
     marks = git.fields("ls-files", "-z", "--deduplicate", "--", f":(glob)**/{FOLDER}/.gitattributes")
     stores = [Path(mark).parent.absolute() for mark in marks]
     projects = [store.parent for store in stores if store.is_dir()]  # not all need be checked out
-    if event == "pre-commit":
-        return _before_commit(git, projects)
     if event == "pre-push":
         lines = sys.stdin.read()  # what the push would send: every project reads it
-        return _in_each(projects, lambda: _run("check", "--pre-push", "--quiet", "--", *arguments, data=lines))
+        return _in_each(projects, "check", "--pre-push", "--quiet", "--", *arguments, data=lines)
+    is_under_way = False
+    if projects:
+        with Repository(projects[0] / FOLDER, os.environ) as opened:  # one repository holds all projects
+            is_under_way = operation_in_progress(opened) is not None
+    if event == "pre-commit":
+        return _before_commit(git, projects, is_under_way=is_under_way)
     is_finished = event == "post-merge" or (event, arguments[:1]) == ("post-rewrite", ("rebase",))
-    if is_finished or not _is_under_way(projects):  # a rebase calls at its end, with its files still there
-        _in_each(projects, _heal)
+    if is_under_way and not is_finished:  # a rebase calls at its end, with its files still there
+        return 0
+    # What Git dropped and a manifest still names is put back and staged: a file that Git does not know would be in the
+    # way of the next checkout. What is not found is for `check` to report.
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        _in_each(projects, "check", "--staged", "--fix", "--json")
+    for line in printed.getvalue().splitlines():
+        for path in json.loads(line)["healed"]:
+            echo_err(f"recstore put back, and staged: {path}")
     return 0
 
 
-def _before_commit(git: Git, projects: list[Path]) -> int:
-    """Collect, or only look, as `recstore.preCommit` says; return the exit code."""
+def _before_commit(git: Git, projects: list[Path], *, is_under_way: bool) -> int:
+    """Collect, or only look, as `recstore.preCommit` says; what a merge dropped is put back. Return the exit code."""
     mode = "".join(git.configured("recstore.preCommit")[-1:]) or "gc"
     if mode == "off":
         return 0
     if mode not in ("gc", "check"):
-        echo_err(
-            f"warning: recstore.preCommit is {mode!r}, not gc, check or off: recordings are checked, none is removed."
-        )
+        reason = f"recstore.preCommit is {mode!r}, not gc, check or off"
+        echo_err(f"warning: {reason}: recordings are checked, none is removed.")
     paths = (":(glob)**/*.py", f":(glob){FOLDER}/**")
     concerned = [
         project for project in projects if git.in_folder(project).run("diff", "--cached", "--name-only", "--", *paths)
     ]
-    if not _is_under_way(projects):
-        name = "gc" if mode == "gc" else "check"
-        return _in_each(concerned, lambda: _run(name, "--staged", "--quiet"))
-    if _in_each(concerned, lambda: _run("check", "--staged", "--fix", "--quiet")):  # what a merge dropped is put back
+    if not is_under_way:
+        return _in_each(concerned, "gc" if mode == "gc" else "check", "--staged", "--quiet")
+    if _in_each(concerned, "check", "--staged", "--fix", "--quiet"):
         echo_err("warning: the commit goes on all the same; `recstore check` says more.")
     return 0
 
 
-def _heal() -> int:
-    """Put back, and stage, what Git dropped and a manifest still names; what is not found is for `check` to report.
+def _in_each(projects: list[Path], name: str, *arguments: str, data: str = "") -> int:
+    """Run a command in each project's folder, `data` its input; return the last exit code that is not 0."""
+    from recstore.cli.check_command import check_command
+    from recstore.cli.gc_command import command as gc_command
 
-    If Git did not know a file, it would be in the way of the next checkout.
-    """
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        _run("check", "--staged", "--fix", "--json")
-    for path in json.loads(printed.getvalue())["healed"]:
-        echo_err(f"recstore put back, and staged: {path}")
-    return 0
-
-
-def _is_under_way(projects: list[Path]) -> bool:
-    """Return whether a merge, a rebase or the like waits to be finished."""
-    if not projects:
-        return False
-    with Repository(projects[0] / FOLDER, os.environ) as repository:  # one repository holds all projects
-        return operation_in_progress(repository) is not None
-
-
-def _in_each(projects: list[Path], work: Callable[[], int]) -> int:
-    """Do some work in each project's folder; return the last exit code that is not 0."""
+    program = check_command if name == "check" else gc_command
     code = 0
     for project in projects:
         os.chdir(project)
+        sys.stdin = io.StringIO(data)
         try:
-            code = work() or code
+            done = program.main(list(arguments), prog_name=f"recstore {name}", standalone_mode=False)
         except RecstoreError as error:
             echo_error(error)
-            code = error.exit_code
+            done = error.exit_code
+        code = done or code
     return code
-
-
-def _run(name: str, *arguments: str, data: str = "") -> int:
-    from recstore.cli import check_command, gc_command
-
-    sys.stdin = io.StringIO(data)
-    program = {"check": check_command, "gc": gc_command}[name].command
-    done = program.main(list(arguments), prog_name=f"recstore {name}", standalone_mode=False)
-    return done if isinstance(done, int) else 0

@@ -64,8 +64,7 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
 def stats_command(*, as_json: bool) -> None:
     """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
     store = open_project().store
-    rows, blobs, problems = _contents(store)
-    counts = _counts(rows, blobs)
+    rows, blobs, counts, problems = _measure(store)
     manifests, manifest_bytes = [], 0
     for path in store.manifest_paths():
         try:
@@ -81,20 +80,11 @@ def stats_command(*, as_json: bool) -> None:
     services = Counter((row.upstream, row.model) for row in rows if row.state == "present").most_common()
     largest = sorted(blobs, key=lambda blob: -blob.size_bytes)[:_LARGEST]
     if as_json:
-        show_json(
-            {
-                **counts,
-                "recorded_bytes": recorded,
-                "blob_bytes": blob_bytes,
-                "manifest_bytes": manifest_bytes,
-                "saved_by_layout_bytes": by_layout,
-                "saved_by_sharing_bytes": by_sharing,
-                "by_service": [
-                    {"upstream": upstream, "model": model, "recordings": count} for (upstream, model), count in services
-                ],
-                "largest": [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest],
-            }
-        )
+        sizes = {"recorded_bytes": recorded, "blob_bytes": blob_bytes, "manifest_bytes": manifest_bytes}
+        saved = {"saved_by_layout_bytes": by_layout, "saved_by_sharing_bytes": by_sharing}
+        by_service = [{"upstream": name, "model": model, "recordings": count} for (name, model), count in services]
+        by_size = [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest]
+        show_json({**counts, **sizes, **saved, "by_service": by_service, "largest": by_size})
         _end(problems)
         return
     unreferenced = counts["unreferenced_blobs"]
@@ -125,8 +115,7 @@ def stats_command(*, as_json: bool) -> None:
 def status_command(*, as_json: bool) -> None:
     """Say in a few lines what state the store is in, from names and manifests alone: `verify` reads the bytes."""
     store = open_project().store
-    rows, blobs, problems = _contents(store)
-    counts = _counts(rows, blobs)
+    rows, _, counts, problems = _measure(store)
     missing = sorted({row.test_id or _OUTSIDE for row in rows if row.state == "missing"})
     if as_json:
         show_json({"store": store.directory.root, **counts, "incomplete": missing, "problems": problems})
@@ -143,18 +132,13 @@ def status_command(*, as_json: bool) -> None:
     _end(problems, is_incomplete=bool(missing))
 
 
-def _contents(store: Store) -> tuple[list[EntryRow], list[BlobRow], tuple[RecstoreError, ...]]:
+def _measure(store: Store) -> tuple[list[EntryRow], list[BlobRow], dict[str, int], tuple[RecstoreError, ...]]:
+    """Return all entries, all blobs, the counts of both, and what is wrong with the files that could not be read."""
     with Index(store) as index:
-        return list(index.listing()), index.blob_rows(), index.problems()
-
-
-def _counts(rows: list[EntryRow], blobs: list[BlobRow]) -> dict[str, int]:
-    return {
-        "tests": len({row.test_id for row in rows if row.test_id is not None}),
-        "recordings": len(rows),
-        "blobs": len(blobs),
-        "unreferenced_blobs": sum(blob.entry_count == 0 for blob in blobs),
-    }
+        rows, blobs, problems = list(index.listing()), index.blob_rows(), index.problems()
+    tests = {row.test_id for row in rows if row.test_id is not None}
+    counts = {"tests": len(tests), "recordings": len(rows), "blobs": len(blobs)}
+    return rows, blobs, {**counts, "unreferenced_blobs": sum(blob.entry_count == 0 for blob in blobs)}, problems
 
 
 def _sum(recordings: int, tests: int, blobs: int) -> str:

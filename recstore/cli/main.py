@@ -48,6 +48,7 @@ _MODULES: Final = {
     **dict.fromkeys(("ls", "stats", "status"), "index"),
     **dict.fromkeys(("import", "export"), "transfer"),
     **dict.fromkeys(("restore", "resolve", "merge-driver"), "mend"),
+    **dict.fromkeys(("check", "verify"), "check"),
     **dict.fromkeys(("help", "demo"), "guide"),
     "hook": "hooks",
 }
@@ -71,9 +72,11 @@ class _LazyCommands(click.Group):
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, name: str) -> click.Command:
         if name not in COMMANDS and name not in HIDDEN:
-            return None
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean `recstore {near[0]}`?" if near else ""
+            context.fail(f"There is no command `{name}`.{hint}")
         module = importlib.import_module(f"recstore.cli.{_MODULES.get(name, name)}_command")
         attribute = f"{name.replace('-', '_')}_command" if name in _MODULES else "command"
         command: click.Command = getattr(module, attribute)
@@ -82,16 +85,6 @@ class _LazyCommands(click.Group):
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(
-        self, context: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and name not in HIDDEN and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean `recstore {near[0]}`?" if near else ""
-            context.fail(f"There is no command `{name}`.{hint}")
-        return super().resolve_command(context, args)
 
 
 @click.group(cls=_LazyCommands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})

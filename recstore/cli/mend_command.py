@@ -144,7 +144,13 @@ def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **o
 @click.argument("path", default="the manifest")
 def merge_driver_command(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merge the manifests BASE, OURS and THEIRS into the file OURS, as Git's merge drivers do. Exit code 1: a conflict."""
-    merged = merge_files((_read(base), _read(ours), _read(theirs)), path)
+    sides = []
+    for side in (base, ours, theirs):
+        data = Directory(side.parent).read(side.name)
+        if data is None:
+            raise UsageError(str(side), "is not there", "Git calls this command, with files of its own.")
+        sides.append(data)
+    merged = merge_files((sides[0], sides[1], sides[2]), path)
     if merged is None:
         echo_err(f"{path}: is not a manifest that this recstore reads on every side; merged line by line.")
         command = [git_program(os.environ), "merge-file", "--quiet", str(ours), str(base), str(theirs)]
@@ -155,10 +161,3 @@ def merge_driver_command(base: Path, ours: Path, theirs: Path, path: str) -> Non
     if not is_clean:
         echo_err(f"{path}: re-recorded on both sides; `recstore resolve` settles it.")
         raise click.exceptions.Exit(1)
-
-
-def _read(path: Path) -> bytes:
-    data = Directory(path.parent).read(path.name)
-    if data is None:
-        raise UsageError(str(path), "is not there", "Git calls this command, with files of its own.")
-    return data

@@ -31,10 +31,7 @@ def scan_of(project: Project) -> SecretScan:
 
 
 def open_repository(store: Store) -> Repository:
-    """Return the repository around the store, seen from this process; use it in a `with` block.
-
-    Raises: GitError: there is no Git, or no repository.
-    """
+    """Return the repository around the store, for a `with` block. Raises: GitError: there is no Git, or no repository."""
     from recstore.git import Repository
 
     return Repository(store.directory.root, os.environ)

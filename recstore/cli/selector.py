@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,25 +47,36 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     manifest = store.manifest(what)
     if manifest is not None:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
+    end = "/" + what.replace(os.sep, "/").removeprefix("./")
     with Index(store) as index:
         rows = list(index.listing())
         selected = (
             _of_store_file(store, index, what)
-            or _of_one_file(what, [row for row in rows if _is_at(row, what)])
-            or _of_digits(index, what)
+            or _of_source_file(rows, what, lambda path: f"/{path}".endswith(end))
+            or _of_digits(index, what.lower())
             or _of_test_name(rows, what)
-            or _of_one_file(what, [row for row in rows if _stem(row) == what])
-            or _of_one_file(what, [row for row in rows if _DIGITS.fullmatch(what) and _stem(row).startswith(what)])
+            or _of_source_file(rows, what, lambda path: _stem(path) == what)
+            or _of_source_file(rows, what, lambda path: bool(_DIGITS.fullmatch(what)) and _stem(path).startswith(what))
         )
         problems = index.problems()
     if not selected:
         unread = f" ({len(problems)} of its files could not be read: see `recstore verify`)" if problems else ""
-        raise NotInStore(what, f"no test, recording or file of the store is called so{unread}", _nearest(rows, what))
+        functions: dict[str, str] = {}
+        for test_id in {row.test_id for row in rows if row.test_id}:
+            function = _function(test_id)
+            functions.update(dict.fromkeys((test_id, function, function.rpartition("::")[2]), function))
+        near = dict.fromkeys(functions[name] for name in difflib.get_close_matches(what, sorted(functions), n=_NEAREST))
+        remedy = "Nearest: " + ", ".join(f"`{name}`" for name in near) + "." if near else ""
+        raise NotInStore(what, f"no test, recording or file of the store is called so{unread}", remedy)
     return selected
 
 
 def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...]:
-    name = _name_in_store(store, what)
+    """Return the recordings of a manifest or a blob at a path from here, from the project's or from the store's folder."""
+    root = os.path.realpath(store.directory.root)
+    paths = (os.path.realpath(what), os.path.join(os.path.dirname(root), what))
+    below = (path[len(root) + 1 :].replace(os.sep, "/") for path in paths if path.startswith(root + os.sep))
+    name = next(below, what.removeprefix(f"{FOLDER}/"))
     blob = BlobName.parse(Path(name).name.removesuffix(".json"))
     if name.startswith(("tests/", "shared/")) and store.directory.path(name).is_file():
         manifest = store.read_manifest(name)
@@ -74,35 +86,21 @@ def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...
     return ()
 
 
-def _name_in_store(store: Store, what: str) -> str:
-    """Return `what` as a path below the store's folder: from here, from the project's folder, or as it is."""
-    root = os.path.realpath(store.directory.root)
-    for path in (os.path.realpath(what), os.path.join(os.path.dirname(root), what)):
-        if path.startswith(root + os.sep):
-            return path[len(root) + 1 :].replace(os.sep, "/")
-    return what.removeprefix(f"{FOLDER}/")
+def _of_source_file(rows: list[EntryRow], what: str, is_meant: Callable[[str], bool]) -> tuple[Selected, ...]:
+    """Return the recordings that were imported from the one file whose path `is_meant`."""
+    files = [(origin_path(row.entry.origin), row) for row in rows]
+    _refuse_several(what, {path for path, _ in files if is_meant(path)})
+    return tuple(Selected(row.entry, (row.test_id,)) for path, row in files if is_meant(path))
 
 
-def _of_one_file(what: str, rows: list[EntryRow]) -> tuple[Selected, ...]:
-    _refuse_several(what, sorted({origin_path(row.entry.origin) for row in rows}))
-    return tuple(Selected(row.entry, (row.test_id,)) for row in rows)
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
 
 
-def _is_at(row: EntryRow, path: str) -> bool:
-    """Return whether the recording was imported from a file of this path, seen from some folder."""
-    return f"/{origin_path(row.entry.origin)}".endswith("/" + path.replace(os.sep, "/").removeprefix("./"))
-
-
-def _stem(row: EntryRow) -> str:
-    return origin_path(row.entry.origin).rpartition("/")[2].partition(".")[0]
-
-
-def _of_digits(index: Index, what: str) -> tuple[Selected, ...]:
-    digits = what.lower()
+def _of_digits(index: Index, digits: str) -> tuple[Selected, ...]:
     blobs = index.resolve(digits)
     if len({blob.key for blob in blobs}) > 1:
-        names = {blob.key if blob.key.startswith(digits) else blob.digest for blob in blobs}
-        _refuse_several(what, sorted(names))
+        _refuse_several(digits, {blob.key if blob.key.startswith(digits) else blob.digest for blob in blobs})
     return tuple(_used(index, blob) for blob in blobs)
 
 
@@ -114,21 +112,18 @@ def _used(index: Index, blob: BlobName) -> Selected:
 
 
 def _of_test_name(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
-    ids = sorted({row.test_id for row in rows if row.test_id is not None})
-    chosen = {test_id for test_id in ids if _function(test_id) == what} or _variants_of(ids, what)
+    """Return the recordings of all tests of one function, whose name ends in `what`; or of one test that has it in its id."""
+    functions = {row.test_id: _function(row.test_id) for row in rows if row.test_id is not None}
+    chosen = {test_id for test_id, function in functions.items() if function == what}
     if not chosen:
-        chosen = {test_id for test_id in ids if what in test_id}
-        functions = {_function(test_id) for test_id in chosen}
-        is_long = len(chosen) > _SHOWN_CANDIDATES and len(functions) > 1
-        _refuse_several(what, sorted(functions if is_long else chosen))
+        chosen = {test_id for test_id, function in functions.items() if function.endswith(f"::{what}")}
+        _refuse_several(what, {functions[test_id] for test_id in chosen})
+    if not chosen:
+        chosen = {test_id for test_id in functions if what in test_id}
+        of_chosen = {functions[test_id] for test_id in chosen}
+        is_long = len(chosen) > _SHOWN_CANDIDATES and len(of_chosen) > 1
+        _refuse_several(what, of_chosen if is_long else chosen)
     return tuple(Selected(row.entry, (row.test_id,)) for row in rows if row.test_id in chosen)
-
-
-def _variants_of(ids: list[str], name: str) -> set[str]:
-    """Return the tests of the one function that ends in `name`: `test_answer`, or `TestChat::test_answer`."""
-    functions = {_function(test_id) for test_id in ids if _function(test_id).endswith(f"::{name}")}
-    _refuse_several(name, sorted(functions))
-    return {test_id for test_id in ids if _function(test_id) in functions}
 
 
 def _function(test_id: str) -> str:
@@ -137,20 +132,9 @@ def _function(test_id: str) -> str:
     return file + colons + rest.partition("[")[0]
 
 
-def _refuse_several(what: str, candidates: list[str]) -> None:
-    if len(candidates) < 2:  # noqa: PLR2004 - several begin with two
-        return
-    shown = candidates[:_SHOWN_CANDIDATES]
-    if len(candidates) > _SHOWN_CANDIDATES:
-        shown.append(f"... and {len(candidates) - _SHOWN_CANDIDATES:,} more")
-    raise UsageError(what, f"may mean any of {len(candidates):,}", "\n    ".join(["Name one of", *shown]))
-
-
-def _nearest(rows: list[EntryRow], what: str) -> str:
-    """Return a remedy that names what is spelled most like `what`; "" if nothing is."""
-    functions = {}
-    for test_id in {row.test_id for row in rows if row.test_id}:
-        function = _function(test_id)
-        functions.update(dict.fromkeys((test_id, function, function.rpartition("::")[2]), function))
-    near = dict.fromkeys(functions[name] for name in difflib.get_close_matches(what, sorted(functions), n=_NEAREST))
-    return "Nearest: " + ", ".join(f"`{name}`" for name in near) + "." if near else ""
+def _refuse_several(what: str, candidates: set[str]) -> None:
+    if len(candidates) > 1:
+        shown = sorted(candidates)[:_SHOWN_CANDIDATES]
+        if len(candidates) > _SHOWN_CANDIDATES:
+            shown.append(f"... and {len(candidates) - _SHOWN_CANDIDATES:,} more")
+        raise UsageError(what, f"may mean any of {len(candidates):,}", "\n    ".join(["Name one of", *shown]))

@@ -19,6 +19,8 @@ from recstore.store.blob import decode_recording
 from recstore.text import escape_control
 from recstore.transcript import review_text
 
+_NOTICE = "recstore textconv shows the file as it is"
+
 
 @click.command("textconv", hidden=True)
 @click.argument("file")
@@ -31,7 +33,7 @@ def command(file: str) -> None:
         with open(file, "rb") as opened:
             text = converted(opened.read())
     except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
-        text = f"{_notice(f'the file cannot be read: {error}')}\n"
+        text = " ".join(f"{_NOTICE}: the file cannot be read: {error}".split()) + "\n"
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
 
@@ -41,10 +43,6 @@ def converted(data: bytes) -> str:
     try:
         return escape_control(review_text(decode_recording(data, "the file")))
     except (RecstoreError, RecursionError, ValueError, TypeError) as error:
-        reason = error.reason if isinstance(error, RecstoreError) else repr(error)
+        reason = " ".join((error.reason if isinstance(error, RecstoreError) else repr(error)).split())
         text = data.decode(errors="backslashreplace").replace("\r\n", "\n")
-        return escape_control(f"{_notice(reason)}\n{text}")
-
-
-def _notice(reason: str) -> str:
-    return "recstore textconv shows the file as it is: " + " ".join(reason.split())
+        return escape_control(f"{_NOTICE}: {reason}\n{text}")

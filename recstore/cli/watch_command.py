@@ -1,4 +1,4 @@
-"""`recstore watch`."""
+"""`recstore watch`, and what it shows: a live table on a terminal, a line for each change elsewhere, or events as JSON."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, Final, Self
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any, Final
 
 import click
 
 from recstore import __version__
-from recstore.cli.output import echo_err, echo_error, json_option
+from recstore.cli.output import echo, echo_err, echo_error, json_option, show_json
 from recstore.cli.repository import open_project, scan_of, without_collector
-from recstore.cli.watch_view import WatchView
-from recstore.errors import RecstoreError, UsageError
+from recstore.content.bodies import json_value
+from recstore.content.tokens import tokens_paid
+from recstore.errors import RecstoreError, SecretFound, UsageError
 from recstore.importers.run import ImportOptions
-from recstore.project import Project
+from recstore.store import Store
+from recstore.store.blob import decode_recording
 from recstore.store.index import Index
-from recstore.watch.import_changes import ChangeImporter
+from recstore.text import escape_control, human_size, plural
+from recstore.watch.import_changes import ChangeImporter, WatchResult
 from recstore.watch.loop import watch
 from recstore.watch.sources import Sources
 from recstore.watch.watcher import Clock, Watcher
@@ -31,6 +35,10 @@ from recstore.watch.watcher import Clock, Watcher
 _INTERRUPTED: Final = 130
 _SIGNALS_FOR_COMMAND: Final = 2
 """The first signals are for the command inside."""
+
+_SHOWN_LINES: Final = 12
+_COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed")
+_CHANGES: Final = ("new", "changed", "removed", "recorded")
 
 
 @click.command("watch", context_settings={"ignore_unknown_options": False})
@@ -48,9 +56,9 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     configuration. What stands behind `--` is run meanwhile: watch ends with it, and with its exit code, and says what came
     into the store, whoever recorded it.
     """
-    once, mirror, consume, as_json = (options[name] for name in ("once", "mirror", "consume", "as_json"))
-    behind = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []  # click has taken the `--` away
-    stated, inside = sources[: len(sources) - len(behind)], tuple(behind)
+    once, mirror, consume = (options[name] for name in ("once", "mirror", "consume"))
+    inside = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []  # click has taken the `--` away
+    stated = sources[: len(sources) - len(inside)]
     if mirror and consume:
         raise UsageError("--mirror and --consume", "contradict each other: a file that is consumed is gone")
     if once and inside:
@@ -61,30 +69,35 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         raise UsageError("--exec", f"{options['after']} cannot be taken apart: {error}") from error
     clock: Clock = context.obj or time
     project = open_project()
-    watched = _sources(project, stated, is_running=bool(inside))
-    view = WatchView(project.store, clock, as_json=as_json)
-    reading = ImportOptions(project.settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(project))
-    importer = ChangeImporter(project.store, reading, mirror=mirror, consume=consume, version=__version__)
+    store, settings = project.store, project.settings
+    if not (stated or settings.sources or inside):
+        remedy = 'Name a folder, or set `sources = ["tests/recordings"]` in the configuration.'
+        raise UsageError("watch", "has nothing to watch", remedy)
+    paths = tuple(map(os.path.abspath, stated)) or settings.sources
+    watched = Sources(project.folder.resolve(), paths)
+    view = _WatchView(store, clock, as_json=options["as_json"])
+    reading = ImportOptions(settings.upstreams, workers=os.cpu_count() or 1, scan=scan_of(project))
+    importer = ChangeImporter(store, reading, mirror=mirror, consume=consume, version=__version__)
     watcher = Watcher(importer, watched, clock, view.show, view.show_trouble)
-    for source in watched.stated:
+    for source in paths:
         echo_err(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
-    view.show_event("watching", sources=watched.stated)
-    code = 0
+    view.show_event("watching", sources=paths)
+    code, signals = 0, _Signals()
     try:
-        with _Signals() as signals:
+        with signals.handled():
             if not once:
                 watcher.holds_files = bool(inside)
                 with without_collector():
                     watcher.rescan()
                 view.show_event("ready")
-                with view.live(), _running(inside, signals, stdout=_stdout(view)) if inside else nullcontext():
-                    watch(watcher, watched, project.store, signals.stop, lambda: _run_after(after, view, watcher))
+                with view.live(), signals.running(inside, stdout=view.stdout):
+                    watch(watcher, watched, store, signals.stop, lambda: _run_after(after, view, watcher))
                 watcher.holds_files = False
                 code = int(signals.child.returncode) if signals.child else _INTERRUPTED if inside else 0
             watcher.drain()
             watcher.report_recorded()
         with suppress(RecstoreError):  # the next query brings it up to date, or says why not
-            Index(project.store).close()
+            Index(store).close()
         _run_after(after, view, watcher)
     except RecstoreError as problem:
         if not code:
@@ -97,37 +110,6 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         raise click.exceptions.Exit(code if code > 0 else 128 - code)
 
 
-def _sources(project: Project, stated: tuple[str, ...], *, is_running: bool) -> Sources:
-    folder = project.folder.resolve()
-    if stated:
-        return Sources(folder, tuple(os.path.abspath(source) for source in stated))
-    if not (project.settings.sources or is_running):
-        remedy = 'Name a folder, or set `sources = ["tests/recordings"]` in the configuration.'
-        raise UsageError("watch", "has nothing to watch", remedy)
-    return Sources(folder, project.settings.sources)
-
-
-def _run_after(words: list[str], view: WatchView, watcher: Watcher) -> None:
-    """Run the command that belongs after a change, if there was one and every file is final."""
-    if not (view.has_changed and watcher.is_settled):
-        return
-    view.has_changed = False
-    if not words:
-        return
-    try:
-        done = subprocess.run(words, check=False, stdout=_stdout(view))  # noqa: S603 - the user's own words
-    except OSError as error:
-        echo_err(f"warning: {words[0]} cannot be run: {error.strerror}")
-    else:
-        if done.returncode:
-            echo_err(f"warning: `{shlex.join(words)}` ended with exit code {done.returncode}")
-
-
-def _stdout(view: WatchView) -> int | None:
-    """Return where a command is to write: JSON stands alone on standard output."""
-    return 2 if view.as_json else None
-
-
 class _Signals:
     """Ctrl-C and SIGTERM end the watch, or are for the command that runs inside.
 
@@ -138,16 +120,16 @@ class _Signals:
         self.stop = threading.Event()
         self.child: subprocess.Popen[bytes] | None = None
         self._count = 0
-        self._handlers: dict[int, Any] = {}
 
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals until the block ends."""
+        handlers = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: object) -> None:
         self._count += 1
@@ -159,27 +141,180 @@ class _Signals:
         else:
             self.stop.set()
 
+    @contextmanager
+    def running(self, words: list[str], *, stdout: int | None) -> Iterator[None]:
+        """Run the command, if any, meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
+        if self.stop.is_set() or not words:
+            yield
+            return
+        try:
+            child = self.child = subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
+        except OSError as error:
+            raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
 
-@contextmanager
-def _running(words: tuple[str, ...], signals: _Signals, *, stdout: int | None) -> Iterator[None]:
-    """Run the command meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
-    if signals.stop.is_set():
-        yield
+        def wait() -> None:
+            child.wait()
+            self.stop.set()
+
+        threading.Thread(target=wait, daemon=True).start()
+        try:
+            yield
+        finally:
+            if child.poll() is None:
+                child.terminate()
+            child.wait()
+
+
+def _run_after(words: list[str], view: _WatchView, watcher: Watcher) -> None:
+    """Run the command that belongs after a change, if there was one and every file is final."""
+    if not (view.has_changed and watcher.is_settled):
+        return
+    view.has_changed = False
+    if not words:
         return
     try:
-        child = subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
+        done = subprocess.run(words, check=False, stdout=view.stdout)  # noqa: S603 - the user's own words
     except OSError as error:
-        raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
+        echo_err(f"warning: {words[0]} cannot be run: {error.strerror}")
+    else:
+        if done.returncode:
+            echo_err(f"warning: `{shlex.join(words)}` ended with exit code {done.returncode}")
 
-    def wait() -> None:
-        child.wait()
-        signals.stop.set()
 
-    signals.child = child
-    threading.Thread(target=wait, daemon=True).start()
-    try:
-        yield
-    finally:
-        if child.poll() is None:
-            child.terminate()
-        child.wait()
+class _WatchView:
+    """Counts what happens and shows it.
+
+    `exit_code` is that of the first bad file; `has_changed`: the store has; `stdout` is where a command is to write: JSON
+    stands alone on standard output.
+    """
+
+    def __init__(self, store: Store, clock: Clock, *, as_json: bool) -> None:
+        self.exit_code = 0
+        self.has_changed = False
+        self.stdout = 2 if as_json else None
+        self._as_json = as_json
+        self._store = store
+        self._clock = clock
+        self._started_at_s = clock.monotonic()
+        self._counts: Counter[str] = Counter()
+        self._bytes = self._tokens = 0
+        self._test = ""
+        self._lines: deque[str] = deque(maxlen=_SHOWN_LINES)
+        self._live: Any = None
+
+    def live(self) -> AbstractContextManager[object]:
+        """Return the context in which a terminal shows the table; elsewhere it does nothing."""
+        if self._as_json or not sys.stderr.isatty():
+            return nullcontext()
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True)
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table)
+        return self._live  # type: ignore[no-any-return]
+
+    def show(self, result: WatchResult) -> None:
+        """Show what became of a file."""
+        problem = result.problem
+        self._counts[result.outcome] += 1
+        self.has_changed |= result.outcome in _CHANGES
+        test = next(filter(None, result.tests), "")
+        self._test = test or self._test
+        facts = self._facts(result)
+        if problem is not None:
+            self.exit_code = self.exit_code or problem.exit_code
+        if self._as_json:
+            show_json({"event": result.outcome, "file": result.name, "tests": result.tests, **facts})
+        elif problem is not None and self._live is None:
+            echo_error(problem)
+        elif problem is not None:
+            self._show_line(f"bad        {result.name}: {problem.reason}")
+        else:
+            if result.outcome in _CHANGES:
+                request = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
+                size = human_size(facts["bytes"]) if "bytes" in facts else ""
+                words = filter(None, (*request, size, test or result.name))
+                self._show_line(f"{result.outcome:<10} " + "  ".join(words))
+            if result.has_new_answer:
+                self._show_line(f"warning: {result.name}: the same request, another answer")
+            for secret in result.secrets:
+                self._show_line(f"warning: {result.name}: {secret.kind}, {secret.excerpt}, in {secret.place}")
+                self._show_line(f"  {SecretFound.default_remedy}")
+
+    def show_event(self, name: str, **more: Any) -> None:
+        """Show something that is not about a file, in JSON alone."""
+        if self._as_json:
+            show_json({"event": name, **more})
+
+    def show_trouble(self, problem: RecstoreError | None) -> None:
+        """Show what keeps the store from being written, or that it can be again."""
+        if self._as_json and problem is not None:
+            self.show_event("waiting", subject=problem.subject, reason=problem.reason, remedy=problem.remedy)
+        elif self._as_json:
+            self.show_event("going on")
+        elif self._live is not None:
+            self._show_line(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on")
+        elif problem is not None:
+            echo_error(problem)
+            echo_err("watching goes on; what comes waits until this is over")
+        else:
+            echo_err("it is over: all that waited is stored")
+
+    def show_summary(self) -> None:
+        """Say what was done in all."""
+        seconds, counts = self._clock.monotonic() - self._started_at_s, self._counts
+        if self._as_json:
+            sums = {"bytes": self._bytes, "tokens": self._tokens, "seconds": seconds}
+            self.show_event("summary", **{name: counts[name] for name in _COUNTED}, **sums)
+            return
+        consumed = f"{plural(counts['consumed'], 'file')} consumed; " if counts["consumed"] else ""
+        echo_err(
+            f"{plural(counts['new'], 'new file')}, {counts['changed']:,} changed, "
+            f"{counts['unchanged']:,} unchanged, {counts['removed']:,} removed, {counts['bad']:,} bad; "
+            f"{plural(counts['recorded'], 'test')} recorded by others; {consumed}"
+            f"{human_size(self._bytes)}, {plural(self._tokens, 'token')}, in {seconds:.0f} s."
+        )
+
+    def _show_line(self, line: str) -> None:
+        if self._live is not None:
+            self._lines.append(escape_control(line))
+        else:
+            echo(line)
+
+    def _facts(self, result: WatchResult) -> dict[str, Any]:
+        """Return what to say of the recordings; of those that did not change only their names."""
+        facts: dict[str, Any] = {"blobs": result.blobs}
+        if result.problem is not None:
+            facts |= {"reason": result.problem.reason, "remedy": result.problem.remedy}
+        if result.secrets:
+            facts["secrets"] = [
+                {"kind": secret.kind, "place": secret.place, "excerpt": secret.excerpt} for secret in result.secrets
+            ]
+        if result.outcome not in ("new", "changed", "recorded"):
+            return facts
+        facts |= {"bytes": 0, "tokens": 0, "has_new_answer": result.has_new_answer}
+        for blob in result.blobs:
+            try:
+                data = self._store.read_blob(blob)
+                recording = decode_recording(data, str(blob))
+            except RecstoreError:  # removed since
+                continue
+            body = json_value(recording.request.body)
+            facts["upstream"], facts["path"] = recording.request.upstream, recording.request.path
+            facts["model"] = body.get("model", "") if isinstance(body, dict) else ""
+            facts["bytes"] += len(data)
+            facts["tokens"] += tokens_paid(recording.response)
+        self._bytes += facts["bytes"]
+        self._tokens += facts["tokens"]
+        return facts
+
+    def _table(self) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        counts, seconds = self._counts, self._clock.monotonic() - self._started_at_s
+        sums = f"{counts['new']:,} new, {counts['changed']:,} changed, {counts['unchanged']:,} unchanged"
+        sums += f"   {human_size(self._bytes)}, {plural(self._tokens, 'token')}, {seconds:.0f} s"
+        lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (sums, *self._lines))
+        title = f"watching   {self._test or 'nothing has come yet'}"
+        return Group(Text(escape_control(title), "bold"), *lines)
