@@ -207,7 +207,8 @@ def _changed(body: Body | None, text: Callable[[str], str], number: Callable[[fl
     if isinstance(body, JsonBody):
         return JsonBody(changed(body.value), body.layout)
     with suppress(UnicodeDecodeError):
-        return RawBody(text(body_bytes(body).decode()).encode()) if body is not None else None
+        data = body_bytes(body).decode()
+        return RawBody(text(data).encode()) if data else body
     return body
 
 
