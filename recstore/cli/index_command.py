@@ -11,7 +11,7 @@ import click
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project
 from recstore.errors import NotInStore, RecstoreError
-from recstore.importers.render import recorded_bytes
+from recstore.importers.formats import recorded_bytes
 from recstore.store import Store
 from recstore.store.blob import origin_path
 from recstore.store.index import BlobRow, EntryFilter, EntryRow, Index

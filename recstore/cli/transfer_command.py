@@ -10,7 +10,7 @@ import click
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
 from recstore.cli.repository import open_project, scan_of
 from recstore.errors import SecretFound
-from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.importers.run import ImportOptions, ImportReport, import_paths
 from recstore.text import human_size, plural
 

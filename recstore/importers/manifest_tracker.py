@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from recstore.errors import NotInStore
 from recstore.importers import TestEntry
-from recstore.importers.render import entries_by_file
+from recstore.importers.formats import entries_by_file
 from recstore.model import BlobName, Manifest
 from recstore.store import Store
 from recstore.store.blob import is_imported, origin_path

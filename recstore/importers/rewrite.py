@@ -8,17 +8,15 @@ every manifest follows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedManifest
 from recstore.importers import TestEntry
-from recstore.importers.parse import parse_source
-from recstore.importers.render import entries_by_file, render_source_file
-from recstore.importers.run import Owner, apply_plan, owner_of, plan_between
-from recstore.model import BlobName, Digest, Entry, Json, Manifest, Recording, RequestKey
+from recstore.importers.formats import entries_by_file, index_in_file, parse_source, render_source_file
+from recstore.importers.run import apply_plan, plan_between
+from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 from recstore.secrets.redact import SecretScan, redacted_recording
 from recstore.secrets.scan import StoredSecret, scan_store
 from recstore.store import FOLDER, Store
@@ -80,7 +78,7 @@ def rekey_store(store: Store, upstreams: UpstreamMap, *, dry_run: bool = False) 
 
     After, Raises: as `redact_store`.
     """
-    return _rewrite_store(store, _Rekeying(upstreams), dry_run=dry_run)
+    return _rewrite_store(store, upstreams, None, (), dry_run=dry_run)
 
 
 def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_run: bool = False) -> RedactReport:
@@ -98,73 +96,38 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
         raise secrets.unread[0]
     if not secrets.found:
         return RedactReport()
-    files = frozenset(secret.file.removeprefix(f"{FOLDER}/") for secret in secrets.found)
-    report = _rewrite_store(store, _Redaction(upstreams, scan, files), dry_run=dry_run)
+    report = _rewrite_store(store, upstreams, scan, _files_with(secrets.found), dry_run=dry_run)
     left = () if dry_run else scan_store(store, scan).found
     if left:
         with store.locked():
             named = {entry.blob.path for manifest in store.manifests() for entry in manifest.entries}
-            paths = {secret.file.removeprefix(f"{FOLDER}/") for secret in left}
-            unnamed = {path for path in paths if path.startswith("blobs/")} - named
+            unnamed = {path for path in _files_with(left) if path.startswith("blobs/")} - named
             for path in sorted(unnamed):
                 store.directory.remove(path)
-        left = tuple(secret for secret in left if secret.file.removeprefix(f"{FOLDER}/") not in unnamed)
+        left = tuple(secret for secret in left if _files_with([secret]).isdisjoint(unnamed))
     return RedactReport(secrets.found, report, left)
 
 
-class _Transform(Protocol):
-    """The change to the bytes of an imported file, and to a recording made with recstore and its origin."""
-
-    upstreams: UpstreamMap
-
-    def file(self, data: bytes, entries: list[TestEntry]) -> bytes: ...
-    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]: ...
+def _files_with(secrets: Iterable[StoredSecret]) -> set[str]:
+    """Return the paths, below the store's folder, of the files with these secrets."""
+    return {secret.file.removeprefix(f"{FOLDER}/") for secret in secrets}
 
 
-@dataclass(slots=True)
-class _Rekeying:
-    upstreams: UpstreamMap
-
-    def file(self, data: bytes, _entries: list[TestEntry]) -> bytes:
-        return data  # parsing it again gives the new key
-
-    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
-        request = recording.request
-        base = entry.origin.get("base") or default_base(request.upstream)
-        address = self.upstreams.address(f"{base}{request.path}")
-        request = replace(request, upstream=address.upstream, path=address.path)
-        origin: dict[str, Json] = {} if address.base == default_base(address.upstream) else {"base": address.base}
-        return Recording(request, recording.response), origin
-
-
-@dataclass(slots=True)
-class _Redaction:
-    upstreams: UpstreamMap
-    scan: SecretScan
-    files: frozenset[str]
-    """The files of the store that have secrets."""
-
-    def file(self, data: bytes, entries: list[TestEntry]) -> bytes:
-        files = {entry.blob.path for _, entry in entries}
-        files |= {manifest_path(test_id) for test_id, _ in entries if test_id is not None}
-        return data if files.isdisjoint(self.files) else self.scan.clean(data)
-
-    def native(self, recording: Recording, entry: Entry) -> tuple[Recording, dict[str, Json]]:
-        has_secret = entry.blob.path in self.files
-        return redacted_recording(recording, self.scan) if has_secret else recording, entry.origin
-
-
-def _rewrite_store(store: Store, transform: _Transform, *, dry_run: bool) -> RewriteReport:
+def _rewrite_store(
+    store: Store, upstreams: UpstreamMap, scan: SecretScan | None, files: Collection[str], *, dry_run: bool
+) -> RewriteReport:
+    """Rewrite every recording: those in `files` without secrets, or, with no `scan`, under the labels of `upstreams`."""
     with store.locked():
         manifests = list(store.manifests())
-        entries = (*_imported(store, manifests, transform), *_native(store, manifests, transform))
-        after: dict[Owner, list[Entry]] = defaultdict(list)
-        for entry in entries:
-            present = after[owner_of(entry.test_id, entry.after.blob)]
-            # Outside any test a run that was stopped leaves both the old and the new one: they become one.
-            if entry.test_id is not None or all(other.origin != entry.after.origin for other in present):
-                present.append(entry.after)
-        plan = plan_between(manifests, after)
+        entries = tuple(_rewritten(store, manifests, upstreams, scan, files))
+        # Outside any test a run that was stopped leaves both the old and the new one: they become one.
+        after = {
+            repr((entry.after.blob, entry.after.origin)) if entry.test_id is None else number: TestEntry(
+                entry.test_id, entry.after
+            )
+            for number, entry in enumerate(entries)
+        }
+        plan = plan_between(manifests, after.values())
         if not dry_run:
             for entry in entries:
                 if entry.is_renamed:
@@ -174,32 +137,37 @@ def _rewrite_store(store: Store, transform: _Transform, *, dry_run: bool) -> Rew
     return RewriteReport(entries, plan.owners)
 
 
-def _imported(store: Store, manifests: list[Manifest], transform: _Transform) -> Iterator[RewrittenEntry]:
-    def index(test_entry: TestEntry) -> int:
-        index = test_entry.entry.origin.get("index", 0)
-        return index if isinstance(index, int) else 0
-
+def _rewritten(
+    store: Store, manifests: list[Manifest], upstreams: UpstreamMap, scan: SecretScan | None, files: Collection[str]
+) -> Iterator[RewrittenEntry]:
     for path, entries in entries_by_file(manifests).items():
         of_tests = [entry for entry in entries if entry.test_id is not None]
         # One outside any test is a file by itself, and there may be an old and a new one.
         for group in filter(None, (of_tests, *([entry] for entry in entries if entry.test_id is None))):
-            group.sort(key=index)
-            data = transform.file(render_source_file(store, path, group), group)
-            recordings = parse_source(data, path, transform.upstreams)
+            group.sort(key=lambda test_entry: index_in_file(test_entry.entry))
+            data = render_source_file(store, path, group)
+            names = {entry.blob.path for _, entry in group}
+            names |= {manifest_path(test_id) for test_id, _ in group if test_id is not None}
+            if scan is not None and not names.isdisjoint(files):
+                data = scan.clean(data)
+            recordings = parse_source(data, path, upstreams)
             if len(recordings) != len(group):
-                raise DamagedManifest(
-                    path, f"had {len(recordings)} recordings; the manifests name {len(group)} of them"
-                )
+                reason = f"had {len(recordings)} recordings; the manifests name {len(group)} of them"
+                raise DamagedManifest(path, reason)
             for (test_id, entry), new in zip(group, recordings, strict=True):
-                after = Entry(new.entry.blob, entry.n, entry.is_union, new.entry.origin)
+                after = replace(entry, blob=new.entry.blob, origin=new.entry.origin)
                 yield RewrittenEntry(test_id, entry, after, new.data)
-
-
-def _native(store: Store, manifests: list[Manifest], transform: _Transform) -> Iterator[RewrittenEntry]:
-    for manifest in manifests:
-        for entry in manifest.entries:
-            if not is_imported(entry.origin):
-                recording, origin = transform.native(store.get(entry), entry)
-                data = encode_recording(recording)
-                blob = BlobName(request_key(recording.request), Digest.of(data))
-                yield RewrittenEntry(manifest.test_id, entry, replace(entry, blob=blob, origin=origin), data)
+    for test_id, entry in (TestEntry(manifest.test_id, entry) for manifest in manifests for entry in manifest.entries):
+        if is_imported(entry.origin):
+            continue
+        recording, origin = store.get(entry), entry.origin
+        if scan is None:
+            request = recording.request
+            address = upstreams.address(f"{origin.get('base') or default_base(request.upstream)}{request.path}")
+            recording = replace(recording, request=replace(request, upstream=address.upstream, path=address.path))
+            origin = {} if address.base == default_base(address.upstream) else {"base": address.base}
+        elif entry.blob.path in files:
+            recording = redacted_recording(recording, scan)
+        data = encode_recording(recording)
+        blob = BlobName(request_key(recording.request), Digest.of(data))
+        yield RewrittenEntry(test_id, entry, replace(entry, blob=blob, origin=origin), data)

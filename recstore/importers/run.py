@@ -11,14 +11,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
 
 import orjson
 
 from recstore.errors import DamagedSource, NotInStore, RecstoreError
 from recstore.files import map_in_processes, read_file
 from recstore.importers import EncodedRecording, Progress, TestEntry
-from recstore.importers.parse import parse_source
+from recstore.importers.formats import index_in_file, parse_source
 from recstore.importers.scan import SourceFile, naming_folder, source_files
 from recstore.model import BlobName, Digest, Entry, Manifest
 from recstore.secrets.redact import SecretScan
@@ -28,9 +27,6 @@ from recstore.store.blob import is_imported, origin_path
 from recstore.store.directory import Directory
 from recstore.store.manifest import sort_entries
 from recstore.upstreams import UpstreamMap
-
-Owner: TypeAlias = tuple[str | None, BlobName | None]
-"""Whose manifest it is: a test's, or that of one blob recorded outside any test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +115,12 @@ def import_paths(
         if not options.dry_run:
             ensure_blobs(store, files, results, options)
         present = list(store.manifests())
-        removed = _names_below(paths, project, present) if options.replace else set()
-        removed -= {result.name for result in results if result.problem is not None}
+        removed: set[str] = set()
+        if options.replace:  # what manifests name at or below the paths, whether it is there or not
+            scopes = [PurePosixPath(path.resolve().relative_to(naming_folder(path, project))) for path in paths]
+            names = {origin_path(entry.origin) for manifest in present for entry in manifest.entries} - {""}
+            removed = {name for name in names if any(PurePosixPath(name).is_relative_to(scope) for scope in scopes)}
+            removed -= {result.name for result in results if result.problem is not None}
         plan = plan_import(present, incoming, removed)
         if not options.dry_run:
             apply_plan(store, plan, remove_blobs=options.replace)
@@ -141,13 +141,6 @@ def import_paths(
     )
 
 
-def _names_below(paths: tuple[Path, ...], project: Path, present: list[Manifest]) -> set[str]:
-    """Return the names in the manifests of files at or below `paths`, whether they are there or not."""
-    scopes = [PurePosixPath(path.resolve().relative_to(naming_folder(path, project))) for path in paths]
-    names = {origin_path(entry.origin) for manifest in present for entry in manifest.entries} - {""}
-    return {name for name in names if any(PurePosixPath(name).is_relative_to(scope) for scope in scopes)}
-
-
 # -- reading files, in one process or several
 
 
@@ -159,28 +152,31 @@ def read_files(store: Store, files: list[SourceFile], options: ImportOptions) ->
 
 def _read_batch(root: Path, options: ImportOptions, files: list[SourceFile]) -> list[FileResult]:
     store = Store(Directory(root))
-    return [_read_file(store, options, file) for file in files]
-
-
-def _read_file(store: Store, options: ImportOptions, file: SourceFile) -> FileResult:
-    digest = ""
-    try:
-        data = read_file(file.location)
-        digest = Digest.of(data)
-        recordings = parse_source(data, file.name, options.upstreams)
-        new = [one for one in recordings if store.put_encoded(one.entry.blob, one.data, dry_run=options.dry_run)]
+    results = []
+    for file in files:
+        digest = ""
         secrets: set[Secret] = set()
-        for _, entry, blob_data in new:
-            secrets.update(secrets_in_blob(blob_data, file.name, options.scan))
-            secrets.update(secrets_in_text(orjson.dumps(entry.origin), "what the file said besides", options.scan))
-    except OSError as error:
-        problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
-        return FileResult(file.name, digest, problem=problem)
-    except RecstoreError as error:
-        return FileResult(file.name, digest, problem=error)
-    entries = tuple(TestEntry(test_id, entry) for test_id, entry, _ in recordings)
-    new_blobs = tuple((entry.blob, len(blob_data)) for _, entry, blob_data in new)
-    return FileResult(file.name, digest, entries, new_blobs, tuple(sorted(secrets)))
+        try:
+            data = read_file(file.location)
+            digest = Digest.of(data)
+            recordings = parse_source(data, file.name, options.upstreams)
+            new = [
+                each for each in recordings if store.put_encoded(each.entry.blob, each.data, dry_run=options.dry_run)
+            ]
+            for _, entry, blob_data in new:
+                secrets.update(secrets_in_blob(blob_data, file.name, options.scan))
+                secrets.update(secrets_in_text(orjson.dumps(entry.origin), "what the file said besides", options.scan))
+        except OSError as error:
+            problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
+            results.append(FileResult(file.name, digest, problem=problem))
+            continue
+        except RecstoreError as error:
+            results.append(FileResult(file.name, digest, problem=error))
+            continue
+        entries = tuple(TestEntry(test_id, entry) for test_id, entry, _ in recordings)
+        new_blobs = tuple((entry.blob, len(blob_data)) for _, entry, blob_data in new)
+        results.append(FileResult(file.name, digest, entries, new_blobs, tuple(sorted(secrets))))
+    return results
 
 
 def ensure_blobs(store: Store, files: list[SourceFile], results: Iterable[FileResult], options: ImportOptions) -> None:
@@ -234,40 +230,35 @@ def plan_import(
 
     incoming = list(incoming)
     replaced = {replacement_key(*new) for new in incoming}
-    after: dict[Owner, list[Entry]] = defaultdict(list)
-    removed_entries = 0
-    for test_id, entry in (TestEntry(manifest.test_id, entry) for manifest in present for entry in manifest.entries):
-        if replacement_key(test_id, entry) in replaced:
-            continue
-        if origin_path(entry.origin) in removed:
-            removed_entries += 1
-        else:
-            after[owner_of(test_id, entry.blob)].append(entry)
-    for test_id, entry in incoming:
-        after[owner_of(test_id, entry.blob)].append(entry)
-    return replace(plan_between(present, after), removed_entries=removed_entries)
+    entries = (TestEntry(manifest.test_id, entry) for manifest in present for entry in manifest.entries)
+    others = [each for each in entries if replacement_key(*each) not in replaced]
+    remaining = [each for each in others if origin_path(each.entry.origin) not in removed]
+    return replace(plan_between(present, [*remaining, *incoming]), removed_entries=len(others) - len(remaining))
 
 
-def owner_of(test_id: str | None, blob: BlobName) -> Owner:
-    """Return whose manifest names `blob` for the test, or for no test."""
-    return test_id, blob if test_id is None else None
+def plan_between(present: list[Manifest], entries: Iterable[TestEntry]) -> ImportPlan:
+    """Return what turns the manifests `present` into those with `entries`, renumbered.
 
+    A test has one manifest; outside any test each blob has one.
+    """
 
-def plan_between(present: list[Manifest], after: dict[Owner, list[Entry]]) -> ImportPlan:
-    """Return what turns the manifests `present` into those with the entries `after`, renumbered."""
-    before = {
-        owner_of(manifest.test_id, manifest.entries[0].blob): manifest for manifest in present if manifest.entries
-    }
-    manifests = {owner: Manifest(owner[0], _renumbered(entries)) for owner, entries in after.items() if entries}
-    named_before = {entry.blob for manifest in present for entry in manifest.entries}
-    named_after = {entry.blob for manifest in manifests.values() for entry in manifest.entries}
+    def owner(test_id: str | None, entry: Entry) -> tuple[str | None, BlobName | None]:
+        return test_id, entry.blob if test_id is None else None
+
+    before = {owner(manifest.test_id, manifest.entries[0]): manifest for manifest in present if manifest.entries}
+    after = defaultdict(list)
+    for test_id, entry in entries:
+        after[owner(test_id, entry)].append(entry)
+    manifests = {key: Manifest(key[0], _renumbered(owned)) for key, owned in after.items()}
+    named_before = {blob for manifest in present for blob in manifest.blobs}
+    named_after = {blob for manifest in manifests.values() for blob in manifest.blobs}
 
     def is_same(old: Manifest | None, new: Manifest) -> bool:
         return old is not None and old == new and [e.origin for e in old.entries] == [e.origin for e in new.entries]
 
     return ImportPlan(
-        published=tuple(new for owner, new in manifests.items() if not is_same(before.get(owner), new)),
-        withdrawn=tuple(old for owner, old in before.items() if owner not in manifests),
+        published=tuple(new for key, new in manifests.items() if not is_same(before.get(key), new)),
+        withdrawn=tuple(old for key, old in before.items() if key not in manifests),
         unreferenced=tuple(sorted(named_before - named_after)),
     )
 
@@ -290,10 +281,7 @@ def _renumbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     def rank(entry: Entry) -> tuple[int, str, int]:
         if not is_imported(entry.origin):
             return 0, "", entry.n
-        if entry.is_union:
-            return 1, "", 0
-        index = entry.origin.get("index", 0)
-        return 2, origin_path(entry.origin), index if isinstance(index, int) else 0
+        return (1, "", 0) if entry.is_union else (2, origin_path(entry.origin), index_in_file(entry))
 
     by_key: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:

@@ -12,13 +12,10 @@ from typing import Final, NamedTuple
 
 from recstore.errors import DamagedSource, NotInStore, RecstoreError, UsageError
 from recstore.files import read_file
-from recstore.importers import TestEntry
-from recstore.importers.parse import parse_source
-from recstore.importers.render import entries_by_file, render_source_file
+from recstore.importers.formats import entries_by_file, parse_source, render_source_file
 from recstore.model import Manifest
 from recstore.settings import Settings
 from recstore.store import Store
-from recstore.upstreams import UpstreamMap
 
 SKIPPED_FOLDERS: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
 
@@ -151,24 +148,17 @@ def unimported_files(store: Store, settings: Settings, manifests: Iterable[Manif
     known = entries_by_file(manifests)
     for file in source_files([project / match for each in matches for match in sorted(each)], project):
         entries = known.get(file.name, [])
-        if not _is_imported_as_is(store, file, entries, settings.upstreams):
+        try:
+            data = read_file(file.location)
+            with suppress(RecstoreError):  # a missing or damaged blob is a finding of its own
+                if entries and render_source_file(store, file.name, entries) == data:
+                    continue
+            recordings = parse_source(data, file.name, settings.upstreams)  # a renamed test has other bytes
+        except (OSError, RecstoreError):
             yield file.name, bool(entries)
-
-
-def _is_imported_as_is(store: Store, file: SourceFile, entries: list[TestEntry], upstreams: UpstreamMap) -> bool:
-    """Return whether the entries are what the file holds. Its bytes mostly say so; a renamed test has others."""
-    try:
-        data = read_file(file.location)
-    except OSError:
-        return False
-    with suppress(RecstoreError):  # a missing or damaged blob is a finding of its own
-        if entries and render_source_file(store, file.name, entries) == data:
-            return True
-    try:
-        recordings = parse_source(data, file.name, upstreams)
-    except RecstoreError:
-        return False
-    return {recording.entry.blob for recording in recordings} == {entry.blob for _, entry in entries}
+            continue
+        if {recording.entry.blob for recording in recordings} != {entry.blob for _, entry in entries}:
+            yield file.name, bool(entries)
 
 
 def _source_file(location: str, root_length: int, status: os.stat_result) -> SourceFile:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from recstore.git import Repository
 from recstore.git.history import find_blobs
-from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.verify import verify_store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import MANIFEST_VERSION
 from recstore.store.store import scaffold_files

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,10 @@ from recstore.content.bodies import body_bytes, parse_body
 from recstore.content.canonical import request_key
 from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
-from recstore.importers.parse import parse_source
-from recstore.importers.render import entries_by_file, render_source_file
+from recstore.importers.formats import entries_by_file, parse_source, render_source_file
 from recstore.importers.run import ImportOptions
 from recstore.importers.scan import SourceFile
-from recstore.model import Entry, Manifest
+from recstore.model import Manifest
 from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import secrets_in_blob
 from recstore.settings import Settings, load_settings
@@ -150,10 +150,9 @@ def test_origins(sample: Store, data: st.DataObject) -> None:
 def test_recordings_of_llama_stack(data: bytes) -> None:
     """A recording of another recorder is stored as it is, or refused."""
     prepared = outcome(lambda: parse_source(data, "a/x.json", UPSTREAMS), "a/x.json")
-    for one in prepared if isinstance(prepared, list) else []:
-        decode_recording(one.data, "the blob")
-        entry = Entry(one.blob, 1, is_union=one.is_union, origin=one.origin)
-        format_manifest(Manifest(one.test_id, (entry,)))
+    for encoded in prepared if isinstance(prepared, list) else []:
+        decode_recording(encoded.data, "the blob")
+        format_manifest(Manifest(encoded.test_id, (replace(encoded.entry, n=1),)))
 
 
 @fuzzed

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.importers.run import ImportOptions, ImportReport, import_paths
 from recstore.store import Store
 from recstore.store.verify import verify_store

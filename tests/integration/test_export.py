@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import DamagedManifest
-from recstore.importers.render import ExportOptions, export_recordings
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.model import Entry, Json, Manifest, RawBody, Recording, Request, Response
 from recstore.store import Store
 from tests.git_repository import GitRepository

@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from recstore.errors import Damage, NotInStore, UsageError
+from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.importers.llama_stack import ResponseStorage
-from recstore.importers.render import ExportOptions, export_recordings
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import Store
 from recstore.store.verify import verify_store

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import recstore
-from recstore.importers.llama_stack.values import objects_of
+from recstore.importers.llama_stack import objects_of
 from recstore.importers.run import ImportOptions, import_paths
 from recstore.model import Entry, Mode
 from recstore.record.session import Session, activate

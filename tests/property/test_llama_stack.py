@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedSource
 from recstore.importers import EncodedRecording
-from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.importers.parse import parse_source
+from recstore.importers import llama_stack_files as llama_stack_file
+from recstore.importers.formats import parse_source
 from recstore.store.blob import decode_recording, minted_id
 from recstore.upstreams import UpstreamMap
 from tests.generator import SHAPES, as_recorded, generated

@@ -18,8 +18,7 @@ from typing import Any
 from recstore.check.heal import heal_missing
 from recstore.errors import UsageError
 from recstore.importers import TestEntry
-from recstore.importers.parse import parse_source
-from recstore.importers.render import render_source_file
+from recstore.importers.formats import parse_source, render_source_file
 from recstore.importers.run import publish_file
 from recstore.importers.vcr.cassette import id_of_test
 from recstore.project import find_project

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from recstore.errors import RecstoreError
-from recstore.importers.llama_stack import document as llama_stack_file
-from recstore.importers.parse import parse_source
+from recstore.importers import llama_stack_files as llama_stack_file
+from recstore.importers.formats import parse_source
 from recstore.model import Entry, JsonBody, Manifest, Recording, StreamBody
 from recstore.store.blob import decode_recording, encode_recording, minted_id
 from recstore.store.manifest import format_manifest

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recstore.importers.llama_stack.storage import current_test
+from recstore.importers.llama_stack import current_test
 
 TEST = "tests/a/test_a.py::test_a[x (call)]"
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from recstore.errors import Damage
-from recstore.importers.llama_stack.values import model_set_digest, objects_of, recorded_body
+from recstore.importers.llama_stack import model_set_digest, objects_of, recorded_body
 
 HASH = "0123456789ab" + "c" * 52
 

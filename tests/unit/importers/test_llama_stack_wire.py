@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recstore.importers.llama_stack.wire import from_wire_body, from_wire_request, to_wire_request
+from recstore.importers.llama_stack_files import from_wire_body, from_wire_request, to_wire_request
 from recstore.model import JsonBody, Request
 from recstore.upstreams import UpstreamMap
 

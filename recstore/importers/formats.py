@@ -1,24 +1,42 @@
-"""Entries of the store back into the files that other recorders wrote, byte for byte."""
+"""Files of other recorders as encoded recordings, each proved to come out byte for byte, and recordings as those files."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from recstore.content.bodies import body_bytes
-from recstore.errors import DamagedManifest, RecstoreError
-from recstore.importers import Progress, TestEntry
-from recstore.importers.llama_stack import document as llama_stack
-from recstore.model import Manifest
+from recstore.content.canonical import request_key
+from recstore.content.json_text import detect_layout
+from recstore.errors import DamagedBlob, DamagedManifest, DamagedSource, RecstoreError
+from recstore.importers import EncodedRecording, Progress, SourceRecording, TestEntry
+from recstore.importers import llama_stack_files as llama_stack
+from recstore.model import BlobName, Digest, Entry, Manifest
 from recstore.store import Store
-from recstore.store.blob import LLAMA_STACK, VCR, is_imported, origin_path
+from recstore.store.blob import (
+    LLAMA_STACK,
+    VCR,
+    decode_recording,
+    encode_recording,
+    is_imported,
+    minted_id,
+    origin_path,
+)
 from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
+from recstore.upstreams import UpstreamMap
+
+_HEAD_BYTES: Final = 4096
+"""A recorder's own members are looked for this far into a file."""
 
 _PROTECTED_NAMES: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
 """Folders whose files change what Git or recstore does: Git's own, however a file system spells it, and a store's."""
@@ -49,6 +67,29 @@ class ExportReport:
     problems: tuple[RecstoreError, ...] = ()
 
 
+def parse_source(data: bytes, path: str, upstreams: UpstreamMap) -> list[EncodedRecording]:
+    """Return the recordings in the file `path` with the bytes `data`; none where no recorder wrote it.
+
+    Raises: DamagedSource: a recorder wrote it, and it cannot be read or names something that is not text.
+    """
+    document: Any = None if path.endswith((".yaml", ".yml")) else _load_json(data, path)
+    if llama_stack.is_recording(document):
+        recordings = [_encode_exactly(document, data, path, upstreams)]
+    elif path.endswith((".yaml", ".yml")) or b'"interactions"' in data[:_HEAD_BYTES]:
+        from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette
+
+        cassette = parse_cassette(data, path)
+        sources = read_cassette(cassette, path, upstreams) if is_cassette(cassette) else []
+        recordings = [_encode(source) for source in sources]
+    else:
+        return []
+    try:
+        orjson.dumps([(recording.test_id, recording.entry.origin) for recording in recordings])
+    except TypeError as error:
+        raise DamagedSource(ascii(path)[1:-1], f"has a name that no manifest can hold: {error}") from error
+    return recordings
+
+
 def entries_by_file(manifests: Iterable[Manifest]) -> dict[str, list[TestEntry]]:
     """Return the imported entries of `manifests` by the file that they came from."""
     files: dict[str, list[TestEntry]] = defaultdict(list)
@@ -57,6 +98,12 @@ def entries_by_file(manifests: Iterable[Manifest]) -> dict[str, list[TestEntry]]
             if is_imported(entry.origin):
                 files[origin_path(entry.origin)].append(TestEntry(manifest.test_id, entry))
     return files
+
+
+def index_in_file(entry: Entry) -> int:
+    """Return which recording of its file the entry is, from 0."""
+    index = entry.origin.get("index", 0)
+    return index if isinstance(index, int) else 0
 
 
 def render_source_file(store: Store, path: str, entries: list[TestEntry]) -> bytes:
@@ -140,20 +187,75 @@ def recorded_bytes(store: Store, manifests: list[Manifest], progress: Progress |
     total = 0
     files = entries_by_file(manifests)
     for done, (path, entries) in enumerate(files.items(), start=1):
-        try:
+        with suppress(RecstoreError):
             total += len(render_source_file(store, path, entries))
-        except RecstoreError:
-            continue
-        finally:
-            if progress is not None:
-                progress(done, len(files))
+        if progress is not None:
+            progress(done, len(files))
     for entry in (entry for manifest in manifests for entry in manifest.entries if not is_imported(entry.origin)):
-        try:
+        with suppress(RecstoreError):
             recording = store.get(entry)
-        except RecstoreError:
-            continue
-        total += len(body_bytes(recording.request.body)) + len(body_bytes(recording.response.body))
+            total += len(body_bytes(recording.request.body)) + len(body_bytes(recording.response.body))
     return total
+
+
+# -- a file's bytes
+
+
+def _load_json(data: bytes, path: str) -> Any:
+    """Return the JSON value in `data`; None where it is neither JSON nor a recorder's.
+
+    Raises: DamagedSource: it looks like a recorder's file and is not JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        pass
+    try:
+        return json.loads(data)  # which takes more: NaN, large numbers, lone surrogates
+    except (ValueError, RecursionError) as error:
+        members = (b'"request"', b'"test_id"', b'"interactions"')
+        if not data:
+            reason = "is empty: its recorder has not finished writing it, or was stopped"
+        elif b"<<<<<<< " in data:
+            reason = "holds the conflict markers of an unfinished merge"
+        else:
+            reason = f"is cut short or is not JSON: {error}"
+        if not data.strip(b"\0 \t\r\n") or any(member in data[:_HEAD_BYTES] for member in members):
+            raise DamagedSource(path, reason) from error
+        return None
+
+
+def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> EncodedRecording:
+    """Return the file's recording in the most readable form that gives back its every byte."""
+    try:
+        source = llama_stack.read_document(document, path, upstreams)
+        encoded, written = _encode_and_write(source)
+        if written == data:
+            return encoded
+        source.origin["layout"] = detect_layout(data, orjson.loads(written))
+        return _encode(source)
+    except (ValueError, TypeError, RecursionError, DamagedBlob):
+        pass  # JSON values cannot carry this file: its bytes are stored
+    try:
+        encoded, written = _encode_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedSource(path, f"has a request that no recorder makes: {error!s:.80}") from error
+    if written != data:
+        raise DamagedSource(path, "cannot be stored without loss; please report this file")
+    return encoded
+
+
+def _encode_and_write(source: SourceRecording) -> tuple[EncodedRecording, bytes]:
+    """Return the recording encoded, and the bytes of the file that comes out of the encoded form."""
+    encoded = _encode(source)
+    recording = decode_recording(encoded.data, str(encoded.entry.blob), minted_id(source.origin))
+    return encoded, llama_stack.write_file(recording, source.test_id, source.origin)
+
+
+def _encode(source: SourceRecording) -> EncodedRecording:
+    data = encode_recording(source.recording, minted_id(source.origin))
+    blob = BlobName(request_key(source.recording.request), Digest.of(data))
+    return EncodedRecording(source.test_id, Entry(blob, 0, source.is_union, source.origin), data)
 
 
 def _refuse_escape(target: Directory, path: str) -> None:
