@@ -28,7 +28,6 @@ from recstore.store.blob import decode_recording
 from recstore.store.index import Index
 from recstore.text import escape_control, human_size, plural
 from recstore.watch.import_changes import ChangeImporter, WatchResult
-from recstore.watch.loop import watch
 from recstore.watch.sources import Sources
 from recstore.watch.watcher import Clock, Watcher
 
@@ -91,7 +90,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
                     watcher.rescan()
                 view.show_event("ready")
                 with view.live(), signals.running(inside, stdout=view.stdout):
-                    watch(watcher, watched, store, signals.stop, lambda: _run_after(after, view, watcher))
+                    watcher.follow(signals.stop, lambda: _run_after(after, view, watcher))
                 watcher.holds_files = False
                 code = int(signals.child.returncode) if signals.child else _INTERRUPTED if inside else 0
             watcher.drain()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -28,8 +27,7 @@ _ShortName: TypeAlias = tuple[int, int]
 """The first 64 bits of a blob's key and digest: a compact key."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedBlobs:
+class RecordedBlobs(NamedTuple):
     """The blobs that are new to a manifest, and whether one answers a request that it had an answer to."""
 
     test_id: str | None
@@ -63,8 +61,11 @@ class ManifestTracker:
         """Return a digest that changes when any manifest changes; reads none. "" if it could miss a change now."""
         return self._cache.digest()
 
-    def refresh(self, *, thorough: bool = False) -> None:
-        """Read what changed; every answer is as of the last refresh. `thorough` also sees files written in place."""
+    def refresh(self, *, thorough: bool = False, is_own: bool = False) -> None:
+        """Read what changed; every answer is as of the last refresh. `thorough` also sees files written in place.
+
+        With `is_own`, the changes are the caller's own, and none of them is new to it.
+        """
         fingerprints = {path: known.fingerprint for path, known in self._known.items()}
         changed, removed = compare(fingerprints, self._cache.look(thorough=thorough))
         for path in removed:
@@ -75,18 +76,17 @@ class ManifestTracker:
             self._forget(path)
             if manifest is None:
                 continue
-            known = _Known(fingerprint, tuple(entries_by_file([manifest])), tuple(map(_short, _blobs(manifest))))
+            blobs = [entry.blob for entry in manifest.entries]
+            known = _Known(fingerprint, tuple(entries_by_file([manifest])), tuple(map(_short, blobs)))
             self._known[path] = known
             self._references.update(known.blobs)
             for name in known.files:
                 self._manifests_of[name] = (*self._manifests_of.get(name, ()), path)
-            if before is not None or fingerprint.modified_ns >= self._since_ns:
-                had = set(before.blobs if before else ())
-                new = tuple(blob for blob in _blobs(manifest) if _short(blob) not in had)
-                if new:
-                    keys = {key for key, _ in had}
-                    has_new_answer = any(_short(blob)[0] in keys for blob in new)
-                    self._recorded.append(RecordedBlobs(manifest.test_id, new, has_new_answer))
+            had = set(before.blobs if before else ())
+            new = tuple(blob for blob in blobs if _short(blob) not in had)
+            if new and not is_own and (before is not None or fingerprint.modified_ns >= self._since_ns):
+                has_new_answer = not {key for key, _ in had}.isdisjoint(_short(blob)[0] for blob in new)
+                self._recorded.append(RecordedBlobs(manifest.test_id, new, has_new_answer))
 
     def take_recorded(self) -> list[RecordedBlobs]:
         """Return what has come into manifests since the last call, or since this was made."""
@@ -111,9 +111,9 @@ class ManifestTracker:
         }
         return self._manifests(sorted(paths & self._known.keys()))
 
-    def referenced(self, blobs: Collection[BlobName]) -> set[BlobName]:
-        """Return those of the blobs that some manifest names."""
-        return {blob for blob in blobs if self._references[_short(blob)] > 0}
+    def is_referenced(self, blob: BlobName) -> bool:
+        """Return whether some manifest names the blob."""
+        return _short(blob) in self._references
 
     def _forget(self, path: str) -> None:
         known = self._known.pop(path, None)
@@ -139,10 +139,6 @@ class ManifestTracker:
             return self._store.read_manifest(path)
         except NotInStore:
             return None
-
-
-def _blobs(manifest: Manifest) -> list[BlobName]:
-    return [entry.blob for entry in manifest.entries]
 
 
 def _short(blob: BlobName) -> _ShortName:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from glob import iglob
@@ -18,8 +17,7 @@ from recstore.settings import Settings
 from recstore.store import Store
 
 SKIPPED_FOLDERS: Final = frozenset((".git", ".recstore", ".hg", ".venv", "node_modules", "__pycache__"))
-
-_SUFFIXES: Final = (".json", ".yaml", ".yml")
+SUFFIXES: Final = (".json", ".yaml", ".yml")
 
 
 class SourceFile(NamedTuple):
@@ -34,6 +32,11 @@ class SourceFile(NamedTuple):
     inode: int
     modified_ns: int
     size_bytes: int
+
+    @classmethod
+    def of(cls, location: str, root_length: int, status: os.stat_result) -> SourceFile:
+        """Return the file at `location` whose `stat` is `status`."""
+        return cls(location, root_length, status.st_ino, status.st_mtime_ns, status.st_size)
 
     @property
     def name(self) -> str:
@@ -57,9 +60,7 @@ def source_files(paths: Iterable[Path], project: Path) -> list[SourceFile]:
             if isinstance(problem, DamagedSource):
                 raise problem
         files.update((file.location, file) for file in below)
-    clash = name_clash(files.values())
-    if clash is not None:
-        raise clash
+    refuse_clash(files.values())
     return sorted(files.values(), key=lambda file: file.name)
 
 
@@ -68,11 +69,11 @@ def scan_below(path: Path, project: Path) -> tuple[list[SourceFile], list[Recsto
 
     Raises: NotInStore: the path does not exist.
     """
-    start, root_length = path.resolve(), _root_length(path, project)
+    start, root_length = path.resolve(), root_length_of(path, project)
     if not start.exists():
         raise NotInStore(str(path), "it does not exist", "Name a folder of recordings, or a file.")
     if start.is_file():
-        return [_source_file(str(start), root_length, start.stat())], []
+        return [SourceFile.of(str(start), root_length, start.stat())], []
     files: list[SourceFile] = []
     links: list[str] = []
     problems: list[RecstoreError] = []
@@ -82,9 +83,9 @@ def scan_below(path: Path, project: Path) -> tuple[list[SourceFile], list[Recsto
         try:
             with os.scandir(folder) as children:
                 for child in children:
-                    if child.name.endswith(_SUFFIXES) and child.is_file(follow_symlinks=False):  # most of them
+                    if child.name.endswith(SUFFIXES) and child.is_file(follow_symlinks=False):  # most of them
                         with suppress(FileNotFoundError):  # removed since
-                            files.append(_source_file(child.path, root_length, child.stat()))
+                            files.append(SourceFile.of(child.path, root_length, child.stat()))
                     elif child.is_symlink():
                         links.append(child.path)
                     elif child.name not in SKIPPED_FOLDERS and child.is_dir():
@@ -96,28 +97,13 @@ def scan_below(path: Path, project: Path) -> tuple[list[SourceFile], list[Recsto
     for link in links:
         if start not in Path(os.path.realpath(link)).parents:
             problems.append(UsageError(link, "is a link that leads out of its source; it is not followed"))
-        elif link.endswith(_SUFFIXES) and os.path.isfile(link):
-            files.append(_source_file(link, root_length, os.stat(link)))
+        elif link.endswith(SUFFIXES) and os.path.isfile(link):
+            files.append(SourceFile.of(link, root_length, os.stat(link)))
     return files, problems
 
 
-def source_file_at(location: str, root: str, project: Path) -> SourceFile | None:
-    """Return the file at `location` if `scan_below` of the folder or file `root` would find it there, without a link."""
-    if not location.endswith(_SUFFIXES) or os.path.islink(location):
-        return None
-    folders = location[len(root) :].strip(os.sep).split(os.sep)[:-1]
-    try:
-        status = os.stat(location)
-    except OSError:
-        return None
-    if not (stat.S_ISREG(status.st_mode) and SKIPPED_FOLDERS.isdisjoint(folders)):
-        return None
-    is_direct = os.path.realpath(location) == location
-    return _source_file(location, _root_length(Path(root), project), status) if is_direct else None
-
-
-def name_clash(files: Iterable[SourceFile]) -> UsageError | None:
-    """Return the error for two files of one name, which the store would take for one file; None if all names differ.
+def refuse_clash(files: Iterable[SourceFile]) -> None:
+    """Raise UsageError if two files have one name: the store would take them for one file.
 
     It happens outside the project, where the folders that were given are not part of a name.
     """
@@ -126,8 +112,7 @@ def name_clash(files: Iterable[SourceFile]) -> UsageError | None:
         other = locations.setdefault(file.name, file.location)
         if other != file.location:
             remedy = "Name a folder that holds both instead of theirs, or copy them into the project."
-            return UsageError(f"{other} and {file.location}", f"would both be known as {file.name}", remedy)
-    return None
+            raise UsageError(f"{other} and {file.location}", f"would both be known as {file.name}", remedy)
 
 
 def naming_folder(path: Path, project: Path) -> Path:
@@ -136,6 +121,11 @@ def naming_folder(path: Path, project: Path) -> Path:
     if path.is_relative_to(project):
         return project
     return path if path.is_dir() else path.parent
+
+
+def root_length_of(path: Path, project: Path) -> int:
+    """Return how many characters of the location of a file at or below `path` are not of its name."""
+    return len(str(naming_folder(path, project)).rstrip(os.sep)) + 1
 
 
 def unimported_files(store: Store, settings: Settings, manifests: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:
@@ -159,11 +149,3 @@ def unimported_files(store: Store, settings: Settings, manifests: Iterable[Manif
             continue
         if {recording.entry.blob for recording in recordings} != {entry.blob for _, entry in entries}:
             yield file.name, bool(entries)
-
-
-def _source_file(location: str, root_length: int, status: os.stat_result) -> SourceFile:
-    return SourceFile(location, root_length, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _root_length(path: Path, project: Path) -> int:
-    return len(str(naming_folder(path, project)).rstrip(os.sep)) + 1

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from recstore import __version__
 from recstore.errors import NotInStore, RecstoreError
 from recstore.importers import TestEntry
-from recstore.importers.manifest_tracker import ManifestTracker, RecordedBlobs
+from recstore.importers.manifest_tracker import ManifestTracker
 from recstore.importers.run import FileResult, ImportOptions, apply_plan, ensure_blobs, plan_import, read_files
 from recstore.importers.scan import SourceFile
-from recstore.model import BlobName, Digest, RequestKey
+from recstore.model import BlobName, Digest
 from recstore.secrets.scan import Secret
 from recstore.store import Store
 
@@ -46,22 +46,19 @@ class ChangeImporter:
 
     With `mirror`, recordings whose files are removed are removed as well. With `consume`, files are deleted once they
     are imported: a new one of the same name replaces only what it answers again, and no blob is removed, which is left
-    to `gc`, that saves a copy. `version` is recstore's: another one may read files differently.
+    to `gc`, that saves a copy. `config_digest` changes when the same files would be read differently, as another version
+    of recstore may do; `tracker` knows the store's manifests.
     """
 
-    def __init__(
-        self, store: Store, options: ImportOptions, *, mirror: bool = False, consume: bool = False, version: str = ""
-    ) -> None:
+    def __init__(self, store: Store, options: ImportOptions, *, mirror: bool = False, consume: bool = False) -> None:
         self.store = store
         self.mirror = mirror
         self.consume = consume
-        self.config_digest = Digest.of(repr((version, options.upstreams)).encode())
-        """Changes when the same files would be read differently."""
+        self.config_digest = Digest.of(repr((__version__, options.upstreams)).encode())
+        self.tracker = ManifestTracker(store)
         self._options = options
         self._scaffold = store.directory.path(".gitattributes")
         self._had_scaffold = self._scaffold.is_file()
-        self._tracker = ManifestTracker(store)
-        self._by_others: list[RecordedBlobs] = []
 
     def import_files(self, files: list[SourceFile], removed: Collection[str] = ()) -> list[WatchResult]:
         """Import the files, forget those of the names `removed`, and return what became of each.
@@ -82,23 +79,21 @@ class ChangeImporter:
         asked = {(test_id, entry.blob.key) for test_id, entry in incoming}
         with self.store.locked():
             ensure_blobs(self.store, files, sound, self._options)
-            self._tracker.refresh()
-            self._by_others += self._tracker.take_recorded()
-            before = {name: self._tracker.entries_of(name) for name in names}
+            self.tracker.refresh()
+            before = {name: self.tracker.entries_of(name) for name in names}
             if self.consume:  # only what is answered again is replaced
                 before = {
                     name: [each for each in entries if (each.test_id, each.entry.blob.key) in asked]
                     for name, entries in before.items()
                 }
-            affected, gone = self._tracker.affected(names, incoming), set() if self.consume else names
+            affected, gone = self.tracker.affected(names, incoming), set() if self.consume else names
             plan = plan_import(affected, incoming, gone, by_request=self.consume)
             if plan.published or plan.withdrawn:
                 apply_plan(self.store, plan, remove_blobs=False)
-                self._tracker.refresh()
-                if not self.consume:
-                    for blob in set(plan.unreferenced) - self._tracker.referenced(plan.unreferenced):
+                self.tracker.refresh(is_own=True)
+                for blob in () if self.consume else plan.unreferenced:
+                    if not self.tracker.is_referenced(blob):
                         self.store.directory.remove(blob.path)
-            self._tracker.take_recorded()  # its own
         return [
             *(_watch_result(result, before.get(result.name, [])) for result in results),
             *(WatchResult(name, "removed", _tests(before[name])) for name in removed if before[name]),
@@ -111,23 +106,11 @@ class ChangeImporter:
 
     def take_recorded(self) -> list[WatchResult]:
         """Return what other processes have stored since the last call: for each test, the blobs that are new to it."""
-        self._tracker.refresh()
-        recorded, self._by_others = [*self._by_others, *self._tracker.take_recorded()], []
+        self.tracker.refresh()
         return [
-            WatchResult(
-                each.test_id or "(outside any test)", "recorded", (each.test_id,), each.blobs, each.has_new_answer
-            )
-            for each in recorded
+            WatchResult(test_id or "(outside any test)", "recorded", (test_id,), blobs, has_new_answer)
+            for test_id, blobs, has_new_answer in self.tracker.take_recorded()
         ]
-
-    def manifests_digest(self) -> str:
-        """Return a digest that changes when any manifest changes; reads none. "" if it could miss a change now."""
-        return self._tracker.digest()
-
-    def names(self) -> Collection[str]:
-        """Return the names of all files that the store has recordings of."""
-        self._tracker.refresh(thorough=True)
-        return self._tracker.names()
 
     def is_stored(self, result: WatchResult) -> bool:
         """Return whether each recording of the file is there and named by a manifest, which a change of branch can undo.
@@ -153,10 +136,7 @@ def _watch_result(result: FileResult, before: list[TestEntry]) -> WatchResult:
     blobs = tuple(entry.blob for _, entry in result.entries)
     old = [entry.blob for _, entry in before]
     outcome = "new" if not old else "unchanged" if sorted(old) == sorted(blobs) else "changed"
-    answers: dict[RequestKey, set[str]] = defaultdict(set)
-    for blob in old:
-        answers[blob.key].add(blob.digest)
-    has_new_answer = any(blob.key in answers and blob.digest not in answers[blob.key] for blob in blobs)
+    has_new_answer = not {blob.key for blob in old}.isdisjoint(blob.key for blob in {*blobs} - {*old})
     tests = _tests(result.entries)
     return WatchResult(result.name, outcome, tests, blobs, has_new_answer, result.secrets, digest=result.digest)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from recstore.errors import RecstoreError, UsageError
-from recstore.importers.scan import SKIPPED_FOLDERS, SourceFile, name_clash, scan_below, source_file_at
+from recstore.errors import NotInStore, RecstoreError, UsageError
+from recstore.importers.scan import SKIPPED_FOLDERS, SUFFIXES, SourceFile, refuse_clash, root_length_of, scan_below
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 
@@ -49,27 +49,29 @@ class Sources:
         refused: dict[str, RecstoreError] = {
             path: UsageError(path, reason, remedy) for path in self._paths() if self._leads_out(path)
         }
-        roots = self.roots()
-        for root in roots:
-            with suppress(OSError, RecstoreError):  # removed since
+        for root in self.roots():
+            with suppress(OSError, NotInStore):  # removed since
                 below, problems = scan_below(Path(root), self.project)
                 files.update((file.location, file) for file in below)
                 refused.update((problem.subject, problem) for problem in problems)
-        clash = None if all(self._has_own_names(root, roots) for root in roots) else name_clash(files.values())
-        if clash is not None:
-            raise clash
+        refuse_clash(files.values())
         return files, refused
 
     def file_at(self, location: str, roots: Collection[str]) -> SourceFile | None:
-        """Return the file that a scan would find at `location`; None if there is none, or another root may have its name."""
-        for root in roots:
-            if location == root or location.startswith(f"{root}{os.sep}"):
-                return source_file_at(location, root, self.project) if self._has_own_names(root, roots) else None
-        return None
+        """Return the file that a scan would find at `location`, without a link; None if there is none.
 
-    def _has_own_names(self, root: str, roots: Collection[str]) -> bool:
-        """Return whether no file of another root can have the name of a file of this one: paths in the project differ."""
-        return len(roots) == 1 or Path(root).is_relative_to(self.project.resolve())
+        Also None where another root may have a file of that name: the scan sees whether it does.
+        """
+        root = next((root for root in roots if location == root or location.startswith(f"{root}{os.sep}")), None)
+        if root is None or not location.endswith(SUFFIXES) or os.path.realpath(location) != location:
+            return None
+        folders = location[len(root) :].strip(os.sep).split(os.sep)[:-1]
+        may_clash = len(roots) > 1 and not Path(root).is_relative_to(self.project.resolve())
+        with suppress(OSError):
+            status = os.stat(location)
+            if S_ISREG(status.st_mode) and SKIPPED_FOLDERS.isdisjoint(folders) and not may_clash:
+                return SourceFile.of(location, root_length_of(Path(root), self.project), status)
+        return None
 
     def _leads_out(self, path: str) -> bool:
         """Return whether a link on the way leads out of the project: its maker need not be who stated the source."""
@@ -79,13 +81,24 @@ class Sources:
         return is_inside and not Path(os.path.realpath(path)).is_relative_to(project)
 
     def _paths(self) -> Iterator[str]:
-        """Yield the paths that are stated, and those that match a glob; some may not exist."""
+        """Yield the paths that are stated, and those that match a glob, none below another; some may not exist.
+
+        Links are not followed, and folders of tools are skipped.
+        """
         for stated in self.stated:
             pattern = os.path.normpath(self.project / stated)
-            if _MAGIC.search(pattern) and not os.path.lexists(pattern):
-                yield from _matching(pattern)
-            else:
+            if not _MAGIC.search(pattern) or os.path.lexists(pattern):
                 yield pattern
+                continue
+            parts = pattern.split(os.sep)
+            first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
+            start, wanted = os.sep.join(parts[:first]) or os.sep, parts[first:]
+            for folder, folders, files in os.walk(start):
+                above = [part for part in folder[len(start) :].split(os.sep) if part]
+                matches = {name for name in (*folders, *files) if _is_match([*above, name], wanted)}
+                yield from (os.path.join(folder, name) for name in sorted(matches))
+                is_deep = "**" in wanted or len(above) + 1 < len(wanted)
+                folders[:] = [name for name in folders if is_deep and name not in {*matches, *SKIPPED_FOLDERS}]
 
 
 def is_removed(location: str) -> bool:
@@ -96,20 +109,6 @@ def is_removed(location: str) -> bool:
         return True
     except OSError:
         return False
-
-
-def _matching(pattern: str) -> Iterator[str]:
-    """Yield the paths that match a glob, none below another; links are not followed, and folders of tools are skipped."""
-    parts = pattern.split(os.sep)
-    first = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
-    start, wanted = os.sep.join(parts[:first]) or os.sep, parts[first:]
-    for folder, folders, files in os.walk(start):
-        inside = folder[len(start) :].strip(os.sep)
-        above = inside.split(os.sep) if inside else []
-        matches = {name for name in (*folders, *files) if _is_match([*above, name], wanted)}
-        yield from (os.path.join(folder, name) for name in sorted(matches))
-        is_deep = "**" in wanted or len(above) + 1 < len(wanted)
-        folders[:] = [name for name in folders if is_deep and name not in matches and name not in SKIPPED_FOLDERS]
 
 
 def _is_match(parts: list[str], wanted: list[str]) -> bool:

@@ -8,12 +8,14 @@ its recorder may be writing it. While the store cannot be written, nothing is gi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Final, Protocol
+from threading import Event
+from typing import Any, Final, Protocol
 
 from recstore.errors import RecstoreError
 from recstore.files import read_file
@@ -21,6 +23,7 @@ from recstore.importers.scan import SourceFile
 from recstore.model import Digest
 from recstore.store.directory import Directory
 from recstore.store.fingerprints import Fingerprint, Snapshot
+from recstore.store.index import Index
 from recstore.watch.import_changes import ChangeImporter, WatchResult
 from recstore.watch.sources import Sources, is_removed
 
@@ -30,10 +33,21 @@ _CONSUME_AFTER_S: Final = 2.0  # from reading a file to deleting it: some record
 _OLD_S: Final = 10.0  # since it was written, by its own time: then it is deleted at once. Clocks differ by less
 _LONG_BURST_S: Final = 5.0  # between two scans during a burst
 _RESCAN_S: Final = 60.0  # between two scans without events
-_RESCAN_COST_FACTOR: Final = 150  # and this many times as long as the last one took: under one part in a hundred
+_ROOTS_S: Final = 0.5  # between two looks whether there are other folders
+_COST_FACTOR: Final = 150  # and this many times as long as the last scan or look took: under one part in a hundred
 _RETRY_S: Final = 1.0  # after trouble with the store
 _BATCH_SIZE: Final = 200  # files that are imported at once, as they come
 _BIG_BATCH_SIZE: Final = 5_000  # and where so many are new that nobody waits for the first
+_EVENTS: Final[dict[str, Any]] = {
+    "watch_filter": None,
+    "debounce": 20,
+    "step": 5,
+    "rust_timeout": 100,
+    "yield_on_timeout": True,
+    "raise_interrupt": True,
+    "ignore_permission_denied": True,
+}
+"""How `watchfiles` reports events. Units: milliseconds."""
 _CHECKPOINT: Final = "watch.json"
 _CHECKPOINT_VERSION: Final = 4
 
@@ -84,8 +98,7 @@ class Watcher:
     """Keeps one store in step with its sources.
 
     `on_result` is called with what became of each file, `on_trouble` with what keeps the store from being written,
-    once, and with None when that is over; both from the calling thread. `roots` is what the last scan looked into;
-    while `holds_files`, none is deleted.
+    once, and with None when that is over; both from the calling thread. While `holds_files`, none is deleted.
     """
 
     def __init__(
@@ -96,13 +109,14 @@ class Watcher:
         on_result: Callable[[WatchResult], None],
         on_trouble: Callable[[RecstoreError | None], None] = lambda _: None,
     ) -> None:
-        self.roots: dict[str, int] = {}
         self.holds_files = False
         self._importer = importer
         self._sources = sources
         self._clock = clock
         self._on_result = on_result
         self._on_trouble = on_trouble
+        self._identity = [list(sources.stated), importer.config_digest]
+        self._roots: dict[str, int] = {}  # what the last scan looked into
         self._files: dict[str, TrackedFile] = {}
         self._unfinished: dict[str, TrackedFile] = {}
         self._removed: set[str] = set()
@@ -113,7 +127,7 @@ class Watcher:
         self._retry_at_s = 0.0
         self._rescan_after_s = _RESCAN_S
 
-    # -- what the loop calls: nothing that is wrong with the store ends it
+    # -- nothing that is wrong with the store ends these
 
     @property
     def is_settled(self) -> bool:
@@ -133,12 +147,61 @@ class Watcher:
         """Import the files at the paths of `events` whatever is known of them, and do what is due."""
         for location in set(events):
             self.request_rescan()
-            source = self._sources.file_at(location, self.roots)
+            source = self._sources.file_at(location, self._roots)
             if source is not None:  # what was removed, the scan after this burst finds
                 self._mark_changed(source)
         if self._clock.monotonic() >= self._retry_at_s:
             with self._reporting_trouble():
                 self._advance()
+
+    def follow(self, stop: Event, on_tick: Callable[[], None]) -> None:
+        """Follow the sources until `stop` is set; `on_tick` is called some times a second.
+
+        Folders that are added, removed or made again are watched from then on. The index follows the store, whoever
+        writes it.
+        """
+        import watchfiles
+
+        store = self._importer.store
+        own_folder = os.path.realpath(store.directory.root)
+
+        def find_roots() -> dict[str, int]:
+            roots = self._sources.roots()
+            with suppress(FileNotFoundError):
+                roots[own_folder] = os.stat(own_folder).st_ino
+            return roots
+
+        while not stop.is_set():
+            roots, scanned_roots = find_roots(), self._roots
+            pause_s, found_at_s, is_index_old, is_first = _ROOTS_S, time.monotonic(), True, True
+            try:
+                for batch in watchfiles.watch(*roots, stop_event=stop, **_EVENTS):
+                    if is_first:  # what happened before was not heard
+                        is_first = False
+                        self.request_rescan()
+                    paths = {path for _, path in batch}
+                    of_store = {path for path in paths if path.startswith(f"{own_folder}{os.sep}")}
+                    local = os.path.join(own_folder, "local")
+                    is_index_old = is_index_old or not all(path.startswith(local) for path in of_store)
+                    self.tick(paths - of_store)
+                    if is_index_old and self.is_settled and not batch:
+                        self.report_recorded()
+                        with suppress(RecstoreError):  # it is tried again
+                            Index(store).close()
+                            is_index_old = False
+                    on_tick()
+                    if (
+                        self._roots != scanned_roots
+                    ):  # a scan has found what nobody listens to, and it may be gone again
+                        break
+                    if time.monotonic() - found_at_s >= pause_s:
+                        found_at_s, used_s = time.monotonic(), time.thread_time()
+                        if find_roots() != roots:
+                            break
+                        pause_s = max(_ROOTS_S, _COST_FACTOR * (time.thread_time() - used_s))
+            except FileNotFoundError:  # a folder was removed before it could be watched
+                time.sleep(_TICK_S)
+            self.rescan()
 
     def report_recorded(self) -> None:
         """Report what other processes have stored."""
@@ -179,10 +242,13 @@ class Watcher:
         for path in sorted(refused.keys() - self._refused):
             self._on_result(WatchResult(path, "bad", problem=refused[path]))
         self._refused |= refused.keys()
-        self.roots = self._sources.roots()
-        digest = self._importer.manifests_digest()  # before the names: a change between the two is not taken for known
+        self._roots = self._sources.roots()
+        digest = self._importer.tracker.digest()  # before the names: a change between the two is not taken for known
         is_known = self._load() == digest != "" if not self._is_loaded else False
-        stored = () if is_known else self._importer.names()
+        stored: Collection[str] = ()
+        if not is_known:
+            self._importer.tracker.refresh(thorough=True)
+            stored = self._importer.tracker.names()
         self._is_loaded = True
         for location, source in sources.items():
             file = self._files.get(location)
@@ -197,7 +263,7 @@ class Watcher:
                 self._removed.add(file.source.name)
         self._removed -= {source.name for source in sources.values()}
         self._scanned_at_s = self._clock.monotonic()
-        self._rescan_after_s = max(_RESCAN_S, _RESCAN_COST_FACTOR * (self._scanned_at_s - started_at_s))
+        self._rescan_after_s = max(_RESCAN_S, _COST_FACTOR * (self._scanned_at_s - started_at_s))
         has_changes = any(file.status is Status.CHANGED for file in self._unfinished.values())
         self._is_dirty = has_changes or bool(self._removed)  # until a scan finds nothing to do
         self._manifests_digest = "" if self._is_dirty else digest
@@ -319,7 +385,7 @@ class Watcher:
         """
         snapshot = Snapshot.load(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
         note = snapshot.note
-        if self._importer.consume or note.get("identity") != self._identity():
+        if self._importer.consume or note.get("identity") != self._identity:
             return ""  # a file that an earlier watcher has stored is deleted as well
         try:
             files = []
@@ -352,12 +418,9 @@ class Watcher:
             files[key] = Fingerprint(*fingerprint)
             if file.status is not Status.IMPORTED:
                 statuses[key] = (file.status if file.status is Status.EMPTY else Status.CHANGED).value
-        note = {"identity": self._identity(), "manifests": self._manifests_digest, "statuses": statuses}
+        note = {"identity": self._identity, "manifests": self._manifests_digest, "statuses": statuses}
         with suppress(RecstoreError):  # the next watcher reads everything
             Snapshot(files, note).save(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
-
-    def _identity(self) -> list[object]:
-        return [list(self._sources.stated), self._importer.config_digest]
 
 
 def _digest_at(location: str) -> str | None:

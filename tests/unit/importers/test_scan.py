@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recstore.errors import UsageError
-from recstore.importers.scan import name_clash, source_files
+from recstore.importers.scan import refuse_clash, source_files
 
 
 def written(*files: Path) -> None:
@@ -56,4 +56,4 @@ def test_one_file_that_is_found_twice_is_one(project: Path, tmp_path: Path) -> N
     files = source_files((tmp_path / "a/rec", tmp_path / "a/rec/x.json", tmp_path / "a/../a/rec"), project)
 
     assert ["x.json"] == [file.name for file in files]
-    assert name_clash([*files, *files]) is None
+    refuse_clash([*files, *files])
