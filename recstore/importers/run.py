@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import orjson
 
@@ -18,7 +18,7 @@ from recstore.errors import DamagedSource, NotInStore, RecstoreError
 from recstore.files import map_in_processes, read_file
 from recstore.importers import EncodedRecording, Progress, TestEntry
 from recstore.importers.formats import index_in_file, parse_source
-from recstore.importers.scan import SourceFile, naming_folder, source_files
+from recstore.importers.scan import SourceFile, root_length_of, source_files
 from recstore.model import BlobName, Digest, Entry, Manifest
 from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import Secret, secrets_in_blob, secrets_in_text
@@ -117,9 +117,9 @@ def import_paths(
         present = list(store.manifests())
         removed: set[str] = set()
         if options.replace:  # what manifests name at or below the paths, whether it is there or not
-            scopes = [PurePosixPath(path.resolve().relative_to(naming_folder(path, project))) for path in paths]
+            scopes = [Path(str(path.resolve())[root_length_of(path, project) :]) for path in paths]
             names = {origin_path(entry.origin) for manifest in present for entry in manifest.entries} - {""}
-            removed = {name for name in names if any(PurePosixPath(name).is_relative_to(scope) for scope in scopes)}
+            removed = {name for name in names if any(Path(name).is_relative_to(scope) for scope in scopes)}
             removed -= {result.name for result in results if result.problem is not None}
         plan = plan_import(present, incoming, removed)
         if not options.dry_run:

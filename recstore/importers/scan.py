@@ -115,17 +115,15 @@ def refuse_clash(files: Iterable[SourceFile]) -> None:
             raise UsageError(f"{other} and {file.location}", f"would both be known as {file.name}", remedy)
 
 
-def naming_folder(path: Path, project: Path) -> Path:
-    """Return the folder from which files at or below `path` are named: the project, or what was given outside of it."""
-    path, project = path.resolve(), project.resolve()
-    if path.is_relative_to(project):
-        return project
-    return path if path.is_dir() else path.parent
-
-
 def root_length_of(path: Path, project: Path) -> int:
-    """Return how many characters of the location of a file at or below `path` are not of its name."""
-    return len(str(naming_folder(path, project)).rstrip(os.sep)) + 1
+    """Return how many characters of the location of a file at or below `path` are not of its name.
+
+    The name begins at the project's folder, or, outside of the project, at what was given.
+    """
+    path, folder = path.resolve(), project.resolve()
+    if not path.is_relative_to(folder):
+        folder = path if path.is_dir() else path.parent
+    return len(str(folder).rstrip(os.sep)) + 1
 
 
 def unimported_files(store: Store, settings: Settings, manifests: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:

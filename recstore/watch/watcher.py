@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from threading import Event
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from recstore.errors import RecstoreError
 from recstore.files import read_file
@@ -38,16 +38,6 @@ _COST_FACTOR: Final = 150  # and this many times as long as the last scan or loo
 _RETRY_S: Final = 1.0  # after trouble with the store
 _BATCH_SIZE: Final = 200  # files that are imported at once, as they come
 _BIG_BATCH_SIZE: Final = 5_000  # and where so many are new that nobody waits for the first
-_EVENTS: Final[dict[str, Any]] = {
-    "watch_filter": None,
-    "debounce": 20,
-    "step": 5,
-    "rust_timeout": 100,
-    "yield_on_timeout": True,
-    "raise_interrupt": True,
-    "ignore_permission_denied": True,
-}
-"""How `watchfiles` reports events. Units: milliseconds."""
 _CHECKPOINT: Final = "watch.json"
 _CHECKPOINT_VERSION: Final = 4
 
@@ -164,6 +154,7 @@ class Watcher:
 
         store = self._importer.store
         own_folder = os.path.realpath(store.directory.root)
+        own, local = f"{own_folder}{os.sep}", os.path.join(own_folder, "local")
 
         def find_roots() -> dict[str, int]:
             roots = self._sources.roots()
@@ -175,13 +166,22 @@ class Watcher:
             roots, scanned_roots = find_roots(), self._roots
             pause_s, found_at_s, is_index_old, is_first = _ROOTS_S, time.monotonic(), True, True
             try:
-                for batch in watchfiles.watch(*roots, stop_event=stop, **_EVENTS):
+                for batch in watchfiles.watch(
+                    *roots,
+                    watch_filter=None,
+                    debounce=20,
+                    step=5,
+                    stop_event=stop,
+                    rust_timeout=100,
+                    yield_on_timeout=True,
+                    raise_interrupt=True,
+                    ignore_permission_denied=True,
+                ):
                     if is_first:  # what happened before was not heard
                         is_first = False
                         self.request_rescan()
                     paths = {path for _, path in batch}
-                    of_store = {path for path in paths if path.startswith(f"{own_folder}{os.sep}")}
-                    local = os.path.join(own_folder, "local")
+                    of_store = {path for path in paths if path.startswith(own)}
                     is_index_old = is_index_old or not all(path.startswith(local) for path in of_store)
                     self.tick(paths - of_store)
                     if is_index_old and self.is_settled and not batch:
@@ -190,9 +190,7 @@ class Watcher:
                             Index(store).close()
                             is_index_old = False
                     on_tick()
-                    if (
-                        self._roots != scanned_roots
-                    ):  # a scan has found what nobody listens to, and it may be gone again
+                    if self._roots != scanned_roots:  # a scan has found a folder that nobody listens to
                         break
                     if time.monotonic() - found_at_s >= pause_s:
                         found_at_s, used_s = time.monotonic(), time.thread_time()
@@ -318,25 +316,25 @@ class Watcher:
     def _take(self, file: TrackedFile, result: WatchResult) -> None:
         """Report the result unless the file may be half written, and compare its bytes again if they may be older."""
         file.read_at_s, file.result = self._clock.monotonic(), result
-        if result.problem is not None:
-            self._put(file, Status.SETTLING)
-            return
-        if file.reported != result.digest or result.outcome not in ("unchanged", "none"):
-            self._on_result(result)
-        file.reported = result.digest
         modified_s = 0.0
         with suppress(OSError):
             modified_s = os.stat(file.source.location).st_mtime
-        if self._clock.time() - modified_s < _TICK_S:
+        if result.problem is None:
+            self._report(file, result)
+        if result.problem is not None or self._clock.time() - modified_s < _TICK_S:
             self._put(file, Status.SETTLING)
         else:
             self._finish(file, result)
 
+    def _report(self, file: TrackedFile, result: WatchResult) -> None:
+        """Report the result, unless it says nothing new of bytes that were reported in this burst."""
+        if file.reported != result.digest or result.outcome not in ("unchanged", "none", "bad"):
+            self._on_result(result)
+        file.reported = result.digest
+
     def _finish(self, file: TrackedFile, result: WatchResult) -> None:
         if result.problem is not None:
-            if file.reported != result.digest:
-                self._on_result(result)
-            file.reported = result.digest
+            self._report(file, result)
             self._put(file, Status.INVALID)
         elif not result.blobs:
             self._put(file, Status.EMPTY)

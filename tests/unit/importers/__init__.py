@@ -1,1 +1,1 @@
-"""Unit tests of the room `adapters`."""
+"""Unit tests of the room `importers`."""
