@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from recstore import __version__
 from recstore.errors import NotInStore, RecstoreError
 from recstore.importers import TestEntry
 from recstore.importers.manifest_tracker import ManifestTracker
@@ -46,15 +45,17 @@ class ChangeImporter:
 
     With `mirror`, recordings whose files are removed are removed as well. With `consume`, files are deleted once they
     are imported: a new one of the same name replaces only what it answers again, and no blob is removed, which is left
-    to `gc`, that saves a copy. `config_digest` changes when the same files would be read differently, as another version
-    of recstore may do; `tracker` knows the store's manifests.
+    to `gc`, that saves a copy. `version` is recstore's: another one may read files differently. `config_digest` changes
+    when the same files would be read differently; `tracker` knows the store's manifests.
     """
 
-    def __init__(self, store: Store, options: ImportOptions, *, mirror: bool = False, consume: bool = False) -> None:
+    def __init__(
+        self, store: Store, options: ImportOptions, *, mirror: bool = False, consume: bool = False, version: str = ""
+    ) -> None:
         self.store = store
         self.mirror = mirror
         self.consume = consume
-        self.config_digest = Digest.of(repr((__version__, options.upstreams)).encode())
+        self.config_digest = Digest.of(repr((version, options.upstreams)).encode())
         self.tracker = ManifestTracker(store)
         self._options = options
         self._scaffold = store.directory.path(".gitattributes")
