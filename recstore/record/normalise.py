@@ -51,7 +51,7 @@ def normalise_request(wire: WireRequest, upstreams: UpstreamMap, redaction: Reda
         method=wire.method.upper(),
         upstream=address.upstream,
         path=ids.to_stored(redaction.path_text(address.path).encode()).decode(),
-        query=ids.to_stored(redaction.query_text(address.query).encode()).decode(),
+        query=ids.to_stored(redaction.query_text(address.query).encode()).decode() if address.query else "",
         headers=redaction.header_pairs(identity_headers(wire.headers)),
         body=RawBody(body) if body else None,
     )
