@@ -9,14 +9,17 @@ May know: sessions and exchanges, the clients. May not know: pytest, Git, files,
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 Undo: TypeAlias = Callable[[], None]
+
+_Error = TypeVar("_Error", bound=Exception)
 
 _PATCHES: Final = {
     "httpx": "recstore.capture.httpx",
@@ -62,6 +65,12 @@ def swap(*replacements: tuple[Any, str, Any]) -> Undo:
                 setattr(owner, name, original)
 
     return undo
+
+
+def os_error(error_class: type[_Error], message: str) -> _Error:
+    """Return the error of that message; one that begins with `[Errno 104]` has that number."""
+    numbered = re.fullmatch(r"\[Errno (\d+)\] (.*)", message, re.DOTALL)
+    return error_class(*((int(numbered[1]), numbered[2]) if numbered else (message,)))
 
 
 def _patch(module: ModuleType) -> None:

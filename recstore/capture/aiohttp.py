@@ -7,13 +7,12 @@ reads it. Of a live one the body is noted as the client's reader is fed with it.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from recstore.capture import Undo, swap
+from recstore.capture import Undo, os_error, swap
 from recstore.capture.http1 import serialize_response
 from recstore.record.exchange import ErrorKind, Exchange, WireError, WireRequest, WireResponse
 from recstore.record.session import Session, current
@@ -31,160 +30,134 @@ _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
 )
 """The client's class and recstore's word for it, the more special ones first."""
 
-_OS_ERROR: Final = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
-
 
 def patch(module: Any) -> Undo:
     """Intercept aiohttp, which `module` is, and return the function that undoes it; a version before 3.12 is left alone."""
     if not hasattr(module.payload.Payload, "as_bytes"):
         return lambda: None
-    client, connector, response = _Client(module), module.BaseConnector, module.ClientResponse
-    return swap(
-        (connector, "connect", client.connecting(connector.connect)),
-        (response, "start", client.starting(response.start)),
-    )
+    exchanges: WeakKeyDictionary[Any, tuple[Session, Exchange]] = WeakKeyDictionary()  # by connection
+    connect_live, start_live = module.BaseConnector.connect, module.ClientResponse.start
 
+    async def connect(connector: Any, req: Any, *arguments: Any, **named: Any) -> Any:
+        session = current()
+        if session is None or "websocket" in req.headers.get("Upgrade", "").lower():
+            return await connect_live(connector, req, *arguments, **named)
+        body = req.body if isinstance(req.body, bytes | bytearray) else await req.body.as_bytes()
+        exchange = session.begin(WireRequest(req.method, str(req.url), tuple(req.headers.items()), bytes(body)))
+        if exchange is None:
+            return await connect_live(connector, req, *arguments, **named)
+        answer = exchange.replayed
+        if answer is None:
+            with _errors_noted(module, session, exchange):
+                connection = await connect_live(connector, req, *arguments, **named)
+        elif answer.status is None:
+            raise _to_client_error(module, answer.error or WireError("read", "", "no response was recorded"), req)
+        else:
+            loop = asyncio.get_running_loop()
+            protocol = module.client_proto.ResponseHandler(loop)
+            protocol.connection_made(_ReplayTransport(loop, protocol, answer, req.method))
+            connection = module.connector.Connection(_NullConnector(), req.connection_key, protocol, loop)
+        exchanges[connection] = session, exchange
+        return connection
 
-class _Client:
-    """The module, and the exchanges that its open connections are for."""
-
-    def __init__(self, module: Any) -> None:
-        self.module = module
-        self._exchanges: WeakKeyDictionary[Any, tuple[Session, Exchange]] = WeakKeyDictionary()
-
-    def connecting(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return `BaseConnector.connect` that asks the session first."""
-
-        async def connect(connector: Any, req: Any, *arguments: Any, **named: Any) -> Any:
-            session = current()
-            if session is None or "websocket" in req.headers.get("Upgrade", "").lower():
-                return await original(connector, req, *arguments, **named)
-            body = req.body if isinstance(req.body, bytes | bytearray) else await req.body.as_bytes()
-            request = WireRequest(req.method, str(req.url), tuple(req.headers.items()), bytes(body))
-            exchange = session.begin(request)
-            if exchange is None:
-                return await original(connector, req, *arguments, **named)
-            if exchange.replayed is not None:
-                connection = self._replayed(exchange.replayed, req)
-            else:
-                with self._errors_noted(session, exchange):
-                    connection = await original(connector, req, *arguments, **named)
-            self._exchanges[connection] = session, exchange
-            return connection
-
-        return connect
-
-    def starting(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return `ClientResponse.start` that has the recorded body sent, or the live one noted."""
-
-        async def start(response: Any, connection: Any) -> Any:
-            session, exchange = self._exchanges.pop(connection, (None, None))
-            if session is None or exchange is None:
-                return await original(response, connection)
-            if exchange.replayed is not None:
-                transport, error = connection.transport, exchange.replayed.error
-                await original(response, connection)
-                transport.send_body(response.content, self._to_client_error(error) if error else None)
-                return response
-            with self._errors_noted(session, exchange):
-                await original(response, connection)
-            self._note_body(response, session, exchange)
+    async def start(response: Any, connection: Any) -> Any:
+        session, exchange = exchanges.pop(connection, (None, None))
+        if session is None or exchange is None:
+            return await start_live(response, connection)
+        if exchange.replayed is not None:
+            transport, error = connection.transport, exchange.replayed.error
+            await start_live(response, connection)
+            transport.send_body(response.content, _to_client_error(module, error) if error else None)
             return response
+        with _errors_noted(module, session, exchange):
+            await start_live(response, connection)
+        _note_body(module, response, session, exchange)
+        return response
 
-        return start
+    return swap((module.BaseConnector, "connect", connect), (module.ClientResponse, "start", start))
 
-    @contextmanager
-    def _errors_noted(self, session: Session, exchange: Exchange) -> Iterator[None]:
-        """Complete the exchange with an error of the client's, and let the error go on."""
-        try:
-            yield
-        except (self.module.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            session.complete(exchange, self.wire_error(error))
-            raise
 
-    def wire_error(self, error: BaseException) -> WireError:
-        """Return the client's error in recstore's words."""
-        name = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
-        other: ErrorKind = "read-timeout" if isinstance(error, TimeoutError) else "read"
-        classes = ((getattr(self.module, class_name), kind) for class_name, kind in _KINDS)
-        kind = next((kind for error_class, kind in classes if isinstance(error, error_class)), other)
-        return WireError(kind, name, str(getattr(error, "os_error", error)))
+@contextmanager
+def _errors_noted(module: Any, session: Session, exchange: Exchange) -> Iterator[None]:
+    """Complete the exchange with an error of the client's, and let the error go on."""
+    try:
+        yield
+    except (module.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        session.complete(exchange, _wire_error(module, error))
+        raise
 
-    def _to_client_error(self, wire_error: WireError, request: Any = None) -> Exception:
-        """Return the exception that was raised when the answer was recorded, or the nearest that this client has."""
-        module, message = self.module, wire_error.message
-        name = wire_error.type_name.rpartition(".")[2]
-        if name == "TimeoutError":
-            return TimeoutError(message)
-        error_class = getattr(module, name, None)
-        if not (isinstance(error_class, type) and issubclass(error_class, module.ClientError)):
-            nearest = next((name for name, kind in _KINDS if kind == wire_error.kind), "ClientOSError")
-            error_class = getattr(module, nearest)
-        if issubclass(error_class, module.ClientConnectorError):
-            numbered = _OS_ERROR.fullmatch(message)
-            os_error = OSError(int(numbered[1]), numbered[2]) if numbered else OSError(None, message)
-            key = request.connection_key if request is not None else None
-            return module.ClientConnectorError(key, os_error)  # type: ignore[no-any-return]
-        if issubclass(error_class, module.ClientResponseError):
-            error_class = module.ClientPayloadError
-        error: Exception = error_class(message)
-        return error
 
-    def _replayed(self, answer: WireResponse, request: Any) -> Any:
-        if answer.status is None:
-            raise self._to_client_error(answer.error or WireError("read", "", "no response was recorded"), request)
-        loop = asyncio.get_running_loop()
-        protocol = self.module.client_proto.ResponseHandler(loop)
-        protocol.connection_made(_ReplayTransport(loop, protocol, answer, request.method))
-        return self.module.connector.Connection(_NullConnector(), request.connection_key, protocol, loop)
+def _note_body(module: Any, response: Any, session: Session, exchange: Exchange) -> None:
+    """Note the body in the exchange as it comes, what has come already included."""
+    live, owner = response.content, response._session  # noqa: SLF001 - only it says whether bodies are decoded
+    undone = "content-encoding" if owner is None or owner.auto_decompress else None
+    headers = tuple(pair for pair in response.headers.items() if pair[0].lower() != undone)
+    exchange.on_headers(response.status, response.reason or "", headers)
+    if type(live) is not module.StreamReader:  # it is empty
+        session.complete(exchange)
+        return
 
-    def _note_body(self, response: Any, session: Session, exchange: Exchange) -> None:
-        """Note the body in the exchange as it comes, what has come already included."""
-        live, owner = response.content, response._session  # noqa: SLF001 - only it says whether bodies are decoded
-        is_decoded = owner is None or owner.auto_decompress
-        headers = tuple(
-            (name, value)
-            for name, value in response.headers.items()
-            if not (is_decoded and name.lower() == "content-encoding")
-        )
-        exchange.on_headers(response.status, response.reason or "", headers)
-        if type(live) is not self.module.StreamReader:  # it is empty
-            session.complete(exchange)
-            return
-        client = self
+    class NotingReader(module.StreamReader):  # type: ignore[misc] # the module is a value
+        """The client's own reader: it has no room for the exchange, so each has a class of its own."""
 
-        class NotingReader(self.module.StreamReader):  # type: ignore[misc,name-defined] # the module is a value
-            """The client's own reader: it has no room for the exchange, so each has a class of its own."""
+        __slots__ = ()
 
-            __slots__ = ()
-
-            def feed_data(self, data: bytes, *size: int) -> Any:
-                exchange.on_chunk(data)
-                return super().feed_data(data, *size)
-
-            def feed_eof(self) -> None:
-                session.complete(exchange)
-                super().feed_eof()
-
-            def set_exception(self, error: BaseException, *cause: BaseException) -> None:
-                is_closed = isinstance(error, client.module.ClientConnectionError) and str(error) == "Connection closed"
-                session.complete(exchange, None if is_closed else client.wire_error(error))  # closed by the client
-                super().set_exception(error, *cause)
-
-            async def _wait(self, reader: str) -> None:
-                try:
-                    await super()._wait(reader)
-                except TimeoutError as error:  # that of the whole request, which is for who reads
-                    session.complete(exchange, client.wire_error(error))
-                    raise
-
-        live.__class__ = NotingReader
-        for data in live._buffer:  # noqa: SLF001 - reading it would also tell the connection to go on
+        def feed_data(self, data: bytes, *size: int) -> Any:
             exchange.on_chunk(data)
-        if live.exception() is not None:
-            session.complete(exchange, self.wire_error(live.exception()))
-        elif live.is_eof():
+            return super().feed_data(data, *size)
+
+        def feed_eof(self) -> None:
             session.complete(exchange)
+            super().feed_eof()
+
+        def set_exception(self, error: BaseException, *cause: BaseException) -> None:
+            is_closed = isinstance(error, module.ClientConnectionError) and str(error) == "Connection closed"
+            session.complete(exchange, None if is_closed else _wire_error(module, error))  # closed by the client
+            super().set_exception(error, *cause)
+
+        async def _wait(self, reader: str) -> None:
+            try:
+                await super()._wait(reader)
+            except TimeoutError as error:  # that of the whole request, which is for who reads
+                session.complete(exchange, _wire_error(module, error))
+                raise
+
+    live.__class__ = NotingReader
+    for data in live._buffer:  # noqa: SLF001 - reading it would also tell the connection to go on
+        exchange.on_chunk(data)
+    if live.exception() is not None:
+        session.complete(exchange, _wire_error(module, live.exception()))
+    elif live.is_eof():
+        session.complete(exchange)
+
+
+def _wire_error(module: Any, error: BaseException) -> WireError:
+    """Return the client's error in recstore's words."""
+    name = f"{type(error).__module__.partition('.')[0]}.{type(error).__name__}"
+    other: ErrorKind = "read-timeout" if isinstance(error, TimeoutError) else "read"
+    classes = ((getattr(module, class_name), kind) for class_name, kind in _KINDS)
+    kind = next((kind for error_class, kind in classes if isinstance(error, error_class)), other)
+    return WireError(kind, name, str(getattr(error, "os_error", error)))
+
+
+def _to_client_error(module: Any, wire_error: WireError, request: Any = None) -> Exception:
+    """Return the exception that was raised when the answer was recorded, or the nearest that this client has."""
+    name, message = wire_error.type_name.rpartition(".")[2], wire_error.message
+    if name == "TimeoutError":
+        return TimeoutError(message)
+    error_class = getattr(module, name, None)
+    if not (isinstance(error_class, type) and issubclass(error_class, module.ClientError)):
+        nearest = next((name for name, kind in _KINDS if kind == wire_error.kind), "ClientOSError")
+        error_class = getattr(module, nearest)
+    if issubclass(error_class, module.ClientConnectorError):
+        key = request.connection_key if request is not None else None
+        cause = os_error(OSError, message)
+        cause.strerror = cause.strerror or message
+        return module.ClientConnectorError(key, cause)  # type: ignore[no-any-return]
+    if issubclass(error_class, module.ClientResponseError):
+        error_class = module.ClientPayloadError
+    error: Exception = error_class(message)
+    return error
 
 
 class _NullConnector:
@@ -214,16 +187,17 @@ class _ReplayTransport(asyncio.Transport):
 
     def send_body(self, content: Any, error: Exception | None) -> None:
         """Have the body come, which is read from `content`, and then the error that broke it."""
-        if self._body or error is not None:
-            self._sender = self._loop.create_task(self._send(content, error))
 
-    async def _send(self, content: Any, error: Exception | None) -> None:
-        for index, piece in enumerate(self._body):
-            await asyncio.sleep(self._delays_s[index] if index < len(self._delays_s) else 0)  # a reader sees each
-            self._receive(piece)
-        if error is not None:
-            await asyncio.sleep(0)
-            content.set_exception(error)
+        async def send() -> None:
+            for index, piece in enumerate(self._body):
+                await asyncio.sleep(self._delays_s[index] if index < len(self._delays_s) else 0)  # a reader sees each
+                self._receive(piece)
+            if error is not None:
+                await asyncio.sleep(0)
+                content.set_exception(error)
+
+        if self._body or error is not None:
+            self._sender = self._loop.create_task(send())
 
     def _receive(self, data: bytes) -> None:
         if not self._is_closed:
@@ -247,5 +221,4 @@ class _ReplayTransport(asyncio.Transport):
     def pause_reading(self) -> None:
         """Do nothing: the answer is in memory anyway."""
 
-    def resume_reading(self) -> None:
-        """Do nothing."""
+    resume_reading = pause_reading

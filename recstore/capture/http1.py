@@ -50,20 +50,15 @@ class ChunkedDecoder:
             else:
                 line, mark, data = (self._line + data).partition(b"\n")
                 self._line = b"" if mark else line
-                if mark:
-                    self._end_line(line.strip())
-
-    def _end_line(self, line: bytes) -> None:
-        """Take the line that ends a chunk, or the one with the length of the next: a length of zero ends the body."""
-        if self._is_after_chunk:
-            self._is_after_chunk = False
-            return
-        try:
-            self._left_bytes = int(line.partition(b";")[0], 16)
-        except ValueError:
-            self._left_bytes = 0  # the client will have its own opinion
-        self._is_after_chunk = self._left_bytes > 0
-        self.is_whole = not self._left_bytes
+                if mark and self._is_after_chunk:
+                    self._is_after_chunk = False
+                elif mark:  # the length of the next chunk: zero ends the body
+                    try:
+                        self._left_bytes = int(line.partition(b";")[0], 16)
+                    except ValueError:
+                        self._left_bytes = 0  # the client will have its own opinion
+                    self._is_after_chunk = self._left_bytes > 0
+                    self.is_whole = not self._left_bytes
 
 
 def encode_chunk(data: bytes) -> bytes:

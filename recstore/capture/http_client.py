@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import http.client
 import io
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, partialmethod
 from http.client import BadStatusLine, HTTPException, HTTPSConnection, RemoteDisconnected, UnknownProtocol
 from types import ModuleType
 from typing import Any, Final
 
-from recstore.capture import Undo, swap
+from recstore.capture import Undo, os_error, swap
 from recstore.capture.http1 import ChunkedDecoder, read_request, serialize_response
 from recstore.model import Mode
 from recstore.record.exchange import ErrorKind, Exchange, WireError, WireResponse
@@ -34,17 +33,16 @@ _ERRORS: Final[dict[ErrorKind, type[Exception]]] = {
     "proxy": ConnectionRefusedError,
 }
 _ERRORS_OF_ONE_TEXT: Final = (BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol)
-_OS_ERROR: Final = re.compile(r"\[Errno (\d+)\] (.*)", re.DOTALL)
 
 
 def patch(module: ModuleType) -> Undo:
     """Intercept the connections of `module`, http.client or urllib3.connection, and return the function that undoes it."""
     plain, secure = module.HTTPConnection, module.HTTPSConnection
-    wrappers = [(plain, "connect", _connecting), (secure, "connect", _connecting)]
+    wrappers: list[tuple[Any, str, Callable[..., Any]]] = [(plain, "connect", _connect), (secure, "connect", _connect)]
     if module.__name__ == "http.client":
-        wrappers += [(plain, "send", _sending), (plain, "getresponse", _answering)]
-    own = [(owner, name, wrap) for owner, name, wrap in wrappers if name in vars(owner)]
-    return swap(*((owner, name, wrap(vars(owner)[name])) for owner, name, wrap in own))
+        wrappers += [(plain, "send", _send), (plain, "getresponse", _get_response)]
+    own = [(owner, name, wrapper) for owner, name, wrapper in wrappers if name in vars(owner)]
+    return swap(*((owner, name, partialmethod(wrapper, vars(owner)[name])) for owner, name, wrapper in own))
 
 
 def _is_intercepted() -> bool:
@@ -52,67 +50,63 @@ def _is_intercepted() -> bool:
     return session is not None and session.mode is not Mode.LIVE
 
 
-def _connecting(original: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(connection: Any) -> Any:
-        if connection.__dict__.get(_HELD) is False or not _is_intercepted():
-            return original(connection)
-        connection.sock = _DeferredSocket()
-        connection.is_verified = True  # urllib3 warns if it is not set; a live request verifies when it connects
-        return None
-
-    return connect
+def _connect(connection: Any, original: Callable[..., Any]) -> Any:
+    if connection.__dict__.get(_HELD) is False or not _is_intercepted():
+        return original(connection)
+    connection.sock = _DeferredSocket()
+    connection.is_verified = True  # urllib3 warns if it is not set; a live request verifies when it connects
+    return None
 
 
-def _sending(original: Callable[..., Any]) -> Callable[..., Any]:
-    def send(connection: Any, data: Any) -> Any:
-        held = connection.__dict__.get(_HELD)
-        if held is False or (held is None and not _is_intercepted()):
-            return original(connection, data)
-        if held is None:
-            held = connection.__dict__[_HELD] = []
-            connection.sock = connection.sock or _DeferredSocket()
-        if hasattr(data, "read"):
-            text = data.read()
-            held.append(text.encode("latin-1") if isinstance(text, str) else bytes(text))
-        elif isinstance(data, bytes | bytearray | memoryview) or hasattr(data, "__buffer__"):
-            held.append(bytes(data))
-        else:
-            held.extend(map(bytes, data))
-        return None
-
-    return send
+def _send(connection: Any, original: Callable[..., Any], data: Any) -> Any:
+    held = connection.__dict__.get(_HELD)
+    if held is False or (held is None and not _is_intercepted()):
+        return original(connection, data)
+    if held is None:
+        held = connection.__dict__[_HELD] = []
+        connection.sock = connection.sock or _DeferredSocket()
+    if hasattr(data, "read"):
+        text = data.read()
+        held.append(text.encode("latin-1") if isinstance(text, str) else bytes(text))
+    elif isinstance(data, bytes | bytearray | memoryview) or hasattr(data, "__buffer__"):
+        held.append(bytes(data))
+    else:
+        held.extend(map(bytes, data))
+    return None
 
 
-def _answering(original: Callable[..., Any]) -> Callable[..., Any]:
-    def getresponse(connection: Any) -> Any:
-        held = connection.__dict__.pop(_HELD, None)
-        session = current()
-        if not held:
-            return original(connection)
-        data = b"".join(held)
-        request = read_request(data, _base_of(connection))
-        exchange = session.begin(request) if session is not None else None
-        if session is None or exchange is None:
-            _flush(connection, data)
-            return original(connection)
-        if exchange.replayed is not None:
-            return _replayed(connection, exchange.replayed, request.method)
-        urllib3 = sys.modules.get("urllib3.exceptions")
-        network_errors = (OSError, HTTPException) if urllib3 is None else (OSError, HTTPException, urllib3.HTTPError)
-        try:
-            _flush(connection, data)
-            response = original(connection)
-        except network_errors as error:
-            session.complete(exchange, _wire_error(error))
-            raise
-        exchange.on_headers(response.status, response.reason or "", tuple(response.getheaders()))
-        if response.fp is None:  # nothing follows
-            session.complete(exchange)
-        else:
-            response.fp = _RecordingReader(response, session, exchange)
+def _get_response(connection: Any, original: Callable[..., Any]) -> Any:
+    held = connection.__dict__.pop(_HELD, None)
+    session = current()
+    if not held:
+        return original(connection)
+    data = b"".join(held)
+    request = read_request(data, _base_of(connection))
+    exchange = session.begin(request) if session is not None else None
+    if session is None or exchange is None:
+        _flush(connection, data)
+        return original(connection)
+    if (answer := exchange.replayed) is not None:
+        connection.close()  # the next request gets a connection of its own
+        if answer.status is None:
+            raise _to_client_error(answer.error or WireError("other", "", "no response was recorded"), connection)
+        response = connection.response_class(_ReplayedSocket(answer, request.method), method=request.method)
+        response.begin()
         return response
-
-    return getresponse
+    urllib3 = sys.modules.get("urllib3.exceptions")
+    network_errors = (OSError, HTTPException) if urllib3 is None else (OSError, HTTPException, urllib3.HTTPError)
+    try:
+        _flush(connection, data)
+        response = original(connection)
+    except network_errors as error:
+        session.complete(exchange, _wire_error(error))
+        raise
+    exchange.on_headers(response.status, response.reason or "", tuple(response.getheaders()))
+    if response.fp is None:  # nothing follows
+        session.complete(exchange)
+    else:
+        response.fp = _RecordingReader(response, session, exchange)
+    return response
 
 
 def _flush(connection: Any, data: bytes) -> None:
@@ -136,15 +130,6 @@ def _base_of(connection: Any) -> str:
     return f"{scheme}://{name}" if port in (None, connection.default_port) else f"{scheme}://{name}:{port}"
 
 
-def _replayed(connection: Any, answer: WireResponse, method: str) -> Any:
-    connection.close()  # the next request gets a connection of its own
-    if answer.status is None:
-        raise _to_client_error(answer.error or WireError("other", "", "no response was recorded"), connection)
-    response = connection.response_class(_ReplayedSocket(answer, method), method=method)
-    response.begin()
-    return response
-
-
 # -- errors
 
 
@@ -158,9 +143,8 @@ def _to_client_error(wire_error: WireError, connection: Any) -> Exception:
     own = getattr(http.client, name, None) if wire_error.type_name.startswith("http.client.") else None
     if own in _ERRORS_OF_ONE_TEXT:
         return own(message)  # type: ignore[no-any-return]
-    numbered = _OS_ERROR.fullmatch(message)
-    error_class = TimeoutError if wire_error.kind.endswith("-timeout") else _ERRORS.get(wire_error.kind, OSError)
-    return error_class(*((int(numbered[1]), numbered[2]) if numbered else (message,)))
+    is_timeout = wire_error.kind.endswith("-timeout")
+    return os_error(TimeoutError if is_timeout else _ERRORS.get(wire_error.kind, OSError), message)
 
 
 def _wire_error(error: Exception) -> WireError:

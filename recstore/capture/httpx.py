@@ -7,9 +7,9 @@ Retries, redirects and authentication are the client's, above: each request that
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from recstore.capture import Undo, swap
 from recstore.record.exchange import ErrorKind, Exchange, WireError, WireRequest, WireResponse
@@ -33,92 +33,136 @@ _KINDS: Final[tuple[tuple[str, ErrorKind], ...]] = (
 
 def patch(module: Any) -> Undo:
     """Intercept the client that `module` is, and return the function that undoes it."""
-    client, sync, asynchronous = _Client(module), module.HTTPTransport, module.AsyncHTTPTransport
+    bases = (_ExchangeStream, module.SyncByteStream, module.AsyncByteStream)
+    stream_class: type[_ExchangeStream] = type("ExchangeStream", bases, {"module": module})
+    send, send_async = module.HTTPTransport.handle_request, module.AsyncHTTPTransport.handle_async_request
+
+    def handle_request(transport: Any, request: Any) -> Any:
+        session = current()
+        stream = stream_class.begin(session, request, request.read()) if session else None
+        if stream is None:
+            return send(transport, request)
+        if stream.exchange.replayed is not None:
+            return stream.replayed_response(stream.exchange.replayed)
+        with stream.errors_noted():
+            response = send(transport, request)
+        return stream.noted_response(response)
+
+    async def handle_async_request(transport: Any, request: Any) -> Any:
+        session = current()
+        stream = stream_class.begin(session, request, await request.aread()) if session else None
+        if stream is None:
+            return await send_async(transport, request)
+        if stream.exchange.replayed is not None:
+            return stream.replayed_response(stream.exchange.replayed)
+        with stream.errors_noted():
+            response = await send_async(transport, request)
+        return stream.noted_response(response)
+
     return swap(
-        (sync, "handle_request", client.intercepted(sync.handle_request)),
-        (asynchronous, "handle_async_request", client.intercepted_async(asynchronous.handle_async_request)),
+        (module.HTTPTransport, "handle_request", handle_request),
+        (module.AsyncHTTPTransport, "handle_async_request", handle_async_request),
     )
 
 
-class _Client:
-    """One of the two, which have the same names."""
+class _ExchangeStream:
+    """One request, and the body of its answer, read or awaited: a recorded one, or a live one that is noted."""
 
-    def __init__(self, module: Any) -> None:
-        self.module = module
-        bases = (module.SyncByteStream, module.AsyncByteStream)
-        self._live_stream = type("LiveStream", (_LiveStream, *bases), {})
-        self._replayed_stream = type("ReplayedStream", (_ReplayedStream, *bases), {})
+    module: Any  # httpx or httpx2, which have the same names
 
-    def intercepted(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `handle_request` that asks the session first."""
+    def __init__(self, request: Any, session: Session, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._request, self._session = request, session
+        self._live: Any = None
 
-        def handle_request(transport: Any, request: Any) -> Any:
-            session = current()
-            exchange = session.begin(_wire_request(request, request.read())) if session else None
-            if session is None or exchange is None:
-                return original(transport, request)
-            if exchange.replayed is not None:
-                return self._replayed(exchange.replayed, request)
-            with self.errors_noted(session, exchange):
-                response = original(transport, request)
-            return self._live(response, session, exchange)
-
-        return handle_request
-
-    def intercepted_async(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `handle_async_request` that asks the session first."""
-
-        async def handle_async_request(transport: Any, request: Any) -> Any:
-            session = current()
-            exchange = session.begin(_wire_request(request, await request.aread())) if session else None
-            if session is None or exchange is None:
-                return await original(transport, request)
-            if exchange.replayed is not None:
-                return self._replayed(exchange.replayed, request)
-            with self.errors_noted(session, exchange):
-                response = await original(transport, request)
-            return self._live(response, session, exchange)
-
-        return handle_async_request
+    @classmethod
+    def begin(cls, session: Session, request: Any, body: bytes) -> Self | None:
+        """Return the exchange that the request begins; None: let it through."""
+        exchange = session.begin(WireRequest(request.method, str(request.url), _wire_headers(request), body))
+        return cls(request, session, exchange) if exchange is not None else None
 
     @contextmanager
-    def errors_noted(self, session: Session, exchange: Exchange) -> Iterator[None]:
+    def errors_noted(self) -> Iterator[None]:
         """Complete the exchange with an error of the client's, and let the error go on."""
         try:
             yield
         except self.module.TransportError as error:
             kind = next(kind for name, kind in _KINDS if isinstance(error, getattr(self.module, name)))
             name = f"{self.module.__name__}.{type(error).__name__}"
-            session.complete(exchange, WireError(kind, name, str(error)))
+            self._session.complete(self.exchange, WireError(kind, name, str(error)))
             raise
 
-    def to_client_error(self, wire_error: WireError, request: Any) -> Exception:
+    def noted_response(self, response: Any) -> Any:
+        """Return the live response, whose body is noted on its way to the client."""
+        reason = response.extensions.get("reason_phrase", b"").decode("ascii", "ignore")
+        self.exchange.on_headers(response.status_code, reason, _wire_headers(response))
+        self._live, response.stream = response.stream, self
+        return response
+
+    def replayed_response(self, answer: WireResponse) -> Any:
+        """Return the recorded response, or raise the error that was recorded instead of one."""
+        if answer.status is None:
+            raise self._client_error(answer.error or WireError("other", "", "no response was recorded"))
+        return self.module.Response(
+            answer.status,
+            headers=[(_header_bytes(name), _header_bytes(value)) for name, value in answer.headers],
+            stream=self,
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": answer.reason.encode("ascii", "ignore")},
+        )
+
+    def __iter__(self) -> Iterator[bytes]:
+        for delay_s, chunk in self._replayed_parts():
+            if delay_s:
+                time.sleep(delay_s)
+            yield chunk
+        if self._live is not None:
+            with self.errors_noted():
+                for chunk in self._live:
+                    self.exchange.on_chunk(chunk)
+                    yield chunk
+            self._session.complete(self.exchange)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for delay_s, chunk in self._replayed_parts():
+            if delay_s:
+                import anyio
+
+                await anyio.sleep(delay_s)
+            yield chunk
+        if self._live is not None:
+            with self.errors_noted():
+                async for chunk in self._live:
+                    self.exchange.on_chunk(chunk)
+                    yield chunk
+            self._session.complete(self.exchange)
+
+    def close(self) -> None:
+        """Close the body: what has come until now is the answer."""
+        if self._live is not None:
+            self._live.close()
+            self._session.complete(self.exchange)
+
+    async def aclose(self) -> None:
+        """Close the body: what has come until now is the answer."""
+        if self._live is not None:
+            await self._live.aclose()
+            self._session.complete(self.exchange)
+
+    def _replayed_parts(self) -> Iterator[tuple[float, bytes]]:
+        """Yield the recorded chunks, each with the wait before it; raise the error that broke the stream."""
+        if (answer := self.exchange.replayed) is not None:
+            for index, chunk in enumerate(answer.chunks):
+                yield answer.delays_s[index] if answer.delays_s else 0.0, chunk
+            if answer.error is not None:
+                raise self._client_error(answer.error)
+
+    def _client_error(self, wire_error: WireError) -> Exception:
         """Return the exception that was raised when it was recorded, or the nearest that this client has."""
         error_class = getattr(self.module, wire_error.type_name.rpartition(".")[2], None)
         if not (isinstance(error_class, type) and issubclass(error_class, self.module.TransportError)):
             error_class = getattr(self.module, next(name for name, kind in _KINDS if kind == wire_error.kind))
-        error: Exception = error_class(wire_error.message, request=request)
+        error: Exception = error_class(wire_error.message, request=self._request)
         return error
-
-    def _replayed(self, answer: WireResponse, request: Any) -> Any:
-        if answer.status is None:
-            raise self.to_client_error(answer.error or WireError("other", "", "no response was recorded"), request)
-        return self.module.Response(
-            answer.status,
-            headers=[(_header_bytes(name), _header_bytes(value)) for name, value in answer.headers],
-            stream=self._replayed_stream(self, answer, request),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": answer.reason.encode("ascii", "ignore")},
-        )
-
-    def _live(self, response: Any, session: Session, exchange: Exchange) -> Any:
-        reason = response.extensions.get("reason_phrase", b"").decode("ascii", "ignore")
-        exchange.on_headers(response.status_code, reason, _wire_headers(response))
-        response.stream = self._live_stream(self, response.stream, session, exchange)
-        return response
-
-
-def _wire_request(request: Any, body: bytes) -> WireRequest:
-    return WireRequest(request.method, str(request.url), _wire_headers(request), body)
 
 
 def _wire_headers(message: Any) -> tuple[tuple[str, str], ...]:
@@ -131,62 +175,3 @@ def _header_bytes(text: str) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace")
-
-
-class _LiveStream:
-    """A live body, read or awaited, that is noted in its exchange on its way to the client."""
-
-    def __init__(self, client: _Client, stream: Any, session: Session, exchange: Exchange) -> None:
-        self._client, self._stream, self._session, self._exchange = client, stream, session, exchange
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self._client.errors_noted(self._session, self._exchange):
-            for chunk in self._stream:
-                self._exchange.on_chunk(chunk)
-                yield chunk
-        self._session.complete(self._exchange)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._client.errors_noted(self._session, self._exchange):
-            async for chunk in self._stream:
-                self._exchange.on_chunk(chunk)
-                yield chunk
-        self._session.complete(self._exchange)
-
-    def close(self) -> None:
-        """Close the body: what has come until now is the answer."""
-        self._stream.close()
-        self._session.complete(self._exchange)
-
-    async def aclose(self) -> None:
-        """Close the body: what has come until now is the answer."""
-        await self._stream.aclose()
-        self._session.complete(self._exchange)
-
-
-class _ReplayedStream:
-    """A recorded body, read or awaited."""
-
-    def __init__(self, client: _Client, answer: WireResponse, request: Any) -> None:
-        self._client, self._answer, self._request = client, answer, request
-
-    def __iter__(self) -> Iterator[bytes]:
-        for delay_s, chunk in self._parts():
-            if delay_s:
-                time.sleep(delay_s)
-            yield chunk
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for delay_s, chunk in self._parts():
-            if delay_s:
-                import anyio
-
-                await anyio.sleep(delay_s)
-            yield chunk
-
-    def _parts(self) -> Iterator[tuple[float, bytes]]:
-        """Yield the chunks, each with the wait before it; raise the error that broke the stream."""
-        for index, chunk in enumerate(self._answer.chunks):
-            yield self._answer.delays_s[index] if self._answer.delays_s else 0.0, chunk
-        if self._answer.error is not None:
-            raise self._client.to_client_error(self._answer.error, self._request)

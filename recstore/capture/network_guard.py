@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partialmethod
 from types import ModuleType
 from typing import Any
 
@@ -21,23 +22,23 @@ from recstore.record.session import current
 def patch(module: ModuleType) -> Undo:
     """Guard the sockets of the module `socket`, and return the function that undoes it."""
     names = ("connect", "connect_ex")
-    return swap(*((module.socket, name, _guarded(getattr(module.socket, name))) for name in names))
+    return swap(*((module.socket, name, partialmethod(_connect, getattr(module.socket, name))) for name in names))
 
 
-def _guarded(original: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(self: Any, address: Any) -> Any:
-        session = current()
-        if session is None or session.mode is not Mode.REPLAY or not _is_remote(address):
-            return original(self, address)
-        if not resolves_to(str(address[0]), session.passed_hosts):
-            raise ReplayMiss(
-                session.scope_id or "(outside any test)",
-                f"would connect to {address[0]}:{address[1]} with a client that recstore does not intercept",
-                "Use httpx, requests, urllib3, aiohttp or http.client, run the test with --recstore=live, or set `passthrough`.",
-            )
-        return original(self, address)
-
-    return connect
+def _connect(sock: Any, original: Callable[..., Any], address: Any) -> Any:
+    session = current()
+    if (
+        session is not None
+        and session.mode is Mode.REPLAY
+        and _is_remote(address)
+        and not resolves_to(str(address[0]), session.passed_hosts)
+    ):
+        raise ReplayMiss(
+            session.scope_id or "(outside any test)",
+            f"would connect to {address[0]}:{address[1]} with a client that recstore does not intercept",
+            "Use httpx, requests, urllib3, aiohttp or http.client, run the test with --recstore=live, or set `passthrough`.",
+        )
+    return original(sock, address)
 
 
 def _is_remote(address: Any) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from recstore.capture import intercept_clients
@@ -43,9 +42,7 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
         self._stack.enter_context(activate(self.session))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """End: publish, or keep for a look what an error has cut short."""
         self._stack.close()
         self.report = self.session.finish(passed=error is None)
@@ -57,8 +54,6 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
         """Begin."""
         return self.__enter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """End."""
         self.__exit__(kind, error, trace)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recstore.pytest_plugin.hooks import RecstorePlugin
-    from recstore.pytest_plugin.scopes import SessionView
+    from recstore.record.session import Session
 
 __all__ = ["MODES"]
 
@@ -71,9 +71,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take the results of a worker of pytest-xdist."""
-    output = getattr(node, "workeroutput", None)
-    if output is not None and _PLUGIN in node.config.stash:
-        node.config.stash[_PLUGIN].take_results(output)
+    if _PLUGIN in node.config.stash:
+        node.config.stash[_PLUGIN].take_results(getattr(node, "workeroutput", {}))
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -102,14 +101,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def recstore(request: pytest.FixtureRequest) -> SessionView:
-    """Give the test its recordings' `test_id`, `mode` and `misses`. A test that requests this uses recordings."""
-    from recstore.pytest_plugin.scopes import SessionView
-
+def recstore(request: pytest.FixtureRequest) -> Session:
+    """Give the test its session: `test_id`, `mode` and `misses`. A test that requests this uses recordings."""
     plugin = request.config.stash.get(_PLUGIN, None)
     if plugin is None or plugin.scope is None:
         pytest.fail("This test does not ask for recordings: mark it with `@pytest.mark.recstore`.", pytrace=False)
-    return SessionView(plugin.scope.session)
+    return plugin.scope.session
 
 
 def _start(config: pytest.Config) -> RecstorePlugin:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,28 +19,67 @@ import pytest
 from recstore.check.heal import heal_scope
 from recstore.errors import RecstoreError, UsageError
 from recstore.files import FOLDER
-from recstore.pytest_plugin.ids import fixture_id, project_id
+from recstore.model import Mode
+from recstore.pytest_plugin.ids import fixture_id, outlives_one_test, project_id
 from recstore.pytest_plugin.mode_choice import RECORDING, ModeSources
 from recstore.pytest_plugin.reporting import report_collection_errors, report_errors, summary_lines
-from recstore.pytest_plugin.results import CollectedFiles, RunResults
-from recstore.pytest_plugin.scopes import Attempt, Scope, outlives_one_test
-from recstore.record.session import Session
+from recstore.pytest_plugin.results import RunResults
+from recstore.record.session import Session, SessionReport, activate
 from recstore.settings import load_settings, parse_settings
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
 
 _MARKER: Final = "recstore"
-"""The name of the marker, and of the fixture."""
+"""The name of the marker, of the fixture, and of the results that a worker hands to the controller."""
 
 _MARKER_OPTIONS: Final = ("passthrough", "repeat_last", "share", "timing")
 """Settings that a marker may replace."""
 
-_WORKER_OUTPUT: Final = "recstore"
-"""The name under which a worker hands its results to the controller."""
-
 _TEST_ID: Final = pytest.StashKey[str]()
 _USES_RECORDINGS: Final = pytest.StashKey[bool]()
+
+
+class Scope:
+    """A session, whether it answers requests now, and which of its errors have been reported."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.is_broken = False
+        self._active = ExitStack()
+        self._depth = 0
+        self._reported: set[str] = set()
+
+    def enter(self) -> None:
+        """Answer requests until `leave` has been called as often as this."""
+        if not self._depth:
+            self._active.enter_context(activate(self.session))
+        self._depth += 1
+
+    def leave(self) -> None:
+        """Step aside; a scope that is not active stays as it is."""
+        self._depth = max(0, self._depth - 1)
+        if not self._depth:
+            self._active.close()
+
+    @property
+    def errors(self) -> tuple[RecstoreError, ...]:
+        """Every miss and every damage so far."""
+        return (*self.session.misses, *self.session.problems)
+
+    def take_new_errors(self) -> list[RecstoreError]:
+        """Return the errors since the last call; those with the same text, from a client's retries, once."""
+        new = {text: error for error in self.errors if (text := str(error)) not in self._reported}
+        self._reported.update(new)
+        return list(new.values())
+
+    def finish(self, *, passed: bool) -> SessionReport:
+        """End the session; a scope with a miss or damage has not passed.
+
+        Raises: RecstoreError: what it recorded cannot be published.
+        """
+        self._active.close()
+        return self.session.finish(passed=passed and not self.is_broken and not self.errors)
 
 
 class RecstorePlugin:
@@ -64,19 +104,20 @@ class RecstorePlugin:
             setting=self._settings.mode,
             is_ci=environment.get("CI", "").lower() not in ("", "0", "false"),
         )
-        mode = self._modes.resolve()
-        if mode in RECORDING and not self._has_store:
-            raise UsageError(f"mode {mode}", "there is no store to record to", self._how_to_get_a_store)
+        self._choose_mode("", None)
         self._results = RunResults()
-        self._collected = CollectedFiles(self._prefix)
+        self._uncollected: set[str] = set()  # files and classes, tests of which may be unknown
         self._shared: dict[str, Scope] = {}  # open scopes of fixtures that outlive one test, by id
         self._ended: list[Scope] = []  # such scopes that wait for the end of the phase that ended them
         self._users_by_node: dict[str, set[str]] = {}
-        self._attempt: Attempt | None = None
+        self.scope: Scope | None = None
+        """The scope of the running test, None where it does not use recordings."""
+        self._phases: dict[str, bool] = {}  # phase of the running test -> whether it has passed
+        self._has_xfailed = False
         self._collection_scope: Scope | None = None
         self._pending_errors: list[RecstoreError] = []
         self._has_searched_git = False
-        self._usage_error = ""
+        self._usage_errors: list[str] = []
 
     @property
     def header(self) -> str:
@@ -87,11 +128,6 @@ class RecstorePlugin:
         ignored = self._modes.is_setting_ignored
         note = f" (`{self._modes.setting}` counts on CI only as an option)" if ignored else ""
         return f"recstore: {mode}{note}, store in {self._folder}"
-
-    @property
-    def scope(self) -> Scope | None:
-        """The scope of the running test, None where it does not use recordings."""
-        return self._attempt.scope if self._attempt is not None else None
 
     # -- collection
 
@@ -119,7 +155,15 @@ class RecstorePlugin:
         if isinstance(collector, pytest.Module | pytest.Class):
             if self._collection_scope is not None:
                 report_collection_errors(self._collection_scope.take_new_errors(), report)
-            self._collected.add(report)
+            name = project_id(report.nodeid, self._prefix)
+            tests = self._results.files.setdefault(name.partition("::")[0], set())
+            self._uncollected.discard(name)
+            if not report.passed:  # it failed or was skipped: it is known in part
+                self._uncollected.add(name)
+            for node in report.result if report.passed else ():
+                (tests if isinstance(node, pytest.Item) else self._uncollected).add(
+                    project_id(node.nodeid, self._prefix)
+                )
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -127,11 +171,16 @@ class RecstorePlugin:
         """Note which tests use recordings, under the ids that they have before other plugins add to them."""
         for item in items:
             test_id = item.stash[_TEST_ID] = project_id(item.nodeid, self._prefix)
-            item.stash[_USES_RECORDINGS] = uses_recordings(item, test_id, self._settings.tests)
+            item.stash[_USES_RECORDINGS] = isinstance(item, pytest.Function) and (  # not a doctest, or the like
+                item.get_closest_marker(_MARKER) is not None
+                or _MARKER in item.fixturenames
+                or any(is_selected(test_id, selector) for selector in self._settings.tests)
+            )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which files were collected whole, and which fixtures the tests that use recordings request."""
-        self._results.files = self._collected.whole_files()
+        for name in self._uncollected:
+            self._results.files.pop(name.partition("::")[0], None)
         for item in session.items:
             if item.stash.get(_USES_RECORDINGS, False):
                 for node in item.listchain():
@@ -144,55 +193,42 @@ class RecstorePlugin:
         """Begin a test's session, or step aside for a test that does not use recordings."""
         __tracebackhide__ = True  # a failure is the test's: nothing of it happens here
         self._abandon()
-        test_id = item.stash.get(_TEST_ID, item.nodeid)
-        self._attempt = Attempt(test_id)
         if item.stash.get(_USES_RECORDINGS, False):
-            self._attempt.scope = self._new_scope(item, test_id)
-            self._attempt.scope.enter()
+            self.scope = self._new_scope(item, item.stash[_TEST_ID])
+            self.scope.enter()
         elif self._collection_scope is not None:
             self._collection_scope.leave()
-        has_passed = False
-        try:
-            result = yield
-            has_passed = True
-        finally:
-            self._finish_ended(passed=has_passed)
-        return result
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
-        """End the test's session: publish what it recorded, if all of the test passed."""
-        __tracebackhide__ = True  # a failure is the test's: nothing of it happens here
-        has_passed = False
-        try:
-            result = yield
-            has_passed = True
-        finally:
-            self._finish_ended(passed=has_passed)
-            if (attempt := self._attempt) is not None and not attempt.is_over:
-                attempt.is_over = True
-                self._results.ran.add(attempt.test_id)
-                if attempt.scope is not None:
-                    is_expected, has_passed = has_passed and attempt.is_expected, has_passed and attempt.has_passed
-                    self._finish(attempt.scope, is_expected=is_expected, has_passed=has_passed)
-                elif self._collection_scope is not None:
-                    self._collection_scope.enter()
-        return result
+        return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Fail a test that met a miss or damage, however it handled that, and report each error once."""
+        """End the sessions that end with the phase, and report each error once: a miss or damage fails the test.
+
+        What the test recorded is published if all of it passed. How it handled a miss does not count.
+        """
+        has_passed = call.excinfo is None
+        if call.when != "call":
+            self._finish_ended(passed=has_passed)
+        if call.when == "teardown":
+            self._results.ran.add(item.stash.get(_TEST_ID, item.nodeid))
+            if self.scope is not None:
+                is_set_up, was_called = has_passed and self._phases.get("setup", False), self._phases.get("call", False)
+                is_expected = is_set_up and (was_called or self._has_xfailed)
+                self._finish(self.scope, is_expected=is_expected, has_passed=is_set_up and was_called)
+            elif self._collection_scope is not None:
+                self._collection_scope.enter()
         errors: list[RecstoreError] = []
         if call.when != "setup" or call.excinfo is not None:
             errors, self._pending_errors = self._pending_errors, []
             own = [self.scope] if self.scope is not None else []
-            scopes = [*own, *self._shared.values(), *self._ended]
-            errors += [error for scope in scopes for error in scope.take_new_errors()]
+            errors += [e for scope in (*own, *self._shared.values(), *self._ended) for e in scope.take_new_errors()]
         report = yield from report_errors(errors, call)
-        if self._attempt is not None:
-            self._attempt.add_report(report)
+        self._phases[report.when] = report.passed
+        self._has_xfailed = report.when == "call" and hasattr(report, "wasxfail")
+        if call.when == "teardown":
+            self.scope = None
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -216,21 +252,20 @@ class RecstorePlugin:
             self.scope.session.inherit(scope.session)
         fixturedef.addfinalizer(lambda: self._release(scope_id, scope))  # runs last: after the fixture's own end
         scope.enter()
-        has_passed = False
         try:
-            result = yield
-            has_passed = True
+            return (yield)
+        except BaseException:
+            scope.is_broken = True
+            raise
         finally:
-            scope.is_broken |= not has_passed
             scope.leave()
             fixturedef.addfinalizer(scope.enter)  # runs first
-        return result
 
     # -- the end
 
     def take_results(self, output: Mapping[str, object]) -> None:
         """Add the results of a worker; one that was lost hands over none."""
-        text = output.get(_WORKER_OUTPUT)
+        text = output.get(_MARKER)
         if isinstance(text, str):
             self._results.merge(RunResults.from_text(text))
 
@@ -245,7 +280,7 @@ class RecstorePlugin:
         self._results.unreported += map(str, self._pending_errors)
         output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output[_WORKER_OUTPUT] = self._results.to_text()
+            output[_MARKER] = self._results.to_text()
             return
         if self._results.unreported and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -253,18 +288,25 @@ class RecstorePlugin:
             try:
                 self._results.write_usage(self._store)
             except RecstoreError as error:  # a read-only store replays all the same
-                self._usage_error = f"usage was not kept: {error}"
+                self._usage_errors.append(f"usage was not kept: {error}")
 
     def summary(self, *, is_wanted: bool) -> list[str]:
         """Return the lines that the run ends with."""
-        lines = summary_lines(self._results, is_wanted=is_wanted)
-        return [*lines, self._usage_error] if is_wanted and self._usage_error else lines
+        return [*summary_lines(self._results, is_wanted=is_wanted), *(self._usage_errors if is_wanted else ())]
 
     # -- sessions
 
-    @property
-    def _how_to_get_a_store(self) -> str:
-        return f"There is no store in {self._folder} or above it: run `recstore init` in the project's top folder."
+    def _choose_mode(self, marker: str, scope_id: str | None) -> Mode:
+        """Return the mode of a test whose marker requests `marker`.
+
+        Raises: UsageError: it is not a mode, or it records and there is no store.
+        """
+        mode = self._modes.resolve(marker)
+        if mode in RECORDING and not self._has_store:
+            hint = f"There is no store in {self._folder} or above it: run `recstore init` in the project's top folder."
+            subject = f"mode {mode} of {scope_id}" if scope_id else f"mode {mode}"
+            raise UsageError(subject, "there is no store to record to", hint)
+        return mode
 
     def _open_session(self, node: pytest.Item | pytest.Collector | None, scope_id: str | None) -> Session:
         """Return a new session for the test or scope `scope_id`, with the options of the markers of its node.
@@ -277,9 +319,7 @@ class RecstorePlugin:
             if mark.args:
                 raise UsageError(subject, f"it takes options by name alone, not {mark.args[0]!r}")
             options = {**mark.kwargs, **options}
-        mode = self._modes.resolve(str(options.pop("mode", "")))
-        if not self._has_store and mode in RECORDING:
-            raise UsageError(scope_id or "--recstore", f"{mode} needs a store. {self._how_to_get_a_store}")
+        mode = self._choose_mode(str(options.pop("mode", "")), scope_id)
         for name in options:
             if name not in _MARKER_OPTIONS:
                 hint = f"Options: {', '.join(('mode', *_MARKER_OPTIONS))}."
@@ -330,18 +370,6 @@ class RecstorePlugin:
 
     def _abandon(self) -> None:
         """End the session of a test whose teardown never came."""
-        if self._attempt is not None and not self._attempt.is_over and self._attempt.scope is not None:
-            self._finish(self._attempt.scope, is_expected=False, has_passed=False)
-        self._attempt = None
-
-
-def uses_recordings(item: pytest.Item, test_id: str, selectors: tuple[str, ...]) -> bool:
-    """Return whether a test uses recordings: by marker, by fixture, or by the configuration's selectors.
-
-    Doctests, and whatever else is not a Python function, do not.
-    """
-    if not isinstance(item, pytest.Function):
-        return False
-    if item.get_closest_marker(_MARKER) is not None or _MARKER in item.fixturenames:
-        return True
-    return any(is_selected(test_id, selector) for selector in selectors)
+        if self.scope is not None:
+            self._finish(self.scope, is_expected=False, has_passed=False)
+        self.scope, self._phases, self._has_xfailed = None, {}, False

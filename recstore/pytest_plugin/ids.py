@@ -34,7 +34,22 @@ def fixture_id(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReques
     """Return the id of the recordings that a fixture makes for all tests of its scope."""
     home = fixturedef.baseid if fixturedef.scope == "session" else request.node.nodeid
     name = "setup" if is_setup(fixturedef.argname) else fixturedef.argname
-    return f"{project_id(home, prefix)}::{name}@{fixturedef.scope}{_parameter(fixturedef, request)}"
+    test_id = f"{project_id(home, prefix)}::{name}@{fixturedef.scope}"
+    if not hasattr(request, "param"):
+        return test_id
+    index: int = getattr(request, "param_index", 0)
+    named = fixturedef.ids[index] if isinstance(fixturedef.ids, tuple) and index < len(fixturedef.ids) else None
+    value = request.param if named is None else named
+    text = str(value) if isinstance(value, str | int | float | None) else ""
+    return f"{test_id}[{text if 0 < len(text) <= _LONGEST_PARAMETER else f'{fixturedef.argname}{index}'}]"
+
+
+def outlives_one_test(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> bool:
+    """Return whether a fixture is made for more than one test; those of pytest itself make no requests."""
+    if fixturedef.scope == "function" or isinstance(request.node, pytest.Item):  # a class's, outside any class
+        return False
+    is_pytests = str(getattr(fixturedef.func, "__module__", "")).startswith("_pytest.")
+    return not is_pytests or is_setup(fixturedef.argname)
 
 
 def is_setup(name: str) -> bool:
@@ -45,13 +60,3 @@ def is_setup(name: str) -> bool:
 def function_of(test_id: str) -> str:
     """Return the id without its parameters."""
     return test_id.partition("[")[0]
-
-
-def _parameter(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> str:
-    if not hasattr(request, "param"):
-        return ""
-    index: int = getattr(request, "param_index", 0)
-    named = fixturedef.ids[index] if isinstance(fixturedef.ids, tuple) and index < len(fixturedef.ids) else None
-    value = request.param if named is None else named
-    text = str(value) if isinstance(value, str | int | float | None) else ""
-    return f"[{text if 0 < len(text) <= _LONGEST_PARAMETER else f'{fixturedef.argname}{index}'}]"

@@ -30,31 +30,27 @@ class ModeSources:
 
         Raises: UsageError: the one that counts is not a mode, or is not allowed on CI.
         """
-        if self.option:
-            return _parsed(self.option, "--recstore")
-        if self.variable:
-            mode = _parsed(self.variable, "RECSTORE_MODE")
-            if self.is_ci and mode in RECORDING:
-                raise UsageError(
-                    "RECSTORE_MODE",
-                    f"{mode} does not count on CI, where nothing is recorded by accident",
-                    f"Ask for it on the command line: `pytest --recstore={mode}`.",
-                )
+        sources = {
+            "--recstore": self.option,
+            "RECSTORE_MODE": self.variable,
+            "the marker `recstore`": marker,
+            "mode": self.setting or Mode.REPLAY,
+        }
+        subject, text = next((subject, text) for subject, text in sources.items() if text)
+        if text not in list(Mode):
+            raise UsageError(subject, f"{text!r} is not a mode", f"Modes are {', '.join(Mode)}.")
+        mode = Mode(text)
+        if not (self.is_ci and mode in RECORDING) or subject == "--recstore":
             return mode
-        mode = _parsed(marker, "the marker `recstore`") if marker else self._from_setting()
-        return Mode.REPLAY if self.is_ci and mode in RECORDING else mode
+        if subject == "RECSTORE_MODE":
+            raise UsageError(
+                subject,
+                f"{mode} does not count on CI, where nothing is recorded by accident",
+                f"Ask for it on the command line: `pytest --recstore={mode}`.",
+            )
+        return Mode.REPLAY
 
     @property
     def is_setting_ignored(self) -> bool:
         """Whether the setting would count, but for CI."""
-        return self.is_ci and not (self.option or self.variable) and self._from_setting() in RECORDING
-
-    def _from_setting(self) -> Mode:
-        return _parsed(self.setting, "mode") if self.setting else Mode.REPLAY
-
-
-def _parsed(text: str, subject: str) -> Mode:
-    try:
-        return Mode(text)
-    except ValueError:
-        raise UsageError(subject, f"{text!r} is not a mode", f"Modes are {', '.join(Mode)}.") from None
+        return self.is_ci and not (self.option or self.variable) and self.setting in RECORDING

@@ -30,7 +30,9 @@ def report_errors(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Return the report that is sent in, failed, with the text of each error that it does not show by itself."""
     failure = None
-    if errors and _is_harmless(call.excinfo):
+    unittest = sys.modules.get("unittest")  # whoever raises its SkipTest has imported it
+    harmless = (pytest.skip.Exception, pytest.xfail.Exception, *([unittest.SkipTest] if unittest else []))
+    if errors and (call.excinfo is None or isinstance(call.excinfo.value, harmless)):
         try:
             pytest.fail(format_errors(errors), pytrace=False)
         except pytest.fail.Exception:
@@ -89,15 +91,6 @@ def _add_section(report: pytest.TestReport | pytest.CollectReport, errors: list[
     text = format_errors(errors)
     if text and text != report.longrepr:
         report.sections.append((_SECTION, text))
-
-
-def _is_harmless(excinfo: pytest.ExceptionInfo[BaseException] | None) -> bool:
-    """Return whether nothing was raised, or an exception that makes a test skipped or expected to fail."""
-    if excinfo is None:
-        return True
-    unittest = sys.modules.get("unittest")  # whoever raises its SkipTest has imported it
-    kinds = (pytest.skip.Exception, pytest.xfail.Exception, *([unittest.SkipTest] if unittest else []))
-    return isinstance(excinfo.value, kinds)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

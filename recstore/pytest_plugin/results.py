@@ -6,10 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-import pytest
-
 from recstore.model import Digest, Mode
-from recstore.pytest_plugin.ids import function_of, project_id
+from recstore.pytest_plugin.ids import function_of
 from recstore.record.session import SessionReport
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
@@ -21,42 +19,6 @@ _SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")
 _SERVING: Final = (Mode.REPLAY, Mode.RECORD, Mode.RECORD_IF_MISSING)
 _UNKNOWN: Final = TestUsage("", was_collected=True, has_passed=False)
 """A test that does not use recordings: another recorder may serve its own, so nothing is concluded."""
-
-
-@dataclass(slots=True)
-class CollectedFiles:
-    """The ids of tests by test file, as collectors found them: before anything was deselected.
-
-    `prefix` leads from the project's folder to pytest's root folder.
-    """
-
-    prefix: str
-    _tests: dict[str, set[str]] = field(default_factory=dict)
-    _uncollected: dict[str, set[str]] = field(default_factory=dict)
-    _partial: set[str] = field(default_factory=set)
-
-    def add(self, report: pytest.CollectReport) -> None:
-        """Take the tests and classes of a module or a class; one that failed or was skipped is known in part."""
-        name = project_id(report.nodeid, self.prefix)
-        file = name.partition("::")[0]
-        tests, uncollected = self._tests.setdefault(file, set()), self._uncollected.setdefault(file, set())
-        uncollected.discard(name)
-        if not report.passed:
-            self._partial.add(file)
-            return
-        for node in report.result:
-            (tests if isinstance(node, pytest.Item) else uncollected).add(project_id(node.nodeid, self.prefix))
-
-    def whole_files(self) -> dict[str, set[str]]:
-        """Return the tests of each file that was collected whole, later deselected ones included.
-
-        A file without any test is left out: some skip a file by collecting nothing from it.
-        """
-        return {
-            file: tests
-            for file, tests in self._tests.items()
-            if tests and file not in self._partial and not self._uncollected[file]
-        }
 
 
 @dataclass(slots=True)
@@ -131,28 +93,17 @@ class RunResults:
         """
         for file, collected in self.files.items():
             own = {name: usage for name, usage in self.tests.items() if name.partition("::")[0] == file}
-            if own and collected <= self.ran:
-                tests = {**dict.fromkeys(collected, _UNKNOWN), **own}
-                functions = {function_of(name) for name, usage in own.items() if usage.has_passed}
-                tests |= _uncollected_parameters(store, file, tests, functions)
-                write_usage(store.local, FileUsage(file, is_complete=True, tests=tests))
-
-
-def _uncollected_parameters(
-    store: Store, file: str, known: dict[str, TestUsage], functions: set[str]
-) -> dict[str, TestUsage]:
-    """Return the tests of the file that have a manifest and were not collected: parameters, of functions that were run.
-
-    Whether a function is gone from which no test is made any more, other rules tell.
-    """
-    paths = {manifest_path(name) for name in known}
-    tests = {}
-    for entry in store.directory.walk(manifest_path(f"{file}::").rpartition("/")[0]):
-        path = store.directory.name_of(entry)
-        data = None if path in paths else store.directory.read(path)
-        if data is None:
-            continue
-        name = store.read_manifest(path).test_id or ""
-        if name.partition("::")[0] == file and function_of(name) in functions:
-            tests[name] = TestUsage(Digest.of(data), was_collected=False, has_passed=False)
-    return tests
+            if not (own and collected and collected <= self.ran):  # some skip a file by collecting nothing from it
+                continue
+            tests = {**dict.fromkeys(collected, _UNKNOWN), **own}
+            # A manifest of a test that was not collected: a parameter that is gone, if its function has run. Whether
+            # a function is gone from which no test is made any more, other rules tell.
+            functions = {function_of(name) for name, usage in own.items() if usage.has_passed}
+            known = {manifest_path(name) for name in tests}
+            for entry in store.directory.walk(manifest_path(f"{file}::").rpartition("/")[0]):
+                path = store.directory.name_of(entry)
+                data = None if path in known else store.directory.read(path)
+                name = (store.read_manifest(path).test_id or "") if data is not None else ""
+                if data is not None and name.partition("::")[0] == file and function_of(name) in functions:
+                    tests[name] = TestUsage(Digest.of(data), was_collected=False, has_passed=False)
+            write_usage(store.local, FileUsage(file, is_complete=True, tests=tests))

@@ -129,6 +129,11 @@ class Session:
         self._report: SessionReport | None = None
 
     @property
+    def test_id(self) -> str:
+        """The id that the recordings are kept under, "" outside any test: for tests to look at."""
+        return self.scope_id or ""
+
+    @property
     def misses(self) -> tuple[ReplayMiss, ...]:
         """Every miss so far, each once: clients swallow, wrap and retry."""
         return tuple(self._misses.values())

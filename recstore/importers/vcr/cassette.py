@@ -80,17 +80,6 @@ class Cassette:
     document: Any = None
     is_json: bool = False
 
-    def styles(self) -> Iterator[str]:
-        """Yield the styles that the bytes may be written in, the likeliest first."""
-        names: tuple[str, ...] = _JSON_STYLES
-        if not self.is_json:
-            from recstore.importers.vcr.yaml import YAML_STYLES
-
-            names = tuple(YAML_STYLES)
-        for name in names:
-            if name != "yaml-python" or b"\\\n" in self.data:  # slow, and the only one that breaks text so
-                yield name + (_CRLF if b"\r\n" in self.data else "")
-
 
 def parse_cassette(data: bytes, path: str) -> Cassette:
     """Return what the file `path` with the bytes `data` holds; `is_cassette` tells whether that is a cassette.
@@ -141,7 +130,14 @@ def read_cassette(cassette: Cassette, path: str, upstreams: UpstreamMap) -> list
         origins.append({"format": VCR, "path": path, "index": index, **members})
     if "version" not in cassette.document and _first(interactions[-1], (_REASON, _CODES[-1])) is _ABSENT:
         raise DamagedSource(path, "is cut short: its last response has no status, and no `version` ends the file")
-    styles = list(cassette.styles())
+    styles: tuple[str, ...] = _JSON_STYLES
+    if not cassette.is_json:
+        from recstore.importers.vcr.yaml import YAML_STYLES
+
+        # PyYAML's own emitter is slow, and the only one that breaks text so.
+        styles = tuple(name for name in YAML_STYLES if name != "yaml-python" or b"\\\n" in cassette.data)
+    if b"\r\n" in cassette.data:
+        styles = tuple(name + _CRLF for name in styles)
     for style in styles:
         completed = _completed(cassette.document, recordings, origins, style)
         with suppress(ValueError, LookupError, TypeError, AttributeError):
@@ -170,10 +166,24 @@ def write_cassette(recordings: list[tuple[Recording, dict[str, Any]]]) -> bytes:
     style = str(head.get("style", _USUAL_STYLE))
     try:
         frame = _applied(_FRAME, style, head.get("frame"))
-        interactions = [_write_interaction(recording, origin, style) for recording, origin in ordered]
-        return _write_text({**frame, "interactions": interactions}, style)
+        interactions = []
+        for recording, origin in ordered:
+            interaction = _applied(_INTERACTION, style, origin.get("shape"))
+            for keys, stated in _known_values(interaction, recording, origin):
+                if stated and _value_at(interaction, keys) is None:
+                    interaction = _with_value(interaction, keys, stated)
+            interactions.append(interaction)
+        document = {**frame, "interactions": interactions}
+        name = style.removesuffix(_CRLF)
+        if name in LAYOUTS:
+            text = LAYOUTS[name](document)
+        else:
+            from recstore.importers.vcr.yaml import dump
+
+            text = dump(document, name)
     except (RecursionError, IndexError) as error:
         raise ValueError("an origin nests too deep") from error
+    return text if name == style else text.replace(b"\n", b"\r\n")
 
 
 def id_of_test(path: str) -> str:
@@ -218,17 +228,6 @@ def _read_text(data: bytes) -> Cassette:
         raise failure or error from error
 
 
-def _write_text(document: Any, style: str) -> bytes:
-    name = style.removesuffix(_CRLF)
-    if name in LAYOUTS:
-        text = LAYOUTS[name](document)
-    else:
-        from recstore.importers.vcr.yaml import dump
-
-        text = dump(document, name)
-    return text if name == style else text.replace(b"\n", b"\r\n")
-
-
 # -- what the origin says besides the recording
 
 
@@ -239,7 +238,11 @@ def _completed(
     completed = []
     for interaction, recording, origin in zip(document["interactions"], recordings, origins, strict=True):
         said: dict[str, Json] = {} if style == _USUAL_STYLE else {"style": style}
-        shape = _storable_delta(_usual(_INTERACTION, style), _skeleton(interaction, recording, origin))
+        skeleton = interaction  # with null wherever the recording, or else its origin, says the same
+        for keys, stated in _known_values(interaction, recording, origin):
+            if stated and _is_same(_value_at(skeleton, keys), stated):
+                skeleton = _with_value(skeleton, keys, None)
+        shape = _storable_delta(_usual(_INTERACTION, style), skeleton)
         completed.append(origin | said | ({"shape": shape} if shape else {}))
     frame = _storable_delta(_usual(_FRAME, style), {**document, "interactions": None})
     if frame:
@@ -252,22 +255,6 @@ def _usual(skeleton: bytes, style: str) -> Any:
     is_sorted = style.startswith("yaml") and not style.startswith("yaml-unsorted")
     usual = orjson.loads(skeleton)
     return orjson.loads(orjson.dumps(usual, option=orjson.OPT_SORT_KEYS)) if is_sorted else usual
-
-
-def _skeleton(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Any:
-    """Return the interaction with null wherever the recording, or else its origin, says the same."""
-    for keys, stated in _known_values(interaction, recording, origin):
-        if stated and _is_same(_value_at(interaction, keys), stated):
-            interaction = _with_value(interaction, keys, None)
-    return interaction
-
-
-def _write_interaction(recording: Recording, origin: dict[str, Any], style: str) -> Any:
-    interaction = _applied(_INTERACTION, style, origin.get("shape"))
-    for keys, stated in _known_values(interaction, recording, origin):
-        if stated and _value_at(interaction, keys) is None:
-            interaction = _with_value(interaction, keys, stated)
-    return interaction
 
 
 def _known_values(interaction: Any, recording: Recording, origin: dict[str, Any]) -> Iterator[tuple[_Keys, Any]]:

@@ -75,7 +75,14 @@ class Persister:
         path = Path(cassette_path).resolve()
         cassette = _StoredCassette(path)
         with cassette.store.locked():
-            saved = _with(cassette_dict, self._added_meanwhile(path, cassette.data(), serializer))
+            present = cassette.data()
+            saved = cassette_dict
+            if present != (known := self._loaded.get(path, present)):
+                own = list(zip(saved["requests"], saved["responses"], strict=True))
+                seen = [_comparable(pair) for pair in (*own, *_deserialized(known, serializer)[1])]
+                added = [pair for pair in _deserialized(present, serializer)[1] if _comparable(pair) not in seen]
+                requests, responses = map(list, zip(*own, *added, strict=True)) if own or added else ([], [])
+                saved = {**saved, "requests": requests, "responses": responses}
             if saved.get("metadata") and not saved["requests"]:
                 hint = "has metadata and no request: the store keeps metadata with requests alone"
                 raise UsageError(cassette.name, hint)
@@ -83,13 +90,6 @@ class Persister:
             data = text if isinstance(text, bytes) else text.encode()
             cassette.replace(data, is_empty=not saved["requests"])
         self._loaded[path] = data
-
-    def _added_meanwhile(self, path: Path, present: bytes, serializer: Any) -> list[_Interaction]:
-        known = self._loaded.get(path, present)
-        if present == known:
-            return []
-        before = [_comparable(pair) for pair in _deserialized(known, serializer)[1]]
-        return [pair for pair in _deserialized(present, serializer)[1] if _comparable(pair) not in before]
 
 
 class _StoredCassette:
@@ -147,16 +147,3 @@ def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_I
 def _comparable(interaction: _Interaction) -> tuple[Any, Any]:
     request, response = interaction
     return request._to_dict(), response  # noqa: SLF001 - vcrpy's requests have no equality of their own
-
-
-def _with(cassette: dict[str, Any], added: list[_Interaction]) -> dict[str, Any]:
-    """Return vcrpy's cassette with the interactions that it does not have."""
-    if not added:
-        return cassette
-    own = [_comparable(pair) for pair in zip(cassette["requests"], cassette["responses"], strict=True)]
-    new = [pair for pair in added if _comparable(pair) not in own]
-    return {
-        **cassette,
-        "requests": [*cassette["requests"], *(request for request, _ in new)],
-        "responses": [*cassette["responses"], *(response for _, response in new)],
-    }

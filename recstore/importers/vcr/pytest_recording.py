@@ -24,16 +24,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
-    """Replace what loads and saves the cassettes of the test that is set up."""
-    extra_paths = getattr(vcr.persister, "extra_paths", ())
-    vcr.register_persister(Persister(extra_paths, is_rewriting=_record_mode(config) == "rewrite"))
+    """Replace what loads and saves the cassettes of the test that is set up.
 
-
-def _record_mode(config: pytest.Config) -> str:
-    """Return the mode as pytest-recording finds it; it does not pass it on to vcrpy."""
+    The mode is found as pytest-recording finds it, which does not pass it on to vcrpy.
+    """
     from pytest_recording.utils import merge_kwargs
 
     item = config.stash[_ITEM]
     stated = item._request.getfixturevalue("vcr_config")  # type: ignore[attr-defined]  # noqa: SLF001 - no other way to a fixture
     merged = merge_kwargs(stated, list(item.iter_markers("vcr")))
-    return str(merged.get("record_mode") or config.getoption("--record-mode") or "none")
+    mode = merged.get("record_mode") or config.getoption("--record-mode")
+    extra_paths = getattr(vcr.persister, "extra_paths", ())
+    vcr.register_persister(Persister(extra_paths, is_rewriting=mode == "rewrite"))
