@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +21,16 @@ from recstore.errors import RecstoreError, UsageError
 from recstore.files import FOLDER
 from recstore.model import Mode
 from recstore.pytest_plugin.ids import fixture_id, outlives_one_test, project_id
-from recstore.pytest_plugin.mode_choice import RECORDING, ModeSources
 from recstore.pytest_plugin.reporting import report_collection_errors, report_errors, summary_lines
 from recstore.pytest_plugin.results import RunResults
-from recstore.record.session import Session, SessionReport, activate
+from recstore.record.session import Session, activate
 from recstore.settings import load_settings, parse_settings
 from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
+
+RECORDING: Final = frozenset((Mode.RECORD, Mode.RECORD_IF_MISSING))
+"""The modes that write recordings."""
 
 _MARKER: Final = "recstore"
 """The name of the marker, of the fixture, and of the results that a worker hands to the controller."""
@@ -40,27 +42,71 @@ _TEST_ID: Final = pytest.StashKey[str]()
 _USES_RECORDINGS: Final = pytest.StashKey[bool]()
 
 
+@dataclass(frozen=True, slots=True)
+class ModeSources:
+    """The modes that were requested, "" where none was: the first of `option`, `variable`, a marker and `setting` counts.
+
+    On CI nothing is recorded unless the command line says so: a variable that requests it is an error, a marker or a
+    setting that does gives replay.
+    """
+
+    option: str = ""
+    variable: str = ""
+    setting: str = ""
+    is_ci: bool = False
+
+    def resolve(self, marker: str = "") -> Mode:
+        """Return the mode of a test whose marker requests `marker`.
+
+        Raises: UsageError: the one that counts is not a mode, or is not allowed on CI.
+        """
+        sources = {
+            "--recstore": self.option,
+            "RECSTORE_MODE": self.variable,
+            "the marker `recstore`": marker,
+            "mode": self.setting or Mode.REPLAY,
+        }
+        subject, text = next((subject, text) for subject, text in sources.items() if text)
+        if text not in list(Mode):
+            raise UsageError(subject, f"{text!r} is not a mode", f"Modes are {', '.join(Mode)}.")
+        mode = Mode(text)
+        if not (self.is_ci and mode in RECORDING) or subject == "--recstore":
+            return mode
+        if subject == "RECSTORE_MODE":
+            raise UsageError(
+                subject,
+                f"{mode} does not count on CI, where nothing is recorded by accident",
+                f"Ask for it on the command line: `pytest --recstore={mode}`.",
+            )
+        return Mode.REPLAY
+
+    @property
+    def is_setting_ignored(self) -> bool:
+        """Whether the setting would count, but for CI."""
+        return self.is_ci and not (self.option or self.variable) and self.setting in RECORDING
+
+
 class Scope:
     """A session, whether it answers requests now, and which of its errors have been reported."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.is_broken = False
-        self._active = ExitStack()
+        self.active = ExitStack()
         self._depth = 0
         self._reported: set[str] = set()
 
     def enter(self) -> None:
         """Answer requests until `leave` has been called as often as this."""
         if not self._depth:
-            self._active.enter_context(activate(self.session))
+            self.active.enter_context(activate(self.session))
         self._depth += 1
 
     def leave(self) -> None:
         """Step aside; a scope that is not active stays as it is."""
         self._depth = max(0, self._depth - 1)
         if not self._depth:
-            self._active.close()
+            self.active.close()
 
     @property
     def errors(self) -> tuple[RecstoreError, ...]:
@@ -72,14 +118,6 @@ class Scope:
         new = {text: error for error in self.errors if (text := str(error)) not in self._reported}
         self._reported.update(new)
         return list(new.values())
-
-    def finish(self, *, passed: bool) -> SessionReport:
-        """End the session; a scope with a miss or damage has not passed.
-
-        Raises: RecstoreError: what it recorded cannot be published.
-        """
-        self._active.close()
-        return self.session.finish(passed=passed and not self.is_broken and not self.errors)
 
 
 class RecstorePlugin:
@@ -125,8 +163,7 @@ class RecstorePlugin:
         mode = self._modes.resolve()
         if not self._has_store:
             return f"recstore: {mode}, no store"
-        ignored = self._modes.is_setting_ignored
-        note = f" (`{self._modes.setting}` counts on CI only as an option)" if ignored else ""
+        note = f" (`{self._modes.setting}` counts on CI only as an option)" if self._modes.is_setting_ignored else ""
         return f"recstore: {mode}{note}, store in {self._folder}"
 
     # -- collection
@@ -161,9 +198,8 @@ class RecstorePlugin:
             if not report.passed:  # it failed or was skipped: it is known in part
                 self._uncollected.add(name)
             for node in report.result if report.passed else ():
-                (tests if isinstance(node, pytest.Item) else self._uncollected).add(
-                    project_id(node.nodeid, self._prefix)
-                )
+                names = tests if isinstance(node, pytest.Item) else self._uncollected
+                names.add(project_id(node.nodeid, self._prefix))
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -343,8 +379,9 @@ class RecstorePlugin:
         pytest.fail(reason, pytrace=False)  # out here, where no exception is being handled: pytest would show both
 
     def _finish(self, scope: Scope, *, is_expected: bool, has_passed: bool) -> None:
+        scope.active.close()
         try:
-            report = scope.finish(passed=is_expected)
+            report = scope.session.finish(passed=is_expected and not scope.is_broken and not scope.errors)
         except RecstoreError as error:  # reported with the phase that it happened in
             self._pending_errors.append(error)
             return

@@ -7,7 +7,7 @@ result then says nothing about the code that it tests. Clients retry, wrap and s
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 import pytest
@@ -20,11 +20,6 @@ _SECTION: Final = "recstore"
 _LONGEST_LIST: Final = 20
 
 
-def format_errors(errors: Iterable[RecstoreError]) -> str:
-    """Return the full text of all errors."""
-    return "\n\n".join(map(str, errors))
-
-
 def report_errors(
     errors: list[RecstoreError], call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -34,7 +29,7 @@ def report_errors(
     harmless = (pytest.skip.Exception, pytest.xfail.Exception, *([unittest.SkipTest] if unittest else []))
     if errors and (call.excinfo is None or isinstance(call.excinfo.value, harmless)):
         try:
-            pytest.fail(format_errors(errors), pytrace=False)
+            pytest.fail("\n\n".join(map(str, errors)), pytrace=False)
         except pytest.fail.Exception:
             failure = call.excinfo = pytest.ExceptionInfo.from_current()
     report = yield
@@ -45,7 +40,7 @@ def report_errors(
     if not report.failed:
         report.outcome = "failed"
         if report.longrepr is None or isinstance(report.longrepr, tuple):  # passed, or skipped
-            report.longrepr = format_errors(errors)
+            report.longrepr = "\n\n".join(map(str, errors))
     if call.excinfo is not failure:  # a test of unittest brings its own exception along
         shown = {str(error) for error in _chain(call.excinfo.value if call.excinfo else None)}
         _add_section(report, [error for error in errors if str(error) not in shown])
@@ -55,7 +50,7 @@ def report_errors(
 def report_collection_errors(errors: list[RecstoreError], report: pytest.CollectReport) -> None:
     """Fail the report of a module that met these errors while it was imported, unless it shows them."""
     if errors and not report.failed:
-        report.outcome, report.longrepr, report.result = "failed", format_errors(errors), []
+        report.outcome, report.longrepr, report.result = "failed", "\n\n".join(map(str, errors)), []
     else:
         _add_section(report, [error for error in errors if str(error).partition("\n")[0] not in report.longreprtext])
 
@@ -88,7 +83,7 @@ def _counts(title: str, counts: dict[str, int], names: list[str]) -> Iterator[st
 
 
 def _add_section(report: pytest.TestReport | pytest.CollectReport, errors: list[RecstoreError]) -> None:
-    text = format_errors(errors)
+    text = "\n\n".join(map(str, errors))
     if text and text != report.longrepr:
         report.sections.append((_SECTION, text))
 

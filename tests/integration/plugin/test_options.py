@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from recstore.pytest_plugin.mode_choice import RECORDING
+from recstore.pytest_plugin.hooks import RECORDING
 from tests.integration.plugin.stories import Story
 
 ONE = {

@@ -7,7 +7,7 @@ import pytest
 from recstore.errors import UsageError
 from recstore.model import Mode
 from recstore.pytest_plugin import MODES
-from recstore.pytest_plugin.mode_choice import ModeSources
+from recstore.pytest_plugin.hooks import ModeSources
 
 CASES = {
     "nothing": (ModeSources(), "", Mode.REPLAY),
