@@ -271,8 +271,9 @@ def _of_aiohttp(url: str) -> Any:
 
 def _of_httpx_async(url: str) -> Any:
     async def asked() -> Any:
-        found, last_s = [], time.monotonic()
+        found = []
         async with httpx.AsyncClient() as client, client.stream("GET", url) as got:
+            last_s = time.monotonic()
             async for line in got.aiter_lines():
                 now_s = time.monotonic()
                 found.append((line, now_s - last_s > PAUSE_S / 2))
