@@ -1,18 +1,7 @@
-r"""When two requests are close enough: rules that a look-up applies to both of them before it compares them.
+"""When two requests are close enough: rules that a look-up applies to both of them before it compares them.
 
-What a request *is* (`canonical`) knows none of them, so changing one changes no file. A rule is a table of
-the configuration, of one of these kinds:
-
-    ignore = "/metadata/request_id"      what a JSON Pointer names in the body, wildcards included
-    ignore_query = "api-version"         the query parameters of that name, a shell pattern
-    ignore_header = "accept-language"    the headers of that name, a shell pattern
-    round = 5                            reals, to 5 digits; with `text_from = 4` also decimals in strings
-    replace = 'id-\d+'                    a regular expression in strings, by `with = "id-*"`; with
-                                         `in = ["body", "path", "query"]` elsewhere than in the body
-    preset = "llama-stack"               the rules of that name
-
-It may be limited by shell patterns: `upstream = "azure*"`, `path = "/v1/chat/*"`, `method = "POST"`. A path
-is what follows the upstream's base URL.
+What a request *is* (`canonical`) knows none of them, so changing one changes no file. A rule is a table of the
+configuration, which shell patterns may limit: docs/configuration.md shows every kind.
 
 May know: the model, the canonical form. May not know: files, stores, the environment.
 """
@@ -240,8 +229,8 @@ def parse_rules(config: Any, subject: str) -> RuleSet:
     if not isinstance(config, list) or not all(isinstance(table, dict) for table in config):
         remedy = "A rule is a table `[[tool.recstore.rules]]`."
         raise UsageError(subject, "the rules are not an array of tables", remedy)
-    tables = [_RuleTable(table, f"{subject}: rule {number}") for number, table in enumerate(config, start=1)]
-    return RuleSet(tuple(rule for table in tables for rule in table.rules()))
+    tables = ((table, f"{subject}: rule {number}") for number, table in enumerate(config, start=1))
+    return RuleSet(tuple(rule for table, name in tables for rule in _parse_rule(table, name)))
 
 
 def parse_expression(text: AnyStr) -> re.Pattern[AnyStr]:
@@ -254,7 +243,7 @@ def parse_expression(text: AnyStr) -> re.Pattern[AnyStr]:
             warnings.simplefilter("error")
             return re.compile(text)
     except (re.error, Warning, OverflowError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"is not a regular expression: {error}") from error
 
 
 def refuse_unknown(names: Collection[str], known: Collection[str], subject: str) -> None:
@@ -268,73 +257,77 @@ def refuse_unknown(names: Collection[str], known: Collection[str], subject: str)
             raise UsageError(subject, f"`{name}` is not known here", remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class _RuleTable:
-    """A rule's table, and what to call it in errors."""
+# -- values of a rule's table: each reader raises ValueError with the reason, and perhaps the remedy
 
-    members: Mapping[str, Any]
-    subject: str
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Return the rule that the table states, or all of a preset, limited to the table's scope too."""
-        kinds = [name for name in self.members if name in _OPTIONS]
-        if len(kinds) != 1:
-            options = (option for options in _OPTIONS.values() for option in options)
-            refuse_unknown(self.members, (*_OPTIONS, *options, *_SCOPE_NAMES), self.subject)
-            stated = " and ".join(f"`{kind}`" for kind in kinds) or "none"
-            raise UsageError(self.subject, f"a rule has one of {', '.join(_OPTIONS)}; this one has {stated}")
-        kind = kinds[0]
-        refuse_unknown(self.members, (kind, *_OPTIONS[kind], *_SCOPE_NAMES), self.subject)
-        scope = tuple((name, self._text(name)) for name in _SCOPE_NAMES if name in self.members)
-        if kind == "ignore":
-            return (IgnoreJson(self._pointer(), scope),)
-        if kind == "round":
-            text_from = self._digits("text_from") if "text_from" in self.members else None
-            return (Round(self._digits(kind), text_from, scope),)
-        if kind == "replace":
-            return (self._replacement(scope),)
-        name = self._text(kind)
-        if kind != "preset":
-            return (IgnoreQuery(name, scope) if kind == "ignore_query" else IgnoreHeader(name, scope),)
-        refuse_unknown((name,), PRESETS, f"{self.subject}: preset")
-        rules = parse_rules(PRESETS[name], name).rules
-        return tuple(replace(rule, scope=(*scope, *rule.scope)) for rule in rules)
-
-    def _error(self, name: str, reason: str, remedy: str = "") -> UsageError:
-        return UsageError(self.subject, f"{name} = {self.members.get(name)!r}: {reason}", remedy)
-
-    def _text(self, name: str) -> str:
-        value = self.members.get(name)
-        if isinstance(value, str):
-            return value
-        raise self._error(name, "is not a string")
-
-    def _digits(self, name: str) -> int:
-        value = self.members[name]
-        if type(value) is not int or not 0 <= value <= _MAX_DIGITS:
-            raise self._error(name, f"is not a number of digits, 0 to {_MAX_DIGITS}")
-        return value
-
-    def _pointer(self) -> tuple[str, ...]:
-        begin, *steps = self._text("ignore").split("/")
-        if begin:
-            raise self._error("ignore", "is not a JSON Pointer", "One begins with a slash: `/metadata/request_id`.")
-        if any(re.search("~(?![01])", step) for step in steps):
-            raise self._error("ignore", "is not a JSON Pointer", "A `~` in a name is written `~0`, a slash `~1`.")
-        if steps[-1:] == ["**"]:
-            raise self._error("ignore", "ends in `**`", 'It would ignore the whole body: `ignore = ""` says so.')
-        return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
-
-    def _replacement(self, scope: RuleScope) -> Replace:
+def _parse_rule(table: Mapping[str, Any], subject: str) -> tuple[Rule, ...]:
+    """Return the rule that the table states, or all of a preset, limited to the table's scope too."""
+    kinds = [name for name in table if name in _OPTIONS]
+    if len(kinds) != 1:
+        refuse_unknown(table, _READERS, subject)
+        stated = " and ".join(f"`{kind}`" for kind in kinds) or "none"
+        raise UsageError(subject, f"a rule has one of {', '.join(_OPTIONS)}; this one has {stated}")
+    kind = kinds[0]
+    refuse_unknown(table, (kind, *_OPTIONS[kind], *_SCOPE_NAMES), subject)
+    values: dict[str, Any] = {}
+    for name, value in ({"with": None, **table} if kind == "replace" else table).items():
         try:
-            pattern = parse_expression(self._text("replace"))
+            values[name] = _READERS[name](value)
         except ValueError as error:
-            raise self._error("replace", f"is not a regular expression: {error}") from error
-        replacement, parts, known = self._text("with"), self.members.get("in", ["body"]), get_args(RequestPart)
+            raise UsageError(subject, f"{name} = {value!r}: {error.args[0]}", *error.args[1:]) from error
+    scope = tuple((name, values[name]) for name in _SCOPE_NAMES if name in values)
+    if kind == "preset":
+        refuse_unknown((values[kind],), PRESETS, f"{subject}: preset")
+        rules = parse_rules(PRESETS[values[kind]], values[kind]).rules
+        return tuple(replace(rule, scope=(*scope, *rule.scope)) for rule in rules)
+    if kind == "replace":
         try:
-            pattern.sub(replacement, "")
+            values[kind].sub(values["with"], "")
         except (re.error, IndexError) as error:
-            raise self._error("with", f"does not fit the expression: {error}") from error
-        if not isinstance(parts, list) or not parts or not all(part in known for part in parts):
-            raise self._error("in", f"is not an array of parts of a request; they are {', '.join(known)}")
-        return Replace(pattern, replacement, tuple(parts), scope)
+            reason = f"with = {values['with']!r}: does not fit the expression: {error}"
+            raise UsageError(subject, reason) from error
+        return (Replace(values[kind], values["with"], tuple(values.get("in", ["body"])), scope),)
+    if kind == "round":
+        return (Round(values[kind], values.get("text_from"), scope),)
+    ignored = {"ignore": IgnoreJson, "ignore_query": IgnoreQuery, "ignore_header": IgnoreHeader}
+    return (ignored[kind](values[kind], scope),)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("is not a string")
+
+
+def _digits(value: Any) -> int:
+    if type(value) is int and 0 <= value <= _MAX_DIGITS:
+        return value
+    raise ValueError(f"is not a number of digits, 0 to {_MAX_DIGITS}")
+
+
+def _pointer(value: Any) -> tuple[str, ...]:
+    begin, *steps = _text(value).split("/")
+    if begin:
+        raise ValueError("is not a JSON Pointer", "One begins with a slash: `/metadata/request_id`.")
+    if any(re.search("~(?![01])", step) for step in steps):
+        raise ValueError("is not a JSON Pointer", "A `~` in a name is written `~0`, a slash `~1`.")
+    if steps[-1:] == ["**"]:
+        raise ValueError("ends in `**`", 'It would ignore the whole body: `ignore = ""` says so.')
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps)
+
+
+def _parts(value: Any) -> list[RequestPart]:
+    known = get_args(RequestPart)
+    if isinstance(value, list) and value and all(part in known for part in value):
+        return value
+    raise ValueError(f"is not an array of parts of a request; they are {', '.join(known)}")
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "ignore": _pointer,
+    **dict.fromkeys(("ignore_query", "ignore_header", "preset", "with", *_SCOPE_NAMES), _text),
+    **dict.fromkeys(("round", "text_from"), _digits),
+    "replace": lambda value: parse_expression(_text(value)),
+    "in": _parts,
+}
+"""What makes the value of each name in a rule's table."""

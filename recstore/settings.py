@@ -1,30 +1,8 @@
 """What a project sets: in `recstore.toml` or `[tool.recstore]` of `pyproject.toml`, and in the environment above it.
 
-    sources = ["tests/recordings"]                  folders of recordings that another recorder writes
-    tests = ["tests/integration"]                   tests that use recordings: folders, files, ids; `*` allowed
-
-    mode = "replay"                                 what a test does unless its marker or an option says more, see `record.modes`
-    share = false                                   `record-if-missing` takes any test's answer, not only the one there is
-    repeat_last = false                             the last answer to a request serves every further one
-    timing = false                                  streams are recorded and replayed with their pauses
-    passthrough = ["http://127.0.0.1:*"]            requests that bypass recstore: base URLs, `*` within a part
-
-    [tool.recstore.upstreams]                       labels, and the base URLs that they stand for
-    ollama = ["http://localhost:11434", "http://ollama:11434"]
-
-    [[tool.recstore.rules]]                         which requests are close enough, see `rules`
-    preset = "llama-stack"
-
-    [tool.recstore.redact]                          what is secret besides what always is, see `redact`
-    headers = ["x-customer"]                        also: query, fields, patterns
-
-    [[tool.recstore.allowed_secrets]]               what looks like a secret and is not one, by its digest in reports
-    digest = "0123456789abcdef"
-    reason = "the example of the vendor's manual"
-
-A variable `RECSTORE_` and the setting's name in capitals, unless empty, holds what would stand behind the `=`
-in the file, and takes the whole place of it; a plain word needs no quotes. Options of a command are above
-both: whoever parses them replaces the fields.
+A variable `RECSTORE_` and the setting's name in capitals, unless empty, holds what would stand behind the `=` in the file,
+and takes the whole place of it; a plain word needs no quotes. Options of a command are above both: whoever parses them
+replaces the fields. docs/configuration.md describes every setting.
 """
 
 from __future__ import annotations
@@ -210,8 +188,7 @@ def _redaction(value: Any, name: str, subject: str) -> Redaction:
         try:
             parse_expression(pattern.encode())
         except ValueError as error:
-            reason = f"{name}.patterns: {pattern!r} is not a regular expression: {error}"
-            raise UsageError(subject, reason) from error
+            raise UsageError(subject, f"{name}.patterns: {pattern!r} {error}") from error
     lower = {key: tuple(text.lower() for text in texts[key]) for key in texts if key != "patterns"}
     return Redaction(**{**texts, **lower})
 
