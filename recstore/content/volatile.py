@@ -20,20 +20,13 @@ from recstore.model import Body, Headers, Json, JsonBody, RawBody, StreamBody
 Rename: TypeAlias = Callable[[str], str]
 """From an id to the id that is stored."""
 
-
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 TIMES: Final = frozenset(
     (
         *("created", "created_at", "completed_at", "createTime", "expires_at", "expires_after", "modified_at"),
-        *(
-            "in_progress_at",
-            "finalizing_at",
-            "failed_at",
-            "expired_at",
-            "cancelling_at",
-            "cancelled_at",
-        ),  # OpenAI's batches
-        *("cancel_initiated_at", "ended_at", "archived_at", "last_active_at"),  # Anthropic's
+        # OpenAI's batches, then Anthropic's:
+        *("in_progress_at", "finalizing_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at"),
+        *("cancel_initiated_at", "ended_at", "archived_at", "last_active_at"),
     )
 )
 OLLAMA_DURATIONS: Final = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -107,12 +106,7 @@ class Exchange:
     chunks: list[bytes] = field(default_factory=list)
     error: WireError | None = None
     is_complete: bool = False
-    times_s: list[float] = field(default_factory=list)
-    clock: Callable[[], float] = time.monotonic
-
-    def __post_init__(self) -> None:
-        """Note when the exchange began."""
-        self.times_s.append(self.clock())
+    times_s: list[float] = field(default_factory=lambda: [time.monotonic()])
 
     def on_headers(self, status: int, reason: str, headers: Headers) -> None:
         """Note the head of the live response."""
@@ -122,7 +116,7 @@ class Exchange:
         """Note the next bytes of the live body as they came over the wire, still content-encoded."""
         if chunk and not self.is_complete:
             self.chunks.append(bytes(chunk))
-            self.times_s.append(self.clock())
+            self.times_s.append(time.monotonic())
 
 
 def header_value(headers: Headers, name: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from recstore.content.bodies import body_bytes
 from recstore.content.canonical import identity_headers, request_key
@@ -15,7 +15,7 @@ from recstore.content.deltas import Difference, differences
 from recstore.content.json_text import NotExactError, compact_text, parse_exact
 from recstore.errors import RecstoreError, ReplayMiss
 from recstore.files import FOLDER
-from recstore.model import BlobName, Json, JsonBody, Request
+from recstore.model import BlobName, Entry, Json, JsonBody, Request
 from recstore.record.exchange import NormalisedRequest
 from recstore.record.lookup import Recordings
 from recstore.rules import parse_rules
@@ -54,18 +54,23 @@ class NearMiss(Generic[_Name]):
 
 def replay_miss(store: Store, recordings: Recordings, scope_id: str | None, sent: NormalisedRequest) -> ReplayMiss:
     """Return the error that says all there is to say of a request that the scope has no recording of."""
-    request = sent.request
+    request, entries = sent.request, recordings.manifest.entries
+
+    def readable() -> Iterator[tuple[Entry, Request]]:
+        for entry in entries:
+            with suppress(RecstoreError):  # the miss is what is reported; `recstore verify` finds the damage
+                yield entry, recordings.request(entry)
+
     whose = "this test has" if scope_id is not None else "outside any test was"
     query = f"?{request.query}" if request.query else ""
     lines = [f"no recording answers {request.method} {default_base(request.upstream)}{request.path}{query}"]
-    entries = recordings.manifest.entries
     count = len(recordings.occurrences(request, sent.key))
     if count:
         times = {1: "once", 2: "twice"}
         recorded, requested = (times.get(number, f"{number} times") for number in (count, count + 1))
         lines.append(f"recorded {recorded}, requested {requested}")
     else:
-        near = nearest_request(request, _readable(entries, recordings.request))
+        near = nearest_request(request, readable())
         if near is not None:
             lines += [f"the nearest that {whose} recorded (call {near.name.n}):", *near.lines(request)]
         elif entries:
@@ -86,61 +91,50 @@ def replay_miss(store: Store, recordings: Recordings, scope_id: str | None, sent
     return ReplayMiss(scope_id or "outside any test", "\n  ".join(lines), remedy)
 
 
-def _readable(names: Iterable[_Name], read: Callable[[_Name], Request]) -> Iterator[tuple[_Name, Request]]:
-    for name in names:
-        with suppress(RecstoreError):  # the miss is what is reported; `recstore verify` finds the damage
-            yield name, read(name)
-
-
 def _nearest_of_store(store: Store, sent: NormalisedRequest, of_scope: Request | None) -> list[str]:
-    requests = _requests_by_store.setdefault(store, _StoredRequests())
-    same = requests.tests_of(store, sent.key)
+    same = _tests_of(store, sent.key)
     if same:
         others = {1: "", 2: ", and one more test"}.get(len(same), f", and {len(same) - 1} more tests")
         return [
             f"{same[0]} has recorded that very request{others}:",
             "  `--recstore=record-if-missing` takes its answer over, if it has but one",
         ]
-    near = nearest_request(sent.request, requests.of_path(store, sent.request.path))
+    near = nearest_request(sent.request, _requests_of_path(store, sent.request.path))
     if near is None:
         return ["no other request in the store has that path"]
     if of_scope == near.request:
         return ["nothing in the store is nearer"]
-    owners = requests.tests_of(store, near.name)
+    owners = _tests_of(store, near.name)
     return [f"the nearest of the store ({owners[0] if owners else 'of no test'}):", *near.lines(sent.request)]
 
 
-@dataclass(slots=True)
-class _StoredRequests:
-    """The requests of a store, read when one is missed: without the index, which would be written."""
-
-    by_path: dict[str, list[tuple[BlobName, Request]]] = field(default_factory=dict)
-    manifests: list[bytes] | None = None
-
-    def of_path(self, store: Store, path: str) -> list[tuple[BlobName, Request]]:
-        if path not in self.by_path:
-            marker = b'"path":' + compact_text(path)
-            requests = self.by_path[path] = []
-            for blob in store.blobs():
-                data = store.directory.read(blob.path)
-                if data is not None and marker in data[:4096] and len(requests) < _MAX_REQUESTS:
-                    with suppress(RecstoreError):
-                        requests.append((blob, decode_request(data, f"{FOLDER}/{blob.path}")))
-        return self.by_path[path]
-
-    def tests_of(self, store: Store, name: str | BlobName) -> list[str]:
-        if self.manifests is None:
-            self.manifests = [store.directory.read(path) or b"" for path in store.manifest_paths()]
-        marker = str(name).replace("-", " ").encode()
-        owners = [data.split(b"\n", 2)[1].decode("utf-8", "replace") for data in self.manifests if marker in data]
-        return [
-            line.removeprefix("test ").strip('"') if line.startswith("test ") else "a recording made outside any test"
-            for line in owners
-        ]
+# A store is read once for all the tests that miss, and without the index, which would be written.
 
 
-_requests_by_store: Final[WeakKeyDictionary[Store, _StoredRequests]] = WeakKeyDictionary()
-# one reading serves every test that misses
+@lru_cache(maxsize=16)
+def _requests_of_path(store: Store, path: str) -> list[tuple[BlobName, Request]]:
+    marker = b'"path":' + compact_text(path)
+    requests: list[tuple[BlobName, Request]] = []
+    for blob in store.blobs():
+        data = store.directory.read(blob.path)
+        if data is not None and marker in data[:4096] and len(requests) < _MAX_REQUESTS:
+            with suppress(RecstoreError):
+                requests.append((blob, decode_request(data, f"{FOLDER}/{blob.path}")))
+    return requests
+
+
+@lru_cache(maxsize=1)
+def _manifests(store: Store) -> list[bytes]:
+    return [store.directory.read(path) or b"" for path in store.manifest_paths()]
+
+
+def _tests_of(store: Store, name: str | BlobName) -> list[str]:
+    marker = str(name).replace("-", " ").encode()
+    owners = [data.split(b"\n", 2)[1].decode("utf-8", "replace") for data in _manifests(store) if marker in data]
+    return [
+        line.removeprefix("test ").strip('"') if line.startswith("test ") else "a recording made outside any test"
+        for line in owners
+    ]
 
 
 def nearest_request(asked: Request, candidates: Iterable[tuple[_Name, Request]]) -> NearMiss[_Name] | None:

@@ -6,6 +6,7 @@ Transport encodings, boundaries, secrets, volatile values and generated ids are 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Final
 
 from recstore.content.bodies import body_bytes, parse_body
@@ -101,7 +102,7 @@ def normalise_response(exchange: Exchange, redaction: Redaction, ids: IdMap) -> 
         redacted = redaction.text(redacted)
         if redacted != data:
             body = parse_body(redacted)
-        body = scrub_volatile(body, rewriter.stored, rewriter.stored_generated)
+        body = scrub_volatile(body, rewriter.stored, partial(rewriter.stored, is_generated=True))
     except UndecodableError:
         body = parse_body(data)
     headers = redaction.header_pairs(stable_headers(headers, with_length=method == "HEAD"))

@@ -164,10 +164,9 @@ def recorded_delays_ms(exchange: Exchange, chunk_count: int) -> list[Json]:
 
 def replayed_delays_s(origin: dict[str, Any], chunk_count: int) -> tuple[float, ...]:
     """Return the recorded waits in seconds, none if they do not fit: a manifest edited by hand may say anything."""
-    delays_ms = origin.get(DELAYS)
-    if type(delays_ms) is not list or len(delays_ms) != chunk_count:
-        return ()
-    if not all(type(delay) is int and delay >= 0 for delay in delays_ms):
+    delays_ms: Any = origin.get(DELAYS)
+    fits = type(delays_ms) is list and len(delays_ms) == chunk_count
+    if not fits or not all(type(delay) is int and delay >= 0 for delay in delays_ms):
         return ()
     return tuple(delay / 1000 for delay in delays_ms)
 

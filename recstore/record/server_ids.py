@@ -99,8 +99,8 @@ class IdMap:
         tokens = {token: None for chunk in chunks if _MARK in chunk for token in _STORED.findall(chunk)}
         if not tokens:
             return chunks
-        own = {_token(key, place) for place in range(len(tokens))}
-        suffix = _digits(f"{self._scope_id}\n{occurrence}")
+        own = {_digits(key, place) for place in range(len(tokens))}
+        suffix = _digits(str(self._scope_id), occurrence)
         suffixes = {}
         for token in tokens:
             known = (scope.suffixes[token] for scope in self.scopes() if token in scope.suffixes)
@@ -133,21 +133,14 @@ class IdRewriter:
         self._is_lookup = is_lookup
         self._own: dict[str, str] = {}
 
-    def stored(self, text: str) -> str:
-        """Return the stored form of the id; `text` itself if it does not look generated.
+    def stored(self, text: str, *, is_generated: bool = False) -> str:
+        """Return the stored form of the id; `text` itself if it does not look generated, unless `is_generated` says it.
 
         An id that the request names, or that is looked up, keeps the name it has.
         """
-        return self._rewritten(text, _WHOLE)
-
-    def stored_generated(self, text: str) -> str:
-        """Return the stored form of a value that the server has generated, whatever it looks like."""
-        return self._rewritten(text, _GENERATED)
-
-    def _rewritten(self, text: str, pattern: re.Pattern[str]) -> str:
         if text in self._own:
             return self._own[text]
-        live, match = text.encode("utf-8", "replace"), pattern.fullmatch(text)
+        live, match = text.encode("utf-8", "replace"), (_GENERATED if is_generated else _WHOLE).fullmatch(text)
         if match is None or _MARK in live:
             return text
         is_structured = _ANYWHERE.fullmatch(live) is not None  # any other may be part of a word in the request
@@ -155,7 +148,7 @@ class IdRewriter:
             return text
         stored = self._ids.stored_as(live)
         if stored is None or not (self._is_lookup or stored in self._sent):
-            stored = (match[1] or "").encode() + _MARK + _token(self._key, len(self._own))
+            stored = (match[1] or "").encode() + _MARK + _digits(self._key, len(self._own))
             self._own[text] = stored.decode()
             self._ids.remember(live, stored)
         return stored.decode()
@@ -168,9 +161,6 @@ def _replace_alone(data: bytes, live: bytes, stored: bytes) -> bytes:
     return re.sub(rb"(?<![^\"/=])" + re.escape(live) + rb"(?=\\*\"|[/?&\n]|\Z)", lambda _: stored, data)
 
 
-def _token(key: RequestKey, place: int) -> bytes:
-    return _digits(f"{key}\n{place}")
-
-
-def _digits(text: str) -> bytes:
+def _digits(source: str, number: int) -> bytes:
+    text = f"{source}\n{number}"
     return blake3.blake3(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS].encode()

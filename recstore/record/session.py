@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from enum import StrEnum, auto
 from functools import lru_cache
 from threading import Lock
 from typing import Final
 from urllib.parse import urlsplit
 
 from recstore.content.tokens import tokens_paid
-from recstore.errors import Damage, ManifestConflict, NewerVersion, NotInStore, RecstoreError, ReplayMiss
+from recstore.errors import Damage, ManifestConflict, RecstoreError, ReplayMiss
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, Mode, Recording, RequestKey
 from recstore.record.exchange import Exchange, WireError, WireRequest, header_value
-from recstore.record.lookup import Match, Recordings
+from recstore.record.lookup import Recordings
 from recstore.record.normalise import normalise_request, normalise_response
 from recstore.record.publish import NewRecording, publish, put_aside
 from recstore.record.replay import (
@@ -33,43 +32,6 @@ from recstore.record.server_ids import IdMap
 from recstore.settings import Settings
 from recstore.store import Store
 from recstore.store.blob import encode_checked
-
-
-class LookUp(StrEnum):
-    """What the store has for a request."""
-
-    HIT = auto()
-    MISS = auto()
-    DAMAGE = auto()
-
-
-class Action(StrEnum):
-    """What is done with a request."""
-
-    SERVE = auto()
-    FAIL = auto()
-    RECORD = auto()
-    """Call, and record the answer."""
-    REUSE_OR_RECORD = auto()
-    """Answer with another test's recording where only one can be meant; if not, as RECORD."""
-    PASS = auto()
-    """Call, and look away."""
-    COMPARE = auto()
-    """Call, and report where the answer differs from the recording, or that there is none."""
-
-
-ACTIONS: Final[Mapping[Mode, Mapping[LookUp, Action]]] = {
-    mode: dict(zip(LookUp, actions, strict=True))
-    for mode, actions in {
-        # Mode                HIT             MISS                    DAMAGE
-        Mode.REPLAY: (Action.SERVE, Action.FAIL, Action.FAIL),
-        Mode.RECORD: (Action.RECORD, Action.RECORD, Action.RECORD),
-        Mode.RECORD_IF_MISSING: (Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
-        Mode.LIVE: (Action.PASS, Action.PASS, Action.PASS),
-        Mode.VERIFY: (Action.COMPARE, Action.COMPARE, Action.FAIL),
-    }.items()
-}
-"""The table that decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,59 +217,50 @@ class Session:
     # -- what is done with a request, under the lock
 
     def _decide(self, exchange: Exchange) -> None:
-        """Set the recorded answer of the exchange, what its answer is compared with, or the occurrence that is recorded."""
-        sent, match, error = exchange.request, None, None
+        """Set the recorded answer of the exchange, what its answer is compared with, or the occurrence that is recorded.
+
+        Damage is never a miss: only a mode that records everything goes on after it.
+        """
+        sent = exchange.request
         if self.mode is Mode.RECORD:  # whatever the store has; a later recstore's recordings are not replaced
             if self._begun == 1:
                 with suppress(Damage, ManifestConflict):
                     self._recordings.count_of(sent.key)
             exchange.occurrence = self._take_occurrence(sent.key)
             return
-        try:
-            match = self._recordings.next_match(sent.request, sent.key, may_repeat=self.settings.repeat_last)
-            state = LookUp.MISS if match is None else LookUp.HIT
-        except (Damage, ManifestConflict, NewerVersion, NotInStore) as caught:
-            error, state = caught, LookUp.DAMAGE
-        action = ACTIONS[self.mode][state]
-        if action is Action.COMPARE:
+        match = self._recordings.next_match(sent.request, sent.key, may_repeat=self.settings.repeat_last)
+        if self.mode is Mode.VERIFY:
             if match is None:
                 self._drift[exchange.number] = (f"{sent.request.method} {sent.request.path}: is not recorded",)
             else:
                 exchange.expected = match.response
-        elif match is not None and action is Action.SERVE:
-            self._serve(exchange, match)
-        elif action is Action.REUSE_OR_RECORD:
-            occurrence = self._take_occurrence(sent.key)
-            match = self._recordings.find_reusable(sent, occurrence, share=self.settings.share)
+            return
+        if match is None and self.mode is Mode.RECORD_IF_MISSING:
+            exchange.occurrence = self._take_occurrence(sent.key)
+            match = self._recordings.find_reusable(sent, exchange.occurrence, share=self.settings.share)
             if match is None:
-                exchange.occurrence = occurrence
-            else:
-                self._new[exchange.number] = tuple(NewRecording(entry, None) for entry in match.entries)
-                self._serve(exchange, match)
-        elif error is not None:
-            raise error
-        else:
+                return
+            self._new[exchange.number] = tuple(NewRecording(entry, None) for entry in match.entries)
+        if match is None:
             if sent.key not in self._misses:
                 from recstore.record.near_misses import replay_miss
 
                 self._misses[sent.key] = replay_miss(self.store, self._recordings, self.scope_id, sent)
             miss = self._misses[sent.key]
             raise ReplayMiss(miss.subject, miss.reason, miss.remedy)  # with a traceback of its own
+        entry = match.entries[0]
+        answer = response_to_wire(match.response, sent.request.method, sent.request.path)
+        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, *entry.call))
+        if self.settings.timing:
+            answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
+        self._tokens_saved.append(tokens_paid(match.response))
+        exchange.replayed, exchange.is_complete = answer, True
 
     def _take_occurrence(self, key: RequestKey) -> int:
         """Return which occurrence of the request the next new recording is."""
         recorded = 0 if self.mode is Mode.RECORD else self._recordings.count_of(key)
         self._new_counts[key] += 1
         return recorded + self._new_counts[key]
-
-    def _serve(self, exchange: Exchange, match: Match) -> None:
-        request, entry = exchange.request.request, match.entries[0]
-        answer = response_to_wire(match.response, request.method, request.path)
-        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, *entry.call))
-        if self.settings.timing:
-            answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
-        self._tokens_saved.append(tokens_paid(match.response))
-        exchange.replayed, exchange.is_complete = answer, True
 
     def _learn_ids(self, request: WireRequest) -> None:
         """Learn the ids that a request names from answers under way: a client may use what it has read of one."""

@@ -101,13 +101,15 @@ def test_a_replayed_exchange_takes_nothing(recording: Session) -> None:
     assert 0 == replay.finish(passed=True).recorded
 
 
-def test_times_are_noted() -> None:
+def test_times_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the exchange began, and when each chunk came."""
     times = iter((10.0, 10.5, 12.0))
     sent = normalise_request(asked(), UpstreamMap(), Redaction(), IdMap("t"))
-    exchange = Exchange(asked(), sent, clock=lambda: next(times))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    exchange = Exchange(asked(), sent)
     exchange.on_chunk(b"a")
     exchange.on_chunk(b"b")
+    monkeypatch.undo()
 
     assert [10.0, 10.5, 12.0] == exchange.times_s
 

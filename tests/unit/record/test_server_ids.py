@@ -139,7 +139,7 @@ def test_ids_nobody_has_heard_of_are_named() -> None:
 def test_what_a_server_made_up_comes_back_whatever_it_looks_like(live: str) -> None:
     """As a whole string, or a step of a path; not where it is part of a word, or a word that somebody says."""
     names = IdMap("t")
-    stored = IdRewriter(names, KEY, b"").stored_generated(live)
+    stored = IdRewriter(names, KEY, b"").stored(live, is_generated=True)
     sent = f'{{"a": "{live}", "b": "{{\\"c\\":\\"{live}\\"}}", "d": "It said {live}x.", "/v1/{live}/x?id={live}": 1}}'
 
     found = names.to_stored(sent.encode()).decode()
@@ -147,14 +147,14 @@ def test_what_a_server_made_up_comes_back_whatever_it_looks_like(live: str) -> N
     assert 1 == found.count(live)
     assert 4 == found.count(stored)
     assert re.fullmatch("(?:call_|chatcmpl-)?recstore[0-9a-f]{12}", stored)
-    assert stored == IdRewriter(IdMap("u"), KEY, b"").stored_generated(live[:-1] + "z")
+    assert stored == IdRewriter(IdMap("u"), KEY, b"").stored(live[:-1] + "z", is_generated=True)
 
 
 def test_what_is_sealed_comes_back_in_either_alphabet_and_in_one_piece_with_another() -> None:
     """Clients join what came in two events; Google's writes base64 as it is written in URLs."""
     names, first, second = IdMap("t"), "ab+/" * 30 + "ab==", "cd/+" * 30 + "cd=="
     minter = IdRewriter(names, KEY, b"")
-    stored = minter.stored_generated(first) + minter.stored_generated(second)
+    stored = minter.stored(first, is_generated=True) + minter.stored(second, is_generated=True)
 
     assert stored.encode() == names.to_stored((first + second).encode())
     assert stored.encode() == names.to_stored((first + second).replace("+", "-").replace("/", "_").encode())
@@ -166,5 +166,5 @@ def test_what_is_sealed_comes_back_in_either_alphabet_and_in_one_piece_with_anot
 
 def test_what_the_request_says_keeps_its_name_and_what_only_looks_so_does_not() -> None:
     """An id that a server repeats is the caller's; a word of the request that an id happens to be part of is none."""
-    assert "call_a1b2" == IdRewriter(IdMap("t"), KEY, b'{"id": "call_a1b2"}').stored_generated("call_a1b2")
-    assert "call_a1b2" != IdRewriter(IdMap("t"), KEY, b'{"text": "call_a1b2c3"}').stored_generated("call_a1b2")
+    assert "call_a1b2" == IdRewriter(IdMap("t"), KEY, b'{"id": "call_a1b2"}').stored("call_a1b2", is_generated=True)
+    assert "call_a1b2" != IdRewriter(IdMap("t"), KEY, b'{"text": "call_a1b2c3"}').stored("call_a1b2", is_generated=True)

@@ -15,7 +15,7 @@ from recstore.content.bodies import body_bytes
 from recstore.errors import Damage, DamagedManifest, NewerVersion, NotInStore, ReplayMiss
 from recstore.model import Digest, Manifest, Mode
 from recstore.record.exchange import WireError
-from recstore.record.session import ACTIONS, Action, LookUp, Session, is_passthrough
+from recstore.record.session import Session, is_passthrough
 from recstore.rules import IgnoreJson, RuleSet
 from recstore.settings import Settings
 from recstore.store import Store
@@ -99,7 +99,7 @@ def _outcome(project: Path, mode: Mode) -> str:
 def test_every_mode_does_what_the_table_says(
     project: Path, mode: Mode, prepare: Callable[[Path], None], expected: str
 ) -> None:
-    """Cell by cell."""
+    """Cell by cell. Damage is never a miss: nothing that only replays or fills gaps goes on after it."""
     prepare(project)
 
     assert expected == _outcome(project, mode)
@@ -633,26 +633,6 @@ def test_a_recording_in_a_manifest_can_be_read_by_everybody(project: Path) -> No
     assert (entry,) == store.find(request, TEST)
     assert ("POST", "api.example.com", "/v1/chat/completions") == (request.method, request.upstream, request.path)
     assert chat("hi").body == body_bytes(request.body)
-
-
-# -- the table of modes
-
-
-@pytest.mark.parametrize(
-    ("mode", "hit", "miss", "damage"),
-    [
-        (Mode.REPLAY, Action.SERVE, Action.FAIL, Action.FAIL),
-        (Mode.RECORD, Action.RECORD, Action.RECORD, Action.RECORD),
-        (Mode.RECORD_IF_MISSING, Action.SERVE, Action.REUSE_OR_RECORD, Action.FAIL),
-        (Mode.LIVE, Action.PASS, Action.PASS, Action.PASS),
-        (Mode.VERIFY, Action.COMPARE, Action.COMPARE, Action.FAIL),
-    ],
-)
-def test_every_cell_of_the_table_is_what_is_promised(mode: Mode, hit: Action, miss: Action, damage: Action) -> None:
-    """Damage is never a miss: nothing that only replays or fills gaps goes on after it."""
-    expected = {LookUp.HIT: hit, LookUp.MISS: miss, LookUp.DAMAGE: damage}
-
-    assert expected == {look_up: ACTIONS[mode][look_up] for look_up in LookUp}
 
 
 # -- passthrough
