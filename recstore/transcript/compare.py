@@ -1,23 +1,23 @@
 """Two recordings compared as a person reads them: the lines of their review texts, and the members of their JSON.
 
-Volatile members (ids, times, counts of tokens) make no difference. A stream is compared as its text alone: an answer is
-cut into events differently each time.
+Volatile members (ids, times, counts of tokens) make no difference. Of a stream, the text is compared, and where it is
+the same, the values of each member over all events: an answer is cut into events differently each time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any, Final, Literal, TypeAlias
 
-from recstore.content.deltas import Difference, differences
+from recstore.content.deltas import ABSENT, Difference, JsonPath, differences
 from recstore.content.volatile import CONSTANTS, DURATIONS, OPAQUE, TIMES, is_volatile_header
-from recstore.model import Digest, RawBody, Recording, Request, Response
+from recstore.model import Digest, RawBody, Recording, Request, Response, StreamBody
 from recstore.text import plural
-from recstore.transcript.body import read_body
+from recstore.transcript.body import as_object, compact, read_body
 from recstore.transcript.render import review_texts
 
 _IDS: Final = ("id", "call_id", "item_id", "previous_response_id", "tool_call_id", "tool_use_id", "toolUseId")
@@ -26,7 +26,7 @@ _VOLATILE: Final = frozenset(
         *(*_IDS, *TIMES, *DURATIONS, *CONSTANTS, *OPAQUE, "response_id", "toolCallId", "trace_id", "event_id"),
         *("createdAt", "updated_at", "updatedAt", "duration", "latency", "elapsed", "signature", "metrics", "timings"),
         *("logprobs", "avg_logprobs", "avgLogprobs", "usage", "usage_metadata", "usageMetadata", "service_tier"),
-        *("prompt_eval_count", "eval_count", "request_id", "requestId", "_request_id", "x_groq"),
+        *("prompt_eval_count", "eval_count", "request_id", "requestId", "_request_id", "x_groq", "sequence_number"),
     )
 )
 """Volatile members of an answer, and of the conversation in a request."""
@@ -34,6 +34,12 @@ _VOLATILE: Final = frozenset(
 _CONVERSATION: Final = frozenset(("contents", "input", "messages", "previous_response_id"))
 _STORED_HEADERS: Final = re.compile("etag|last-modified|.*-region")
 """Volatile headers that are stored all the same."""
+
+_PING: Final = {"type": "ping"}
+"""An event of Anthropic's that says nothing, and comes at any time."""
+
+_DEEPEST: Final = 100
+"""Members below this depth are compared as a whole: a hostile value must not exhaust the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,9 @@ def compare_recordings(old: Recording | None, new: Recording | None) -> tuple[Co
         members: list[Difference] = []
         volatile: list[Difference] = []
         if old is not None and new is not None:
-            for change in differences(_comparable(getattr(old, name)), _comparable(getattr(new, name))):
+            sides = getattr(old, name), getattr(new, name)
+            of_streams = () if lines else _stream_differences(*map(_stream_members, sides))
+            for change in (*differences(_comparable(sides[0]), _comparable(sides[1])), *of_streams):
                 (volatile if _is_volatile(change, name) else members).append(change)
         is_same = not (lines or members)
         halves.append(Comparison(is_same, lines, tuple(members), tuple(volatile)))
@@ -74,10 +82,49 @@ def _comparable(half: Request | Response) -> dict[str, Any]:
     content = read_body(half.body, half.headers)
     body: Any = content.value if content.documents else content.text
     if content.event_count is not None:
-        body = None  # its text is compared
+        body = None  # `_stream_differences` compares it
     elif content.binary and isinstance(half.body, RawBody):
         body = f"{content.binary}, digest {Digest.of(half.body.data)[:12]}"
     return {**members, "headers": headers, "body": body}
+
+
+def _stream_members(half: Request | Response) -> dict[JsonPath, list[Any]]:
+    """Return all values of each member of the events; an element of an array is known by its `index`, if it has one."""
+    members: dict[JsonPath, list[Any]] = {}
+
+    def add(path: JsonPath, value: Any) -> None:
+        if type(value) is dict and len(path) < _DEEPEST:
+            for name, member in value.items():
+                add((*path, name), member)
+        elif type(value) is list and any(type(element) is dict for element in value) and len(path) < _DEEPEST:
+            for element in value:
+                index = as_object(element).get("index")
+                add((*path, index) if type(index) is int else path, element)
+        elif value not in (None, "", [], {}):
+            members.setdefault(path, []).append(value)
+
+    content = read_body(half.body, half.headers)
+    if content.event_count is not None:
+        for document in (*content.documents, content.text):
+            add(("body",), document if document != _PING else None)
+    if isinstance(half.body, StreamBody) and half.body.framing.startswith("sse"):
+        for name in (as_object(event).get("event") for event in half.body.events):
+            add(("body", "event"), name if name != _PING["type"] else None)
+    return members
+
+
+def _stream_differences(old: dict[JsonPath, list[Any]], new: dict[JsonPath, list[Any]]) -> Iterator[Difference]:
+    """Yield the members that have neither the same text, however it is cut, nor the same set of values."""
+    for path in dict.fromkeys((*old, *new)):
+        sides = old.get(path, []), new.get(path, [])
+        texts = ["".join(map(compact, values)) for values in sides]
+        before, after = ({compact(value): value for value in values} for values in sides)
+        if texts[0] != texts[1] and before.keys() != after.keys():
+            shown = [
+                ABSENT if not values else [*values.values()] if len(values) > 1 else next(iter(values.values()))
+                for values in (before, after)
+            ]
+            yield Difference(path, *shown)
 
 
 def _is_volatile(change: Difference, half: str) -> bool:

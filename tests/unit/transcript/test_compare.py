@@ -139,6 +139,29 @@ def test_a_stream_cut_differently_says_the_same() -> None:
     assert Comparison() == answer
 
 
+def test_a_member_of_a_stream_that_no_transcript_reads_is_named() -> None:
+    """The text is the same, however it is cut, and yet more than volatile members differ."""
+    old, new = stream("Hum", "ans", safety="low", id="a"), stream("Humans", safety="high", id="b")
+
+    _, answer = compare_recordings(old, new)
+
+    assert not answer.is_same
+    assert () == answer.lines
+    assert [("body.safety", "low", "high")] == members(answer)
+    assert {"body.id"} == volatile(answer)
+
+
+def test_pings_and_numbers_of_events_say_nothing() -> None:
+    """Of Anthropic and OpenAI: they come as the server likes."""
+    texts = ({"type": "delta", "delta": {"text": word}} for word in ("Hum", "ans"))
+    old: list[Any] = [{**event, "sequence_number": number} for number, event in enumerate(texts)]
+    new: list[Any] = [{"type": "ping"}, {"type": "delta", "delta": {"text": "Humans"}, "sequence_number": 0}]
+
+    _, answer = compare_recordings(answered(StreamBody("objects", old)), answered(StreamBody("objects", new)))
+
+    assert answer.is_same
+
+
 def test_a_stream_that_says_something_else_is_shown_as_text() -> None:
     """Joined."""
     _, answer = compare_recordings(stream("Hum", "ans"), stream("Hum", "an", "oids", system_fingerprint="x"))
