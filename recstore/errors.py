@@ -1,23 +1,6 @@
-"""Every error recstore raises, with its exit code and the command that mends it.
+"""Every error recstore raises, with its exit code and the command that mends it: docs/commands.md has the table.
 
-    RecstoreError                 1
-    +-- UsageError                2
-    +-- Missing                  10
-    |   +-- NotInStore
-    |   +-- ReplayMiss
-    +-- Damage                   20
-    |   +-- DamagedBlob
-    |   +-- DamagedManifest
-    |   |   +-- ForeignManifest
-    |   +-- DamagedSource
-    +-- NewerVersion             21
-    +-- Locked                   30
-    +-- GitError                 40
-    +-- ManifestConflict         41
-    +-- SecretFound              60
-
-Codes 50 (remote) and 130 (interrupted) are reserved by the exit-code table; the last one is returned for Ctrl-C, which
-is no error of recstore's.
+Codes 50 (remote) and 130 (interrupted) are reserved: the last one is returned for Ctrl-C, which is no error of recstore's.
 """
 
 from __future__ import annotations
@@ -28,11 +11,7 @@ from recstore.text import escape_control
 
 
 class RecstoreError(Exception):
-    """Something recstore could not do: what happened, to what, and how to mend it.
-
-    `subject` names the file, test or option; `reason` says what is wrong with it; `remedy` is one
-    command or one sentence.
-    """
+    """What recstore could not do: `subject` (a file, test or option), what is wrong with it, and a command or sentence as remedy."""
 
     exit_code: ClassVar[int] = 1
     default_remedy: ClassVar[str] = ""
@@ -68,11 +47,7 @@ class NotInStore(Missing):
 
 
 class ReplayMiss(Missing):
-    """A test asked for what it has no recording of.
-
-    `subject` is the test, `reason` names the request and the nearest ones that are recorded, with the fields that
-    differ, and `remedy` is the command that records it.
-    """
+    """A test asked for what it has no recording of; `reason` says how the nearest recorded requests differ."""
 
 
 class Damage(RecstoreError):

@@ -49,11 +49,7 @@ class RawBody:
 
 @dataclass(frozen=True, slots=True)
 class JsonBody:
-    """A JSON body: its value, and the layout that turns the value back into the bytes that were sent.
-
-    `layout` is a name of `json_text.LAYOUTS`, or "" for a value that a recorder took from a client
-    library and that never had bytes of its own.
-    """
+    """A JSON value, and the name in `json_text.LAYOUTS` of the layout in which it was sent; "": it never had bytes of its own."""
 
     value: Json
     layout: str = ""
@@ -63,9 +59,9 @@ class JsonBody:
 class StreamBody:
     """A streamed body as its events, in order.
 
-    Shape: with framing `objects` an event is any JSON value that a client library yielded; with
-    `ndjson` one JSON value a line; with `sse` (or `sse-crlf`, by its line ends) an object of the event's fields in the order sent, its
-    `data` being an object or array where the text was JSON of `layout`, else the text itself.
+    Shape: with framing `objects` any JSON values that a client library yielded; with `ndjson` one JSON value a line; with `sse`
+    (or `sse-crlf`, by its line ends) an object of each event's fields in the order sent, its `data` being an object or array
+    where the text was JSON of `layout`, else the text itself.
     """
 
     framing: Framing
@@ -127,10 +123,7 @@ class BlobName:
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
-        """Return the name of the blob file at `path`, None if its file name is not a blob's.
-
-        The folder is not looked at: the file is where it belongs if `path` is the name's own `path`.
-        """
+        """Return the name of the blob file at `path`, in whatever folder; None if its file name is not a blob's."""
         return cls.parse(path.rpartition("/")[2][:-5]) if path.endswith(".json") else None
 
     @property

@@ -1,13 +1,9 @@
 """The fast look-up over all manifests and blobs: derived, local, rebuilt at will, never committed.
 
-Replaying one test needs none of it. Whoever opens the index brings it up to date, which costs a walk over the file
-names. A blob never changes: a name that is known and still there is trusted. A
-manifest is trusted while its fingerprint is the one under which it was read, and only if it was at rest by then. A file
-that could not be read is never trusted; it is read again each time.
-
-The rows are in an SQLite file. If it is damaged or of another schema it is built again; where none can be written, a
-database in memory does the same work. Nothing in it is the only copy of anything, yet it must never be half written: a
-lost row would be a wrong answer, and SQLite cannot tell. So its journal and its syncs stay on (3 ms of a whole build).
+Replaying one test needs none of it. Whoever opens it brings it up to date. A blob that is known and still there is trusted;
+a manifest while it has the fingerprint under which it was read at rest; a file that could not be read is read again.
+An SQLite file that is damaged or of another schema is built again; where none can be written, a database in memory does.
+A lost row would be a wrong answer that SQLite cannot notice: journal and syncs stay on (3 ms of a whole build).
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
@@ -62,21 +58,23 @@ _PRIMARY_CODE: Final = 0xFF
 _DAMAGE: Final = (sqlite3.DatabaseError, ValueError, TypeError)
 """What a damaged database raises: where SQLite notices nothing, the reader of its values; its messages may be no UTF-8."""
 
-_TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS manifest (path TEXT PRIMARY KEY, test_id TEXT, fingerprint TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE IF NOT EXISTS entry (
+_TABLES: Final = f"""
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS manifest (path TEXT PRIMARY KEY, test_id TEXT, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS entry (
         manifest TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL,
         n INTEGER NOT NULL, is_union INTEGER NOT NULL, origin BLOB NOT NULL
-    )""",
-    "CREATE INDEX IF NOT EXISTS entry_by_manifest ON entry (manifest)",
-    "CREATE INDEX IF NOT EXISTS entry_by_blob ON entry (key, digest)",
-    """CREATE TABLE IF NOT EXISTS blob (
+    );
+    CREATE INDEX IF NOT EXISTS entry_by_manifest ON entry (manifest);
+    CREATE INDEX IF NOT EXISTS entry_by_blob ON entry (key, digest);
+    CREATE TABLE IF NOT EXISTS blob (
         key TEXT NOT NULL, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL, is_damaged INTEGER NOT NULL,
         facts BLOB NOT NULL, PRIMARY KEY (key, digest)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS blob_by_digest ON blob (digest)",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS blob_by_digest ON blob (digest);
+    PRAGMA user_version = {SCHEMA_VERSION};
+    COMMIT;
+"""
 
 _USES: Final = """
     SELECT manifest.test_id, entry.key, entry.digest, n, is_union, origin
@@ -276,7 +274,12 @@ class Index:
                     path = ":memory:" if place == "memory" else self._path
                     connection = sqlite3.connect(path, self._timeout_s, isolation_level=None, check_same_thread=False)
                     stack.callback(connection.close)
-                    _create_tables(connection)
+                    connection.execute("PRAGMA synchronous = NORMAL")
+                    version = connection.execute("PRAGMA user_version").fetchone()[0]
+                    if version not in (0, SCHEMA_VERSION):
+                        raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
+                    if version == 0:
+                        connection.executescript(_TABLES)
                     self._problems = _refresh(self._store, connection)
                     self._connection = connection
                     weakref.finalize(self, stack.pop_all().close)
@@ -291,17 +294,6 @@ class Index:
 # -- bringing it up to date
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, SCHEMA_VERSION):
-        raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
-    if version == 0:
-        with _transaction(connection):
-            for statement in _TABLES:
-                connection.execute(statement)
-
-
 def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
     """Make the database say what the store's files say; return the errors of those that cannot be read.
 
@@ -310,29 +302,19 @@ def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreErro
 
     Source: https://www.sqlite.org/pragma.html#pragma_data_version
     """
-
-    def write(changes: _Changes) -> bool:
-        with _transaction(connection):
-            if connection.execute("PRAGMA data_version").fetchone() != version:
-                return False
-            for statement, rows in changes:
-                connection.executemany(statement, rows)
-            return True
-
     while True:
         problems: list[RecstoreError] = []
         version = connection.execute("PRAGMA data_version").fetchone()
         manifests, blobs = (find(store, connection, problems) for find in (_changed_manifests, _changed_blobs))
-        if all(map(write, chain(manifests, blobs))):
+        for changes in chain(manifests, blobs):
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                if connection.execute("PRAGMA data_version").fetchone() != version:
+                    break
+                for statement, rows in changes:
+                    connection.executemany(statement, rows)
+        else:
             return tuple(problems)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold the database's write lock; what was done is undone if an error leaves the block."""
-    connection.execute("BEGIN IMMEDIATE")
-    with connection:
-        yield
 
 
 def _changed_manifests(
@@ -344,26 +326,23 @@ def _changed_manifests(
     changed, removed = compare(known, FileCache(store.directory, MANIFEST_FOLDERS).look())
     paths = [*removed, *changed]
     for start in range(0, len(paths), _CHUNK):
-        outdated = []
         manifests: list[tuple[Any, ...]] = []
         entries: list[tuple[Any, ...]] = []
-        for path in paths[start : start + _CHUNK]:
-            is_outdated = path in known
+        for path in filter(changed.__contains__, paths[start : start + _CHUNK]):
             try:
-                if path in changed:
-                    manifest = store.read_manifest(path)
-                    fingerprint = changed[path] if changed[path].is_settled(now_ns) else _RACY
-                    manifests.append((path, manifest.test_id, " ".join(map(str, fingerprint))))  # an inode may be huge
-                    for entry in manifest.entries:
-                        blob, origin = entry.blob, orjson.dumps(entry.origin)
-                        entries.append((path, blob.key, blob.digest, entry.n, entry.is_union, origin))
-                    is_outdated = True
+                manifest = store.read_manifest(path)
             except NotInStore:
-                pass  # removed since the walk
+                continue  # removed since the walk
             except RecstoreError as error:
                 problems.append(error)
-            if is_outdated:
-                outdated.append((path,))
+                continue
+            fingerprint = changed[path] if changed[path].is_settled(now_ns) else _RACY
+            manifests.append((path, manifest.test_id, " ".join(map(str, fingerprint))))  # an inode may be huge
+            for entry in manifest.entries:
+                blob, origin = entry.blob, orjson.dumps(entry.origin)
+                entries.append((path, blob.key, blob.digest, entry.n, entry.is_union, origin))
+        outdated = [(path,) for path in paths[start : start + _CHUNK] if path in known]
+        outdated += [(path,) for path, *_ in manifests]  # rows of a manifest that the index does not know go, too
         if outdated:
             yield [
                 ("DELETE FROM entry WHERE manifest = ?", outdated),

@@ -4,22 +4,11 @@
     test "tests/test_chat.py::test_answer[gpt-4o]"
     1 <request key> <content digest> {"format":"llama-stack","path":"tests/recordings/3f....json"} 5ab0c2e4
 
-The reader refuses what it does not know, the writer has one way to say a thing. Lines are sorted by request key, then
-n, and each ends in a checksum of itself. The format's page describes every field. Every file name is safe on
-case-insensitive and Windows file systems, and short enough for them.
+docs/format.md describes the text. Every file name is safe, and short enough, for every file system.
 
-A merge goes key by key, or not at all. A request key's entries are taken from the side that changed them. Where both
-sides changed the entries of one request differently, the test was re-recorded on both: later requests often hold earlier
-answers, so entries of two such runs must not be mixed, and the whole manifest is in conflict. A list of models that
-several servers gave (a union) is a set, and sets have no conflict; nor have the origins of a recording made outside any
-test.
-
-Keys that only one side has changed do not tear a conversation apart unnoticed: re-recording an early answer changes the
-keys of all requests that hold it. That leaves a request which one side has added on top of an answer that the other has
-replaced: nobody has recorded what follows, so that is a miss, and never another request's answer.
-
-Git takes a similar manifest of another test for a renamed one, too. So a renamed manifest gets the other side's changes
-only if the renaming side has changed nothing but the name; `recstore mv` does no more.
+A merge goes request key by request key: each key's entries come from the side that changed them. Where both sides changed
+those of one request differently, the whole manifest is in conflict: later requests often hold earlier answers, so that two
+runs must not be mixed. The entries of a union, and the origins of a recording made outside any test, are sets, and merge.
 """
 
 from __future__ import annotations
@@ -197,10 +186,7 @@ def has_markers(data: bytes) -> bool:
 
 
 def parse_conflict(data: bytes, subject: str) -> tuple[Manifest, Manifest]:
-    """Return the two manifests in a file with conflict markers.
-
-    Git makes the markers longer than seven letters where it merges renamed files, or merges bases of a merge: those of
-    the first line's length count.
+    """Return the two manifests in a file with conflict markers: those as long as the first, as Git may make longer ones.
 
     Raises: ManifestConflict: one of them is not a manifest: the file was edited since.
     """
@@ -232,9 +218,9 @@ def is_same_owner(one: Manifest, other: Manifest) -> bool:
 
 
 def merge_manifests(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manifest | None:
-    """Return the manifest with the changes of both sides, None where they contradict each other.
+    """Return the manifest with the changes of both sides since `base`, None where they contradict each other.
 
-    Both began as `base`; None: neither had a manifest.
+    Git takes a similar manifest of another test for a renamed one: a rename only merges if it changed nothing but the name.
     """
     if ours.test_id is None and is_same_owner(ours, theirs):
         return _merge_origins(base, ours, theirs)
