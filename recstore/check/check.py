@@ -185,15 +185,8 @@ class Check:
             data = self._blob(tree, path, oid)
             with suppress(RecstoreError):  # a finding of its own
                 self._secrets(tree, path, users.get(path, NO_TEST), secrets_in_blob(data, path, scan) if data else ())
-        self._tests(tree, _changed_tests(repository, commits))
-        if commits.tip == repository.head:
-            self._left_behind(tree)
-            left = {finding.test.partition("[")[0] for finding in self.findings if finding.kind == "uncommitted"}
-            self.findings -= {
-                finding
-                for finding in self.findings
-                if finding.kind == "unrecorded" and finding.place == tree.title and finding.test in left
-            }
+        left_behind = self._left_behind(tree) if commits.tip == repository.head else set()
+        self._tests(tree, _changed_tests(repository, commits), left_behind)
 
     def _add(self, tree: Tree, kind: FindingKind, test: str, subject: str = "", **facts: Any) -> None:
         self.findings.add(Finding(kind=kind, test=test, subject=subject, **{"place": tree.title, **facts}))
@@ -224,14 +217,14 @@ class Check:
                     self._add(tree, "missing", test, str(blob), path=_file_of(manifest.test_id))
         return manifests
 
-    def _tests(self, tree: Tree, files: Iterable[str]) -> None:
-        """Check that every test in `files` that uses recordings has some."""
+    def _tests(self, tree: Tree, files: Iterable[str], left_behind: Iterable[str] = ()) -> None:
+        """Check that every test in `files` that uses recordings has some; those of tests `left_behind` are reported."""
         for file in files:
             source = tree.source(file)
             tests = tests_using_recordings(file, source, self.patterns) if source is not None else {}
             if not tests:
                 continue
-            recorded: set[str] = set()
+            recorded = set(left_behind)
             for path in tree.manifest_paths(manifest_path(f"{file}::any").rpartition("/")[0]):
                 with suppress(RecstoreError):  # a finding of its own
                     test_id = parse_manifest(tree.read(path) or b"", path).test_id
@@ -268,8 +261,9 @@ class Check:
             subject = f"{FOLDER}/{path}: {text}"
             self._add(tree, "secret", test, subject, remedy=SecretFound.default_remedy, path=f"{FOLDER}/{path}")
 
-    def _left_behind(self, tree: Tree) -> None:
-        """Find tests of this commit that have other recordings in the work tree."""
+    def _left_behind(self, tree: Tree) -> set[str]:
+        """Find tests of this commit that have other recordings in the work tree; return them without parameters."""
+        tests = set()
         for state, path in _changed_files(tree.repository, *MANIFEST_FOLDERS):
             data = self.store.directory.read(path)
             if data is None or data == tree.read(path):
@@ -280,6 +274,8 @@ class Check:
                 if test_id is None or tree.source(file) is not None:
                     place = _LEFT_BEHIND.get(state, "the work tree, changed since")
                     self._add(tree, "uncommitted", test_id or NO_TEST, f"{FOLDER}/{path}", path=file, place=place)
+                    tests.add((test_id or "").partition("[")[0])
+        return tests
 
 
 def _changed_files(repository: Repository, *folders: str) -> Iterator[tuple[str, str]]:

@@ -132,8 +132,12 @@ def diff_manifests(old: CommitTree, new: Tree, changed: Sequence[ChangedManifest
     by_entries: dict[frozenset[Entry], list[int]] = {}
     for index, name in enumerate(gone):
         by_entries.setdefault(frozenset(tests[name].old or ()), []).append(index)
+
+    def parts(test_id: str) -> tuple[str, ...]:
+        return test_id.partition("::")[::-1]  # an equal function counts more than an equal file
+
     alike = [
-        ([one == other for one, other in zip(_parts(gone[old_index]), _parts(name), strict=True)], old_index, new_index)
+        ([one == other for one, other in zip(parts(gone[old_index]), parts(name), strict=True)], old_index, new_index)
         for new_index, name in enumerate(come)
         for old_index in by_entries.get(frozenset(tests[name].new or ()), ())
     ]
@@ -163,10 +167,6 @@ def diff_entries(files: StoreFiles, old: tuple[str, Sequence[Entry]], new: tuple
     recordings = compare_entries((files, old[1]), (files, new[1]), in_order=len(old[1]) == len(new[1]) == 1)
     changes = (TestChange("re-recorded", old[0], new[0], len(new[1]), recordings),) if recordings else ()
     return Diff(old[0], new[0], changes)
-
-
-def _parts(test_id: str) -> tuple[str, ...]:
-    return test_id.partition("::")[::-1]  # an equal function counts more than an equal file
 
 
 def _best_pairs(scored: Iterable[tuple[Any, int, int]]) -> tuple[tuple[int, int], ...]:

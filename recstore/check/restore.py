@@ -236,11 +236,8 @@ def _sound_manifests(repository: Repository, paths: set[str]) -> Iterator[Recove
             with suppress(RecstoreError):  # an absent object, or another damaged copy
                 data = repository.objects.read(copy.oid)
                 manifest = parse_manifest(data, f"{FOLDER}/{copy.path}")
-                if manifest.test_id is not None:
-                    places = {manifest_path(manifest.test_id)}
-                else:
-                    places = {shared_path(blob) for blob in manifest.blobs}
-                if copy.path in places:
+                shared = {shared_path(blob) for blob in manifest.blobs}
+                if copy.path in ({manifest_path(manifest.test_id)} if manifest.test_id is not None else shared):
                     wanted.remove(copy.path)
                     yield RecoveredFile(copy.path, data, copy.location)
         if not wanted:

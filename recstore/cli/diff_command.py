@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import click
 
+from recstore.check.check import parse_range
 from recstore.check.diff import (
     ChangedManifest,
     Diff,
@@ -121,7 +124,13 @@ def _answer(
     left = list(words)
     while left and len(sides) < _PAIR and (revisions := _revisions(repository, left[0])):
         if tests is None:
-            _refuse_ambiguous(store, left[0])
+            is_test = store.directory.path(manifest_path(left[0])).exists()
+            with Index(store) as index:
+                recordings = () if is_test else index.resolve(left[0])
+            if is_test or recordings:  # Git refuses names of files in the same way
+                other = "a test" if is_test else f"the recording {recordings[0].key[:12]}-{recordings[0].digest[:12]}"
+                remedy = f"`recstore diff {left[0]} --` takes it for the revision, `recstore diff -- TEST` for a test; or give more digits."
+                raise UsageError(left[0], f"is a revision and {other}", remedy)
         sides += revisions
         left.pop(0)
     if len(sides) > _PAIR:
@@ -151,59 +160,34 @@ def _revisions(repository: Repository, word: str) -> list[CommitTree]:
     commit = repository.resolve([word]).get(word)
     if commit is not None:
         return [CommitTree(repository, commit, word)]
-    for dots in ("...", ".."):
-        first, separator, last = word.partition(dots)
-        first, last = first or "HEAD", last or "HEAD"
-        commits = repository.resolve([first, last]) if separator else {}
-        if not {first, last} <= commits.keys():
-            continue
-        old = CommitTree(repository, commits[first], first)
-        if dots == "...":
-            bases = repository.merge_bases(commits[first], commits[last])
-            if not bases:
-                raise GitError(f"{first}...{last}", "have no common ancestor here", f"recstore diff {first} {last}")
-            old = CommitTree(repository, bases[0], f"where {last} left {first}")
-        return [old, CommitTree(repository, commits[last], last)]
+    with suppress(UsageError):  # it is not a range
+        commits = parse_range(repository, word)
+        first, last = (name or "HEAD" for name in re.split(r"\.{2,3}", word, maxsplit=1))
+        if not commits.bases:
+            raise GitError(word, "have no common ancestor here", f"recstore diff {first} {last}")
+        title = f"where {last} left {first}" if "..." in word else first
+        return [CommitTree(repository, commits.bases[0], title), CommitTree(repository, commits.tip, last)]
     return []
-
-
-def _refuse_ambiguous(store: Store, word: str) -> None:
-    """Raise UsageError if a revision is also the name of a test or a recording, as Git does for files."""
-    is_test = store.directory.path(manifest_path(word)).exists()
-    with Index(store) as index:
-        recordings = () if is_test else index.resolve(word)
-    if is_test or recordings:
-        other = "a test" if is_test else f"the recording {recordings[0].key[:12]}-{recordings[0].digest[:12]}"
-        remedy = f"`recstore diff {word} --` takes it for the revision, `recstore diff -- TEST` for a test; or give more digits."
-        raise UsageError(word, f"is a revision and {other}", remedy)
 
 
 def _limited(store: Store, changed: Sequence[ChangedManifest], limits: Sequence[str]) -> list[ChangedManifest]:
     """Return the manifests of tests that any of `limits` names: an id, function, class, file or folder.
 
-    If no test on either side has that name, a part of an id will do.
+    If no test that differs or is here has that name, a part of an id will do.
 
-    Raises: NotInStore: a word names no test that differs and none that is here. UsageError: it names a recording.
+    Raises: NotInStore: a word names nothing. UsageError: it names a recording.
     """
-    ids = {manifest.test_id for manifest in changed if manifest.test_id is not None}
+    with Index(store) as index:
+        ids = {row.test_id for row in index.listing()} | {manifest.test_id for manifest in changed}
+    tests = [test_id for test_id in ids if test_id is not None]
     chosen: set[str] = set()
     for limit in limits:
-        named = {test_id for test_id in ids if _is_called(test_id, limit)}
-        with Index(store) as index:
-            is_here = any(row.test_id is not None and _is_called(row.test_id, limit) for row in index.listing())
-        if not named and not is_here:
-            named = {test_id for test_id in ids if limit in test_id}
-        chosen |= named
-        if named or is_here:
-            continue
-        try:
-            tests = [test_id for selected in _select(store, limit) for test_id in selected.tests if test_id]
-        except UsageError:
-            continue  # it names several tests: they are here, and none of them differs
-        if not any(limit in test_id for test_id in tests):
-            raise UsageError(
-                limit, "is a recording, and not a test", "`recstore diff KEY KEY` compares two recordings."
-            )
+        named = [test_id for test_id in tests if _is_called(test_id, limit)]
+        named = named or [test_id for test_id in tests if limit in test_id]
+        if not named and _select(store, limit):
+            remedy = "`recstore diff KEY KEY` compares two recordings."
+            raise UsageError(limit, "is a recording, and not a test", remedy)
+        chosen.update(named)
     return [manifest for manifest in changed if manifest.test_id in chosen]
 
 

@@ -7,7 +7,7 @@ terminals.
 
 from __future__ import annotations
 
-from recstore.transcript.compare import Comparison, DiffLine, compare_recordings, diff_lines, diff_words
+from recstore.transcript.compare import Comparison, DiffLine, compare_recordings, diff_lines
 from recstore.transcript.render import Line, page_lines, review_text, review_texts, transcript_of
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Line",
     "compare_recordings",
     "diff_lines",
-    "diff_words",
     "page_lines",
     "review_text",
     "review_texts",

@@ -76,11 +76,6 @@ def transcript_of(recording: Recording) -> Transcript:
     )
 
 
-def page_text(transcript: Transcript) -> str:
-    """Return the page as plain text."""
-    return "".join(f"{line.text}\n" for line in page_lines(transcript))
-
-
 def page_lines(transcript: Transcript) -> tuple[Line, ...]:
     """Return the request, its messages, and the answers or the error, with an empty line before each."""
     return (*_request_lines(transcript), Line("text", ""), *_answer_lines(transcript))
@@ -102,7 +97,17 @@ def _answer_lines(transcript: Transcript) -> list[Line]:
     lines: list[Line] = []
     for number, answer in enumerate(transcript.answers or (Answer(()),), 1):
         lines += [Line("text", "")] if number > 1 else []
-        lines += _block("role", _answer_title(transcript, answer, number))
+        facts = [
+            "" if transcript.status is None else str(transcript.status),
+            transcript.answer_model if transcript.answer_model != transcript.model else "",
+            answer.finish,
+        ]
+        if number == 1:
+            facts.append("" if transcript.event_count is None else plural(transcript.event_count, "event"))
+            usage = " ".join(f"{kind} {count:,}" for kind, count in transcript.usage)
+            facts.append(f"tokens {usage}" if usage else "")
+        title = f"answer {number}" if len(transcript.answers) > 1 else "answer"
+        lines += _block("role", f"{title}  {', '.join(filter(None, facts))}".rstrip())
         lines += _part_lines(answer.parts)
         if not answer.parts and not transcript.error:
             lines.append(Line("detail", "  (empty)"))
@@ -158,20 +163,6 @@ def _spread(value: Any) -> str:
 def _shortened(value: Any) -> str:
     text = compact(value)
     return text if len(text) <= _SHOWN_PARAMETER else f"{text[:_SHOWN_PARAMETER]}... ({len(text):,} characters)"
-
-
-def _answer_title(transcript: Transcript, answer: Answer, number: int) -> str:
-    facts = [
-        "" if transcript.status is None else str(transcript.status),
-        transcript.answer_model if transcript.answer_model != transcript.model else "",
-        answer.finish,
-    ]
-    if number == 1:
-        facts.append("" if transcript.event_count is None else plural(transcript.event_count, "event"))
-        usage = " ".join(f"{kind} {count:,}" for kind, count in transcript.usage)
-        facts.append(f"tokens {usage}" if usage else "")
-    title = f"answer {number}" if len(transcript.answers) > 1 else "answer"
-    return f"{title}  {', '.join(filter(None, facts))}".rstrip()
 
 
 def _part_lines(parts: Iterable[Part]) -> Iterator[Line]:

@@ -17,10 +17,10 @@ from recstore.store import Store
 from recstore.store.manifest import manifest_path
 from recstore.transcript import transcript_of
 from recstore.transcript.messages import Message
-from recstore.transcript.render import page_text
 from recstore.transcript.responses import Answer
 from tests import commands
 from tests.generator import as_recorded
+from tests.unit.transcript.samples import page_text
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 MISSION = "a11357c6162a254fa3f88a2bfbfcdc515e6bc4824064bdf47e2a762d7e4957bd"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recstore.model import JsonBody, RawBody, Recording, Request, Response, StreamBody
 from recstore.transcript import page_lines, transcript_of
-from recstore.transcript.render import page_text
+from tests.unit.transcript.samples import page_text
 from tests.values import recordings, scalars, values
 
 NAMES: Final = sorted(

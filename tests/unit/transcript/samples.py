@@ -8,7 +8,7 @@ from typing import Any
 
 from recstore.content.bodies import parse_body
 from recstore.model import Body, Headers, JsonBody, Recording, Request, Response, StreamBody
-from recstore.transcript import transcript_of
+from recstore.transcript import page_lines, transcript_of
 from recstore.transcript.messages import Part
 from recstore.transcript.render import Transcript
 
@@ -62,3 +62,8 @@ def google_chunk(style: str, parts: list[Any], finish: str | None = None) -> dic
 def responses_event(name: str, **members: Any) -> dict[str, Any]:
     """Return an event of OpenAI's responses."""
     return {"type": f"response.{name}", **members}
+
+
+def page_text(transcript: Transcript) -> str:
+    """Return the page as plain text."""
+    return "".join(f"{line.text}\n" for line in page_lines(transcript))

@@ -10,10 +10,10 @@ import pytest
 from recstore.model import Headers, RawBody, Recording, Request, Response
 from recstore.transcript import transcript_of
 from recstore.transcript.messages import Part
-from recstore.transcript.render import page_text
 from recstore.transcript.responses import Answer
 from tests.unit.transcript.samples import (
     answered,
+    page_text,
     streamed,
     text,
 )

@@ -6,11 +6,11 @@ from typing import Any
 
 from recstore.model import JsonBody, Recording, Request, Response, StreamBody
 from recstore.transcript import page_lines, transcript_of
-from recstore.transcript.render import page_text
 from tests.unit.transcript.samples import (
     PNG,
     answered,
     chat_chunk,
+    page_text,
 )
 
 PAGE = """\
