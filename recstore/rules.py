@@ -81,28 +81,17 @@ class IgnoreJson:
 
 
 @dataclass(frozen=True, slots=True)
-class IgnoreQuery:
-    """Ignores the query's parameters whose name, decoded, matches the shell pattern `name`."""
+class IgnoreNamed:
+    """Ignores the query's parameters (decoded), or the headers (in whatever case), whose name matches a shell pattern."""
 
-    name: str
-    scope: RuleScope = ()
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoreHeader:
-    """Ignores the headers whose name matches the shell pattern `name`, in whatever case."""
-
+    part: Literal["query", "headers"]
     name: str
     scope: RuleScope = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Rounds the body's reals to `digits` after the point, and integers never.
-
-    With `text_from`, decimals in strings that have so many digits or more after the point are written with
-    exactly `digits` of them.
-    """
+    """Rounds the body's reals to `digits` after the point; with `text_from`, also decimals in strings of so many or more."""
 
     digits: int
     text_from: int | None = None
@@ -122,7 +111,7 @@ class Replace:
     scope: RuleScope = ()
 
 
-Rule: TypeAlias = IgnoreJson | IgnoreQuery | IgnoreHeader | Round | Replace
+Rule: TypeAlias = IgnoreJson | IgnoreNamed | Round | Replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +142,11 @@ def close_enough(rules: RuleSet, request: Request, candidates: Iterable[tuple[En
 
 def _applied(rule: Rule, request: Request) -> Request:
     body = request.body
-    if isinstance(rule, IgnoreQuery):
-        parameters = ((unquote_plus(part.partition("=")[0]), part) for part in request.query.split("&"))
-        return replace(request, query="&".join(part for name, part in parameters if not fnmatchcase(name, rule.name)))
-    if isinstance(rule, IgnoreHeader):
+    if isinstance(rule, IgnoreNamed):
+        if rule.part == "query":
+            parameters = ((unquote_plus(part.partition("=")[0]), part) for part in request.query.split("&"))
+            left = (part for name, part in parameters if not fnmatchcase(name, rule.name))
+            return replace(request, query="&".join(left))
         headers = (pair for pair in request.headers if not fnmatchcase(pair[0].lower(), rule.name.lower()))
         return replace(request, headers=tuple(headers))
     if isinstance(rule, IgnoreJson):
@@ -227,8 +217,7 @@ def parse_rules(config: Any, subject: str) -> RuleSet:
     Raises: UsageError: one of them is not a rule.
     """
     if not isinstance(config, list) or not all(isinstance(table, dict) for table in config):
-        remedy = "A rule is a table `[[tool.recstore.rules]]`."
-        raise UsageError(subject, "the rules are not an array of tables", remedy)
+        raise UsageError(subject, "the rules are not an array of tables", "One begins with `[[tool.recstore.rules]]`.")
     tables = ((table, f"{subject}: rule {number}") for number, table in enumerate(config, start=1))
     return RuleSet(tuple(rule for table, name in tables for rule in _parse_rule(table, name)))
 
@@ -289,8 +278,9 @@ def _parse_rule(table: Mapping[str, Any], subject: str) -> tuple[Rule, ...]:
         return (Replace(values[kind], values["with"], tuple(values.get("in", ["body"])), scope),)
     if kind == "round":
         return (Round(values[kind], values.get("text_from"), scope),)
-    ignored = {"ignore": IgnoreJson, "ignore_query": IgnoreQuery, "ignore_header": IgnoreHeader}
-    return (ignored[kind](values[kind], scope),)
+    if kind == "ignore":
+        return (IgnoreJson(values[kind], scope),)
+    return (IgnoreNamed("query" if kind == "ignore_query" else "headers", values[kind], scope),)
 
 
 def _text(value: Any) -> str:

@@ -26,11 +26,11 @@ from recstore.check.check import (
 from recstore.check.restore import Repaired, repair
 from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, secrets_json, show_json, show_secrets
 from recstore.cli.repository import open_project, open_repository, scan_of
-from recstore.errors import Damage, GitError, ManifestConflict, SecretFound, UsageError
+from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import WORK_TREE, CommitTree, IndexTree, WorkTree
 from recstore.project import Project
-from recstore.secrets.scan import StoreScan, scan_store
+from recstore.secrets.scan import StoredSecret, scan_store
 from recstore.store import FOLDER
 from recstore.store.verify import VerifyReport, verify_store
 from recstore.text import escape_control, human_size, plural
@@ -201,25 +201,26 @@ def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool)
             repaired = repair(store, repository, report.damaged_files, report.missing_files)
         with progress("Verifying") as step:  # what was sound a moment ago is not read again
             report = verify_store(store, workers, step, is_fast=True)
-    seen = StoreScan((), ())
+    found: list[StoredSecret] = []
+    unread: list[RecstoreError] = []
     if secrets:
         with progress("Looking for secrets") as step:
-            seen = scan_store(store, scan_of(project), workers, step)
+            found, unread = scan_store(store, scan_of(project), workers, step)
     if as_json:
         files = [{"file": f"{FOLDER}/{file.path}", "from": file.location} for file in repaired.files]
-        found = {"secrets": secrets_json(seen.found)} if secrets else {}
-        show_json(report, quarantined=repaired.quarantined, repaired=files, **found)
+        more = {"secrets": secrets_json(found)} if secrets else {}
+        show_json(report, quarantined=repaired.quarantined, repaired=files, **more)
     else:
         _show_report(report, repaired)
         if secrets:
-            show_secrets(seen.found)
-            unread = f" {plural(len(seen.unread), 'file')} could not be read for it." if seen.unread else ""
-            echo((f"{plural(len(seen.found), 'secret')} found." if seen.found else "No secret was found.") + unread)
-        if seen.found:
+            show_secrets(found)
+            not_read = f" {plural(len(unread), 'file')} could not be read for it." if unread else ""
+            echo((f"{plural(len(found), 'secret')} found." if found else "No secret was found.") + not_read)
+        if found:
             echo_err(SecretFound.default_remedy)
     if report.problems:  # damage counts most
         raise click.exceptions.Exit(min(report.problems, key=lambda error: not isinstance(error, Damage)).exit_code)
-    if seen.found:
+    if found:
         raise click.exceptions.Exit(SecretFound.exit_code)
 
 

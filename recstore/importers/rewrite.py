@@ -91,21 +91,21 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
     Raises: NotInStore, Damage, ManifestConflict, NewerVersion, Locked: nothing was changed. RecstoreError: also where a
     file cannot be read, so that nobody knows what is in it.
     """
-    secrets = scan_store(store, scan)
-    if secrets.unread:
-        raise secrets.unread[0]
-    if not secrets.found:
+    found, unread = scan_store(store, scan)
+    if unread:
+        raise unread[0]
+    if not found:
         return RedactReport()
-    report = _rewrite_store(store, upstreams, scan, _files_with(secrets.found), dry_run=dry_run)
-    left = () if dry_run else scan_store(store, scan).found
+    report = _rewrite_store(store, upstreams, scan, _files_with(found), dry_run=dry_run)
+    left = [] if dry_run else scan_store(store, scan)[0]
     if left:
         with store.locked():
             named = {entry.blob.path for manifest in store.manifests() for entry in manifest.entries}
             unnamed = {path for path in _files_with(left) if path.startswith("blobs/")} - named
             for path in sorted(unnamed):
                 store.directory.remove(path)
-        left = tuple(secret for secret in left if _files_with([secret]).isdisjoint(unnamed))
-    return RedactReport(secrets.found, report, left)
+        left = [secret for secret in left if _files_with([secret]).isdisjoint(unnamed)]
+    return RedactReport(tuple(found), report, tuple(left))
 
 
 def _files_with(secrets: Iterable[StoredSecret]) -> set[str]:

@@ -46,14 +46,6 @@ class StoredSecret:
     secret: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class StoreScan:
-    """The secrets of a store, and why some of its files could not be looked through."""
-
-    found: tuple[StoredSecret, ...]
-    unread: tuple[RecstoreError, ...]
-
-
 def secrets_in_blob(data: bytes, subject: str, scan: SecretScan) -> tuple[Secret, ...]:
     """Return the secrets in the bytes of a blob; `subject` names it in errors.
 
@@ -91,15 +83,16 @@ def masked(secret: bytes) -> str:
     'sk-p...ef'
     """
     text = "".join(letter if letter.isprintable() else " " for letter in secret.decode("utf-8", "replace"))
-    if len(text) < 3 * _SHOWN:
-        return f"{text[:1]}..."
-    return f"{text[:_SHOWN]}...{text[-2:]}"
+    return f"{text[:_SHOWN]}...{text[-2:]}" if len(text) >= 3 * _SHOWN else f"{text[:1]}..."
 
 
 def scan_store(
     store: Store, scan: SecretScan, workers: int = 1, progress: Callable[[int, int], None] | None = None
-) -> StoreScan:
-    """Return the secrets in all blobs and manifests; `progress` is called with the number of files done, and of all."""
+) -> tuple[list[StoredSecret], list[RecstoreError]]:
+    """Return the secrets in all blobs and manifests, and why some files could not be read.
+
+    `progress` is called with the number of files done, and of all.
+    """
     directory = store.directory
     files = [blob.path for blob in store.blobs()] + list(store.manifest_paths())
     sizes_bytes = [path.stat().st_size if (path := directory.path(file)).is_file() else 0 for file in files]
@@ -120,9 +113,8 @@ def scan_store(
             if manifest.test_id is not None:
                 for file in secrets.keys() & {manifest_path, *(entry.blob.path for entry in manifest.entries)}:
                     tests[file].add(manifest.test_id)
-    found = ((file, tuple(sorted(tests[file])), secret) for file in sorted(secrets) for secret in secrets[file])
-    stored = tuple(StoredSecret(f"{FOLDER}/{file}", test_ids, secret) for file, test_ids, secret in found)
-    return StoreScan(stored, tuple(unread))
+    found = ((file, secret) for file in sorted(secrets) for secret in secrets[file])
+    return [StoredSecret(f"{FOLDER}/{file}", tuple(sorted(tests[file])), secret) for file, secret in found], unread
 
 
 def _scan_files(root: Path, scan: SecretScan, files: list[str]) -> list[tuple[str, tuple[Secret, ...] | RecstoreError]]:
@@ -132,10 +124,11 @@ def _scan_files(root: Path, scan: SecretScan, files: list[str]) -> list[tuple[st
     for file in files:
         try:
             data = directory.read(file) or b""
-            if BlobName.from_path(file) is None:
-                results.append((file, secrets_in_text(data, "manifest", scan)))
-            else:
-                results.append((file, secrets_in_blob(data, f"{FOLDER}/{file}", scan)))
+            is_blob = BlobName.from_path(file) is not None
+            secrets = (
+                secrets_in_blob(data, f"{FOLDER}/{file}", scan) if is_blob else secrets_in_text(data, "manifest", scan)
+            )
+            results.append((file, secrets))
         except RecstoreError as error:
             results.append((file, error))
     return results

@@ -112,8 +112,7 @@ _Changes: TypeAlias = list[tuple[str, list[tuple[Any, ...]]]]
 class BlobFacts:
     """What can be said of a recording without its bodies; nothing, by default.
 
-    `model` is the model that the request names in its JSON body, or else in its path; "" if in neither.
-    `is_error`: the client raised an error, or the upstream answered with a status of 400 or more.
+    `model` is named by the request's JSON body, or else its path; an error is the client's own, or a status of 400 or more.
     """
 
     method: str = ""
@@ -133,15 +132,10 @@ class BlobFacts:
         if not isinstance(model, str):
             match = _MODEL_IN_PATH.search(request.path)
             model = unquote(match[match.lastindex or 0]) if match else ""
-        return cls(
-            method=request.method,
-            upstream=request.upstream,
-            path=request.path,
-            model=model,
-            status=response.status,
-            is_stream=isinstance(response.body, StreamBody),
-            is_error=response.error is not None or (response.status or 0) >= _ERROR_STATUS,
-        )
+        where = {"method": request.method, "upstream": request.upstream, "path": request.path, "model": model}
+        is_error = response.error is not None or (response.status or 0) >= _ERROR_STATUS
+        is_stream = isinstance(response.body, StreamBody)
+        return cls(**where, status=response.status, is_stream=is_stream, is_error=is_error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,10 +192,7 @@ class EntryFilter:
 
 
 class Index:
-    """Answers about every manifest and every blob of one store, as they were when it was opened.
-
-    >>> with Index(store) as index:  # doctest: +SKIP
-    ...     rows = list(index.listing())
+    """Answers about every manifest and every blob of one store, as they were when it was opened: a context manager.
 
     Raises: Locked: another process held the database for `timeout_s`.
     """
@@ -231,10 +222,7 @@ class Index:
         return self._problems
 
     def uses_of(self, key: RequestKey) -> tuple[tuple[str | None, Entry], ...]:
-        """Return all recordings of the request in all manifests, first occurrences first.
-
-        Each comes with its test: None for one made outside any test.
-        """
+        """Return each recording of the request with its test, or None: first occurrences first."""
         return tuple(self._ask(lambda test_id, *entry: (test_id, _entry(*entry)), _USES, key))
 
     def listing(self, wanted: EntryFilter | None = None) -> Iterator[EntryRow]:
@@ -246,18 +234,14 @@ class Index:
         return self._ask(_blob_row, _BLOBS)
 
     def resolve(self, prefix: str) -> tuple[BlobName, ...]:
-        """Return the blobs, there or only named by an entry, whose key or digest begins with these digits.
-
-        None does where `prefix` has fewer than four hexadecimal digits, or anything else in it.
-        """
+        """Return the blobs, there or only named by an entry, whose key or digest begins with these four digits or more."""
         return tuple(self._ask(_name, _RESOLVE, prefix.lower())) if _PREFIX.fullmatch(prefix.lower()) else ()
 
     def _ask(self, read: Callable[..., _Answer], question: str, *values: str) -> list[_Answer]:
-        try:
+        with suppress(*_DAMAGE):
             return [read(*row) for row in self._connection.execute(question, values)]
-        except _DAMAGE:
-            self.close()
-            self._connect("new file", "memory")
+        self.close()
+        self._connect("new file", "memory")
         return [read(*row) for row in self._connection.execute(question, values)]
 
     def _connect(self, *places: Literal["file", "new file", "memory"]) -> None:
@@ -356,8 +340,7 @@ def _changed_blobs(store: Store, connection: sqlite3.Connection, problems: list[
     rows = connection.execute("SELECT key, digest, size_bytes, is_damaged FROM blob").fetchall()
     known = {(key, digest): (size_bytes, bool(is_damaged)) for key, digest, size_bytes, is_damaged in rows}
     present = {(blob.key, blob.digest): blob for blob in store.blobs()}
-    removed = [*known.keys() - present.keys()]
-    if removed:
+    if removed := [*known.keys() - present.keys()]:
         yield [("DELETE FROM blob WHERE key = ? AND digest = ?", removed)]
     unread = sorted(blob for halves, blob in present.items() if known.get(halves, (0, True))[1])
     for start in range(0, len(unread), _CHUNK):

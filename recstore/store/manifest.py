@@ -53,8 +53,7 @@ _Group: TypeAlias = tuple[Entry, ...]
 def manifest_path(test_id: str) -> str:
     """Return the path of the test's manifest below the store's folder: it follows from the id alone.
 
-    Shape: `tests/`, the folders and the file of the test (characters that some file system refuses
-    replaced), then a readable form of the rest and 8 hexadecimal digits of the id's BLAKE3.
+    Shape: `tests/`, the test's folders and file, then a readable form of the rest and 8 digits of the id's hash.
     """
     file, _, rest = test_id.partition("::")
     folders = [_safe(part, _FOLDER_LENGTH) for part in file.split("/") if part not in ("", ".")]
@@ -140,11 +139,10 @@ def _parse_entries(text: str, subject: str) -> Iterator[Entry]:
             raise DamagedManifest(subject, f"line {number} is not an entry: {line[:60]!r}")
         line, n, union, key, digest, origin, checksum = match.groups()
         if checksum is not None and checksum != Digest.of(line.encode())[:_CHECKSUM_LENGTH]:
-            raise DamagedManifest(
-                subject,
-                f"line {number} does not fit the checksum at its end",
-                "`git checkout` brings the file back; a line that you changed by hand may do without its last word.",
+            remedy = (
+                "`git checkout` brings the file back; a line that you changed by hand may do without its last word."
             )
+            raise DamagedManifest(subject, f"line {number} does not fit the checksum at its end", remedy)
         try:
             members = orjson.loads(origin or "{}")
         except orjson.JSONDecodeError as error:
@@ -161,11 +159,8 @@ def _check_occurrences(entries: Iterable[Entry], subject: str) -> None:
         last_n = before.n if before else 0
         request = f"request {entry.blob.key[:12]}"
         if before and entry.n == last_n and not (entry.is_union and before.is_union):
-            raise DamagedManifest(
-                subject,
-                f"names two answers for call {entry.n} of {request}",
-                "Keep one of the two lines, or number the second one as a later call.",
-            )
+            remedy = "Keep one of the two lines, or number the second one as a later call."
+            raise DamagedManifest(subject, f"names two answers for call {entry.n} of {request}", remedy)
         if entry.n > last_n + 1:
             reason = f"names call {entry.n} of {request}, but not call {entry.n - 1}"
             raise DamagedManifest(subject, reason, "Number the calls from 1.")

@@ -10,7 +10,7 @@ import pytest
 
 import recstore as package
 from recstore.secrets.redact import SecretScan
-from recstore.secrets.scan import StoreScan, scan_store
+from recstore.secrets.scan import scan_store
 from recstore.store import Store
 from tests.commands import recstore
 from tests.git_repository import GitRepository
@@ -183,4 +183,4 @@ def test_real_recordings_give_no_false_alarm(tmp_path: Path, state: str) -> None
 
     assert 0 == done.returncode
     assert "secret" not in done.stderr
-    assert StoreScan((), ()) == scan_store(Store.open(tmp_path), SecretScan(), 2)
+    assert ([], []) == scan_store(Store.open(tmp_path), SecretScan(), 2)

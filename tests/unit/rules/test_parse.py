@@ -10,9 +10,8 @@ import pytest
 
 from recstore.errors import UsageError
 from recstore.rules import (
-    IgnoreHeader,
     IgnoreJson,
-    IgnoreQuery,
+    IgnoreNamed,
     Replace,
     Round,
     RuleSet,
@@ -58,8 +57,8 @@ def test_each_kind_of_table_is_its_rule() -> None:
     expected = (
         IgnoreJson(("metadata", "a/b~1", "*")),
         IgnoreJson(()),
-        IgnoreQuery("api-version"),
-        IgnoreHeader("accept"),
+        IgnoreNamed("query", "api-version"),
+        IgnoreNamed("headers", "accept"),
         Round(5),
         Round(5, 4),
         Replace(re.compile(r"score:\s*[-+]?\d+\.\d+"), "score: *"),

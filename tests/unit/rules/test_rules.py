@@ -22,7 +22,7 @@ from recstore.model import (
     RequestKey,
     StreamBody,
 )
-from recstore.rules import IgnoreHeader, IgnoreJson, IgnoreQuery, Replace, Round, Rule, RuleSet, close_enough
+from recstore.rules import IgnoreJson, IgnoreNamed, Replace, Round, Rule, RuleSet, close_enough
 
 Patterns: TypeAlias = tuple[tuple[Literal["upstream", "path", "method"], str], ...]
 
@@ -110,14 +110,14 @@ def test_no_steps_ignore_the_whole_body(body: Body | None) -> None:
 )
 def test_query_parameters_are_ignored_by_their_decoded_name(name: str, query: str, expected: str) -> None:
     """The name is a shell pattern for the name that was meant, in the case that it was sent in."""
-    assert expected == RuleSet((IgnoreQuery(name),)).normalised(_asked(query=query)).query
+    assert expected == RuleSet((IgnoreNamed("query", name),)).normalised(_asked(query=query)).query
 
 
 def test_headers_are_ignored_in_whatever_case() -> None:
     """A header's name has no case, and may be a shell pattern."""
     headers = (("Accept-Language", "de"), ("anthropic-beta", "x"), ("ACCEPT", "text/csv"))
 
-    assert (headers[1],) == RuleSet((IgnoreHeader("accept*"),)).normalised(_asked(headers=headers)).headers
+    assert (headers[1],) == RuleSet((IgnoreNamed("headers", "accept*"),)).normalised(_asked(headers=headers)).headers
 
 
 @pytest.mark.parametrize(
