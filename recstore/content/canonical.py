@@ -66,10 +66,10 @@ def identity_headers(headers: Headers) -> Headers:
     An `Accept` that names nothing but JSON, event streams or anything at all says what every client
     says, and does not count.
     """
-    pairs = [
+    pairs = (
         (name.lower(), value.strip())
         for name, value in headers
         if name.lower() in IDENTITY_HEADERS
         and not (name.lower() == "accept" and _INDIFFERENT_MEDIA_TYPES.issuperset(map(str.strip, value.split(","))))
-    ]
+    )
     return tuple(sorted(pairs, key=lambda pair: pair[0]))

@@ -1,13 +1,10 @@
 """The differences between JSON values: exact ones, to store a list of values, and readable ones, to show to people.
 
 `shrink` and `expand` store a list of values as the first one and what changed since.
-Shape: the first value whole, then an object for each further one, from JSON Pointers (RFC 6901) to new
-values: `{"/choices/0/delta/content": " live"}`, in the order in which the places stand in the new value.
-`{}` says "the same again", and the pointer "" replaces the whole. A place is replaced as a whole where its
-shape differs: other keys, another order of keys, another length, another type.
+Shape: the first value whole, then an object for each further one, from JSON Pointers (RFC 6901) to new values,
+`{"/choices/0/delta/content": " live"}`, in their order in the new value; `recstore help format` has the rest.
 
-`differences` compares two values for a reader: `messages[2].content: "a" -> "b"`. The order of keys does not count, and
-elements of arrays that are equal are paired first.
+`differences` compares two values for a reader: `messages[2].content: "a" -> "b"`.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import Enum
 from itertools import pairwise, zip_longest
+from os.path import commonprefix
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -28,8 +26,6 @@ from recstore.model import Json
 
 EXPANDED_LIMIT_BYTES: Final = 1 << 28
 """A list may grow to this at most: a hostile one of 1 MB could otherwise stand for terabytes."""
-
-Delta = dict[str, Json]
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _NESTED: Final = frozenset((dict, list))
@@ -77,9 +73,9 @@ def expand(stored: list[Json]) -> list[Json]:
     return values
 
 
-def delta_between(before: Json, after: Json) -> Delta:
+def delta_between(before: Json, after: Json) -> dict[str, Json]:
     """Return what turns `before` into `after`, exactly: key order, number types and signs included."""
-    changes: Delta = {}
+    changes: dict[str, Json] = {}
     _compare(before, after, "", changes)
     return changes
 
@@ -87,7 +83,7 @@ def delta_between(before: Json, after: Json) -> Delta:
 # Below, a value is walked by its own type at run time, which the type `Json` cannot follow: hence Any.
 
 
-def _compare(before: Any, after: Any, pointer: str, changes: Delta) -> None:
+def _compare(before: Any, after: Any, pointer: str, changes: dict[str, Json]) -> None:
     kind = type(after)
     if kind is dict and type(before) is dict and list(before) == list(after):
         children = zip(after, before.values(), after.values(), strict=True)
@@ -114,9 +110,7 @@ def _is_same_leaf(before: Any, after: Any) -> bool:
 
 
 def _escape(key: str) -> str:
-    if "~" in key or "/" in key:
-        return key.replace("~", "~0").replace("/", "~1")
-    return key
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _place(value: Any, pointer: str) -> tuple[Any, Any]:
@@ -129,11 +123,9 @@ def _place(value: Any, pointer: str) -> tuple[Any, Any]:
         container, key = value, step.replace("~1", "/").replace("~0", "~")
         if type(container) is list and _INDEX.fullmatch(key):
             key = int(key)
-        elif type(container) is not dict:
-            raise DeltaError(f"the event before has no place {pointer}")
         try:
             value = container[key]
-        except LookupError as error:
+        except (LookupError, TypeError) as error:
             raise DeltaError(f"the event before has no place {pointer}") from error
     return container, key
 
@@ -194,10 +186,8 @@ class Difference:
     @property
     def common_length(self) -> int:
         """The number of leading characters that two texts share."""
-        if not isinstance(self.old, str) or not isinstance(self.new, str):
-            return 0
-        pairs = enumerate(zip(self.old, self.new, strict=False))
-        return next((index for index, (left, right) in pairs if left != right), min(len(self.old), len(self.new)))
+        are_texts = isinstance(self.old, str) and isinstance(self.new, str)
+        return len(commonprefix((self.old, self.new))) if are_texts else 0  # noqa: RUF071 - texts, not paths
 
     def _shown(self, value: Any, other: Any) -> str:
         if value is ABSENT:

@@ -29,56 +29,33 @@ def decoded(data: bytes, encoding: str) -> bytes:
     Source: RFC 9110, section 8.4: encodings are listed in the order in which they were applied.
     """
     for name in reversed([name.strip() for name in encoding.lower().split(",")]):
-        if name not in _DECODERS:
-            raise UndecodableError(f"nothing decodes {name!r}")
-        decode = _DECODERS[name]
-        data = decode(data) if decode and data else data
+        data = _undone(data, name) if data else data
     return data
 
 
-def _gunzip(data: bytes) -> bytes:
-    return _unpack(data, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), zlib.error, padding=b"\0")
+def _undone(data: bytes, name: str) -> bytes:
+    match name:
+        case "" | "identity":
+            return data
+        case "gzip" | "x-gzip":
+            return _unpack(data, lambda: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), zlib.error, padding=b"\0")
+        case "deflate":
+            try:
+                return _unpack(data, zlib.decompressobj, zlib.error)
+            except UndecodableError:  # some servers leave out the header that the standard asks for
+                return _unpack(data, lambda: zlib.decompressobj(wbits=-zlib.MAX_WBITS), zlib.error)
+        case "br":
+            brotli = _library("brotli", "brotlicffi")
+            return _unpack(data, brotli.Decompressor, brotli.error)
+        case "zstd":
+            zstd = _library("compression.zstd", "backports.zstd", "zstandard")
+            is_standard = hasattr(zstd, "ZstdDecompressor") and not hasattr(zstd, "ZstdCompressionWriter")
+            make = zstd.ZstdDecompressor if is_standard else lambda: zstd.ZstdDecompressor().decompressobj()
+            return _unpack(data, make, zstd.ZstdError, padding=b"")
+    raise UndecodableError(f"nothing decodes {name!r}")
 
 
-def _inflate(data: bytes) -> bytes:
-    try:
-        return _unpack(data, zlib.decompressobj, zlib.error)
-    except UndecodableError:  # some servers leave out the header that the standard asks for
-        return _unpack(data, lambda: zlib.decompressobj(wbits=-zlib.MAX_WBITS), zlib.error)
-
-
-def _unbrotli(data: bytes) -> bytes:
-    library = _library("brotli", "brotlicffi")
-    return _unpack(data, library.Decompressor, library.error, piece_bytes=_BROTLI_PIECE_BYTES)
-
-
-def _unzstd(data: bytes) -> bytes:
-    library = _library("compression.zstd", "backports.zstd", "zstandard")
-    is_standard = hasattr(library, "ZstdDecompressor") and not hasattr(library, "ZstdCompressionWriter")
-    make = library.ZstdDecompressor if is_standard else lambda: library.ZstdDecompressor().decompressobj()
-    return _unpack(data, make, library.ZstdError, padding=b"")
-
-
-_DECODERS: Final[dict[str, Callable[[bytes], bytes] | None]] = {
-    "": None,
-    "identity": None,
-    "gzip": _gunzip,
-    "x-gzip": _gunzip,
-    "deflate": _inflate,
-    "br": _unbrotli,
-    "zstd": _unzstd,
-}
-"""What undoes each encoding; None: nothing is to be undone."""
-
-
-def _unpack(
-    data: bytes,
-    make: Callable[[], Any],
-    failure: type[Exception],
-    *,
-    padding: bytes | None = None,
-    piece_bytes: int = _PIECE_BYTES,
-) -> bytes:
+def _unpack(data: bytes, make: Callable[[], Any], failure: type[Exception], padding: bytes | None = None) -> bytes:
     """Return what a decoder makes of `data`.
 
     With `padding` there may be several members, one behind the other and those bytes between them; each has a decoder
@@ -87,6 +64,7 @@ def _unpack(
     whole, skipped = bytearray(), b""
     try:
         decoder = make()
+        piece_bytes = _BROTLI_PIECE_BYTES if hasattr(decoder, "process") else _PIECE_BYTES
         for start in range(0, len(data), piece_bytes):
             rest = data[start : start + piece_bytes].lstrip(skipped)
             while rest:

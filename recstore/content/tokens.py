@@ -22,10 +22,6 @@ _NAMES: Final = {
     ),
     "total": ("total_tokens", "total_token_count", "totalTokenCount", "totalTokens"),
 }
-_DETAILS: Final = (
-    *("prompt_tokens_details", "completion_tokens_details"),
-    *("input_tokens_details", "output_tokens_details"),
-)
 _CACHE_INPUT: Final = ("cache_creation_input_tokens", "cache_read_input_tokens")
 """Anthropic counts these beside `input_tokens`, and gives no total."""
 
@@ -35,7 +31,8 @@ def count_tokens(usage: Any) -> dict[str, int]:
 
     Shape: a subset of `{"input": 3, "output": 4, "reasoning": 1, "cached": 2, "total": 7}`.
     """
-    holders = [_as_object(usage), *(_as_object(_as_object(usage).get(name)) for name in _DETAILS)]
+    members = _as_object(usage)
+    holders = [members, *(_as_object(members[name]) for name in members if name.endswith("_tokens_details"))]
     counts: dict[str, int] = {}
     for kind, names in _NAMES.items():
         found = [holder[name] for holder in holders for name in names if type(holder.get(name)) is int]

@@ -121,11 +121,8 @@ def is_model_answer(value: Json) -> bool:
         return True
     if kind == "list":
         first = _first(value.get("data"))
-        if _word(first, "object") == "model":
-            is_listing = _word(first, "owned_by") in _HOSTS_OF_MODELS
-        else:
-            is_listing = _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES
-        if is_listing:
+        is_new = _word(first, "object") == "model" and _word(first, "owned_by") in _HOSTS_OF_MODELS
+        if is_new or _word(first, "object") in _LISTED or _word(first, "type") in _ITEM_TYPES:
             return True
     resource = _RESOURCES.get(kind or _word(value, "type"))
     if resource is not None:

@@ -87,9 +87,8 @@ class NormalisedRequest:
 class Exchange:
     """A request under way, and its answer so far. `Session.begin` makes it, `Session.complete` ends it.
 
-    `replayed` is the recorded answer; None: the client makes the request, and notes here what comes back. `occurrence` says
-    which of the test's equal requests a new recording is of; `expected` is the recorded answer that the live one
-    is compared with.
+    `replayed` is the recorded answer; None: the client makes the request, and notes here what comes back. A new recording
+    is of that `occurrence` of the test's equal requests; the live answer is compared with the one `expected`.
 
     Units: `times_s` are seconds of a monotonic clock: when the exchange began, then when each chunk came.
     """

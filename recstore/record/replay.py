@@ -38,7 +38,7 @@ def response_to_wire(response: Response, method: str, path: str) -> WireResponse
     """
     error = response.error
     if error is None:
-        return _whole_answer(response, *_chunks(response, path), method)
+        return _whole_answer(response, method, path)
     is_own = error.get("kind") in _KINDS
     kind = cast("ErrorKind", error["kind"] if is_own else "other")
     raised = WireError(kind, str(error.get("type", "")), str(error.get("message", "")))
@@ -48,8 +48,7 @@ def response_to_wire(response: Response, method: str, path: str) -> WireResponse
     status = next((code for code in (response.status, error.get("status_code")) if type(code) is int), None)
     if status is not None and status >= _ERROR:
         body: Json = error.get("body") or {"error": {"message": raised.message, "type": raised.type_name}}
-        answer = Response(status, body=JsonBody(body))
-        return _whole_answer(answer, *_chunks(answer, path), "POST")
+        return _whole_answer(Response(status, body=JsonBody(body)), "POST", path)
     if not chunks:
         return WireResponse(None, "", (), (), raised)
     return WireResponse(_OK, "", (("content-type", content_type),) if content_type else (), chunks, raised)
@@ -64,8 +63,8 @@ def with_chunks(answer: WireResponse, chunks: tuple[bytes, ...]) -> WireResponse
     return replace(answer, headers=tuple(headers), chunks=chunks)
 
 
-def _whole_answer(response: Response, content_type: str, chunks: tuple[bytes, ...], method: str) -> WireResponse:
-    headers = response.headers
+def _whole_answer(response: Response, method: str, path: str) -> WireResponse:
+    headers, (content_type, chunks) = response.headers, _chunks(response, path)
     if content_type and not header_value(headers, "content-type"):
         headers = (("content-type", content_type), *headers)
     status = _OK if response.status is None else response.status

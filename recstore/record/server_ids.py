@@ -13,7 +13,8 @@ stored with stored ids alone, whoever made it, and whenever.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import blake3
@@ -49,25 +50,25 @@ def looks_generated(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
+@dataclass(slots=True)
 class IdMap:
     """The ids that one session knows: how live ones are stored, and under which suffix stored ones were last replayed.
 
     `parents` are those of the scopes that this one lives in: an id that a fixture was given, its tests send back.
-    `stored` has live ids and how they are stored, `unstructured` those of them that do not look like ids, and
-    `suffixes` the digits under which stored ones were last replayed.
+    `unstructured` has those ids of `stored` that do not look like ids.
     """
 
-    def __init__(self, scope_id: str | None, parents: Iterable[IdMap] = ()) -> None:
-        self._scope_id = scope_id
-        self.parents = [*parents]
-        self.stored: dict[bytes, bytes] = {}
-        self.unstructured: dict[bytes, bytes] = {}
-        self.suffixes: dict[bytes, bytes] = {}
+    scope_id: str | None
+    parents: list[IdMap] = field(default_factory=list)
+    stored: dict[bytes, bytes] = field(default_factory=dict)
+    unstructured: dict[bytes, bytes] = field(default_factory=dict)
+    suffixes: dict[bytes, bytes] = field(default_factory=dict)
 
     def to_stored(self, data: bytes) -> bytes:
         """Return the bytes of a request with each id that a client was given in its stored form."""
         if _MARK in data:
-            data = _REPLAYED.sub(self._unreplayed, data)
+            self.suffixes.update(_REPLAYED.findall(data))
+            data = _REPLAYED.sub(_MARK + rb"\1", data)
         if any(scope.stored for scope in self.scopes()):
             data = _ANYWHERE.sub(lambda match: self.stored_as(match[0]) or match[0], data)
             for scope in self.scopes():
@@ -83,14 +84,6 @@ class IdMap:
         """Return the stored form of a live id, None if no answer had it."""
         return next((scope.stored[live] for scope in self.scopes() if live in scope.stored), None)
 
-    def remember(self, live: bytes, stored: bytes) -> None:
-        """Note the stored form of a live id."""
-        self.stored[live] = stored
-        if _ANYWHERE.fullmatch(live) is None:
-            self.unstructured[live] = stored
-            if len(live) >= _LONG_BYTES:
-                self.unstructured[live.translate(_FOR_URLS)] = stored
-
     def to_replayed(self, chunks: tuple[bytes, ...], key: RequestKey, occurrence: int) -> tuple[bytes, ...]:
         """Return the answer to that occurrence of a request with each stored id in its replayed form.
 
@@ -100,7 +93,7 @@ class IdMap:
         if not tokens:
             return chunks
         own = {_digits(key, place) for place in range(len(tokens))}
-        suffix = _digits(str(self._scope_id), occurrence)
+        suffix = _digits(str(self.scope_id), occurrence)
         suffixes = {}
         for token in tokens:
             known = (scope.suffixes[token] for scope in self.scopes() if token in scope.suffixes)
@@ -114,11 +107,8 @@ class IdMap:
         for parent in self.parents:
             yield from parent.scopes()
 
-    def _unreplayed(self, match: re.Match[bytes]) -> bytes:
-        self.suffixes[match[1]] = match[2]
-        return _MARK + match[1]
 
-
+@dataclass(slots=True)
 class IdRewriter:
     """Gives the generated ids of one live answer their stored form.
 
@@ -126,31 +116,34 @@ class IdRewriter:
     any other makes something new, though a server may call it as it called something before.
     """
 
-    def __init__(self, ids: IdMap, key: RequestKey, sent: bytes, *, is_lookup: bool = False) -> None:
-        self._ids = ids
-        self._key = key
-        self._sent = sent
-        self._is_lookup = is_lookup
-        self._own: dict[str, str] = {}
+    ids: IdMap
+    key: RequestKey
+    sent: bytes
+    is_lookup: bool = False
+    own: dict[str, str] = field(default_factory=dict)
 
     def stored(self, text: str, *, is_generated: bool = False) -> str:
         """Return the stored form of the id; `text` itself if it does not look generated, unless `is_generated` says it.
 
         An id that the request names, or that is looked up, keeps the name it has.
         """
-        if text in self._own:
-            return self._own[text]
+        if text in self.own:
+            return self.own[text]
         live, match = text.encode("utf-8", "replace"), (_GENERATED if is_generated else _WHOLE).fullmatch(text)
         if match is None or _MARK in live:
             return text
         is_structured = _ANYWHERE.fullmatch(live) is not None  # any other may be part of a word in the request
-        if live in self._sent and (is_structured or _replace_alone(self._sent, live, b"") != self._sent):
+        if live in self.sent and (is_structured or _replace_alone(self.sent, live, b"") != self.sent):
             return text
-        stored = self._ids.stored_as(live)
-        if stored is None or not (self._is_lookup or stored in self._sent):
-            stored = (match[1] or "").encode() + _MARK + _digits(self._key, len(self._own))
-            self._own[text] = stored.decode()
-            self._ids.remember(live, stored)
+        stored = self.ids.stored_as(live)
+        if stored is None or not (self.is_lookup or stored in self.sent):
+            stored = (match[1] or "").encode() + _MARK + _digits(self.key, len(self.own))
+            self.own[text] = stored.decode()
+            self.ids.stored[live] = stored
+            if not is_structured:
+                self.ids.unstructured[live] = stored
+                if len(live) >= _LONG_BYTES:
+                    self.ids.unstructured[live.translate(_FOR_URLS)] = stored
         return stored.decode()
 
 

@@ -38,12 +38,9 @@ from recstore.store.blob import encode_checked
 class SessionReport:
     """What a session did, said when it is over.
 
-    `manifest` is the digest of the text of the test's manifest as it is now, "" where it has none; `used` the
-    (key, n) of its entries that answered a request, or that a request has just recorded; `unused` its entries
-    that no request asked for, in modes that ask. `recorded` counts live answers that were published, `reused` those taken
-    over from other tests; `requests_saved` and `tokens_saved` what was answered without a call, and what the answers
-    say that it cost when it was made. `problems` are the errors other than misses: damage, above all. `drift` says, in
-    verify mode, where a live answer differs from the recording.
+    `manifest` is the digest of the text of the test's manifest as it is now; `used` the (key, n) of its entries that
+    answered a request or are new, `unused` those that no request asked for, in modes that ask. `recorded` counts live
+    answers that were published, `reused` those taken over from other tests; `problems` are the errors other than misses.
     """
 
     scope_id: str | None
@@ -185,15 +182,13 @@ class Session:
             self._is_over = True
             self._in_flight.clear()
             new = [recording for number in sorted(self._new) for recording in self._new[number]]
-        before = manifest = Manifest(self.scope_id, ())
-        used = self._recordings.used
+        manifest, used, replaces = Manifest(self.scope_id, ()), self._recordings.used, self.mode is Mode.RECORD
         with suppress(RecstoreError):  # of a manifest that cannot be read there is nothing to say
-            before = manifest = self._recordings.manifest
+            manifest = self._recordings.manifest
         if new and passed:
-            replaces = self.mode is Mode.RECORD
+            before = () if replaces else [entry.call for entry in manifest.entries]
             manifest = publish(self.store, self.scope_id, new, replaces=replaces) or Manifest(None, ())
-            before_calls = () if replaces else (entry.call for entry in before.entries)
-            used = used | {entry.call for entry in manifest.entries}.difference(before_calls)
+            used = used | {entry.call for entry in manifest.entries}.difference(before)
         elif new:
             put_aside(self.store, self.scope_id, new)
         recorded = sum(recording.data is not None for recording in new) if passed else 0
@@ -222,22 +217,24 @@ class Session:
         Damage is never a miss: only a mode that records everything goes on after it.
         """
         sent = exchange.request
-        if self.mode is Mode.RECORD:  # whatever the store has; a later recstore's recordings are not replaced
-            if self._begun == 1:
-                with suppress(Damage, ManifestConflict):
-                    self._recordings.count_of(sent.key)
-            exchange.occurrence = self._take_occurrence(sent.key)
-            return
-        match = self._recordings.next_match(sent.request, sent.key, may_repeat=self.settings.repeat_last)
+        match = None
+        if self.mode is not Mode.RECORD:
+            match = self._recordings.next_match(sent.request, sent.key, may_repeat=self.settings.repeat_last)
+        elif self._begun == 1:  # whatever the store has; a later recstore's recordings are not replaced
+            with suppress(Damage, ManifestConflict):
+                self._recordings.count_of(sent.key)
         if self.mode is Mode.VERIFY:
             if match is None:
                 self._drift[exchange.number] = (f"{sent.request.method} {sent.request.path}: is not recorded",)
             else:
                 exchange.expected = match.response
             return
-        if match is None and self.mode is Mode.RECORD_IF_MISSING:
-            exchange.occurrence = self._take_occurrence(sent.key)
-            match = self._recordings.find_reusable(sent, exchange.occurrence, share=self.settings.share)
+        if match is None and self.mode is not Mode.REPLAY:
+            self._new_counts[sent.key] += 1
+            exchange.occurrence = self._new_counts[sent.key]
+            if self.mode is Mode.RECORD_IF_MISSING:
+                exchange.occurrence += self._recordings.count_of(sent.key)
+                match = self._recordings.find_reusable(sent, exchange.occurrence, share=self.settings.share)
             if match is None:
                 return
             self._new[exchange.number] = tuple(NewRecording(entry, None) for entry in match.entries)
@@ -255,12 +252,6 @@ class Session:
             answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
         self._tokens_saved.append(tokens_paid(match.response))
         exchange.replayed, exchange.is_complete = answer, True
-
-    def _take_occurrence(self, key: RequestKey) -> int:
-        """Return which occurrence of the request the next new recording is."""
-        recorded = 0 if self.mode is Mode.RECORD else self._recordings.count_of(key)
-        self._new_counts[key] += 1
-        return recorded + self._new_counts[key]
 
     def _learn_ids(self, request: WireRequest) -> None:
         """Learn the ids that a request names from answers under way: a client may use what it has read of one."""
