@@ -206,29 +206,22 @@ def differences(old: Any, new: Any, path: JsonPath = ()) -> Iterator[Difference]
         for name in dict.fromkeys((*old, *new)):
             yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), (*path, name))
     elif type(old) is list and type(new) is list and not (is_deep or _is_vector(old) or _is_vector(new)):
-        for old_index, new_index in _differing_elements(old, new):
-            if new_index is None:
-                yield Difference((*path, old_index or 0), old[old_index or 0], ABSENT)
-            else:
+        opcodes = [("replace", 0, len(old), 0, len(new))]
+        if max(len(old), len(new)) <= _LONGEST_ALIGNED:
+            old_texts, new_texts = [*map(_canonical_text, old)], [*map(_canonical_text, new)]
+            opcodes = [*SequenceMatcher(None, old_texts, new_texts, autojunk=False).get_opcodes()]
+        for tag, old_start, old_end, new_start, new_end in opcodes:
+            pairs = zip_longest(range(old_start, old_end), range(new_start, new_end))
+            for old_index, new_index in pairs if tag != "equal" else ():  # None: it has no counterpart
                 before = ABSENT if old_index is None else old[old_index]
-                yield from differences(before, new[new_index], (*path, new_index))
+                after = ABSENT if new_index is None else new[new_index]
+                yield from differences(before, after, (*path, old_index if new_index is None else new_index))
     elif old is ABSENT or new is ABSENT or _canonical_text(old) != _canonical_text(new):
         yield Difference(path, old, new)
 
 
 def _is_vector(value: list[Any]) -> bool:
     return len(value) >= _FEWEST_VECTOR_NUMBERS and all(type(element) in (int, float) for element in value)
-
-
-def _differing_elements(old: list[Any], new: list[Any]) -> Iterator[tuple[int | None, int | None]]:
-    """Yield the indices of elements that differ, None on the side that has no counterpart."""
-    if max(len(old), len(new)) > _LONGEST_ALIGNED:
-        yield from zip_longest(range(len(old)), range(len(new)))
-        return
-    matcher = SequenceMatcher(None, list(map(_canonical_text, old)), list(map(_canonical_text, new)), autojunk=False)
-    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
-        if tag != "equal":
-            yield from zip_longest(range(old_start, old_end), range(new_start, new_end))
 
 
 def _canonical_text(value: Any) -> str:

@@ -151,7 +151,7 @@ def _with_newline(write: Callable[[Json], bytes]) -> Callable[[Json], bytes]:
     return lambda value: write(value) + b"\n"
 
 
-_BASE_LAYOUTS: Final[dict[str, Callable[[Json], bytes]]] = {
+LAYOUTS: Final[dict[str, Callable[[Json], bytes]]] = {
     "compact": compact_text,
     "spaced-ascii": _python(),
     "indent-2": _indented,
@@ -161,11 +161,9 @@ _BASE_LAYOUTS: Final[dict[str, Callable[[Json], bytes]]] = {
     "indent-4": _python(indent=4, ensure_ascii=False),
     "indent-4-ascii": _python(indent=4),
 }
+"""How a value becomes bytes, by name, in the order in which they are tried; each is also there with a line feed after it."""
 
-LAYOUTS: Final[dict[str, Callable[[Json], bytes]]] = _BASE_LAYOUTS | {
-    f"{name}-lf": _with_newline(write) for name, write in _BASE_LAYOUTS.items()
-}
-"""How a value becomes bytes, by name, in the order in which they are tried."""
+LAYOUTS.update({f"{name}-lf": _with_newline(write) for name, write in LAYOUTS.items()})
 
 
 def _respell(match: re.Match[bytes]) -> bytes:

@@ -140,14 +140,14 @@ def _tests_of(store: Store, name: str | BlobName) -> list[str]:
 def nearest_request(asked: Request, candidates: Iterable[tuple[_Name, Request]]) -> NearMiss[_Name] | None:
     """Return the candidate that differs in the fewest places, the first of several; None where there is none."""
     wanted = _as_json(asked)
-    best: tuple[tuple[bool, int, int], NearMiss[_Name]] | None = None
-    for name, request in candidates:
-        found = tuple(differences(_as_json(request), wanted))
-        is_elsewhere = (request.method, request.path) != (asked.method, asked.path)
-        distance = (is_elsewhere, len(found), -sum(difference.common_length for difference in found))
-        if best is None or distance < best[0]:
-            best = distance, NearMiss(name, request, found)
-    return best[1] if best else None
+    nears = (NearMiss(name, request, tuple(differences(_as_json(request), wanted))) for name, request in candidates)
+
+    def distance(near: NearMiss[_Name]) -> tuple[bool, int, int]:
+        is_elsewhere = (near.request.method, near.request.path) != (asked.method, asked.path)
+        common = sum(difference.common_length for difference in near.differences)
+        return is_elsewhere, len(near.differences), -common
+
+    return min(nears, key=distance, default=None)
 
 
 def suggest_rule(stored: Request, found: tuple[Difference, ...], asked: Request) -> str:

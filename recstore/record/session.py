@@ -118,11 +118,18 @@ class Session:
         """
         if self.mode is Mode.LIVE or (self._is_over and self.mode is not Mode.REPLAY):
             return None
-        if is_passthrough(request.url, self.settings.passthrough):
+        if passthrough_pattern(self.settings.passthrough).match(request.url):
             with suppress(ValueError):
                 self.passed_hosts.add(urlsplit(request.url).hostname or "")
             return None
-        self._learn_ids(request)
+        with self._turn:
+            in_flight = [*self._in_flight.values()]
+        data = request.url.encode("utf-8", "replace") + b"\n" + request.body if in_flight else b""
+        unknown = self._ids.unknown_in(data)  # a client may use an id that it has read of an answer under way
+        for other in in_flight if unknown else ():
+            data = b"".join(other.chunks)
+            if header_value(other.headers, "content-encoding") or any(name in data for name in unknown):
+                normalise_response(other, self.settings.redact, self._ids)
         sent = normalise_request(request, self.settings.upstreams, self.settings.redact, self._ids)
         with self._turn:
             self._begun += 1
@@ -151,10 +158,9 @@ class Session:
         response = normalise_response(exchange, self.settings.redact, self._ids)
         sent, drift = exchange.request, tuple[str, ...]()
         new: tuple[NewRecording, ...] = ()
-        if self.mode is Mode.VERIFY:
-            if exchange.expected is not None:
-                drift = response_differences(exchange.expected, response, sent.request)
-        elif not self._is_over:
+        if exchange.expected is not None:
+            drift = response_differences(exchange.expected, response, sent.request)
+        elif self.mode is not Mode.VERIFY and not self._is_over:
             data = encode_checked(Recording(sent.storable(), response))
             origin: dict[str, Json] = {}
             if self.settings.timing:
@@ -253,28 +259,12 @@ class Session:
         self._tokens_saved.append(tokens_paid(match.response))
         exchange.replayed, exchange.is_complete = answer, True
 
-    def _learn_ids(self, request: WireRequest) -> None:
-        """Learn the ids that a request names from answers under way: a client may use what it has read of one."""
-        with self._turn:
-            in_flight = list(self._in_flight.values())
-        if not in_flight:
-            return
-        unknown = self._ids.unknown_in(request.url.encode("utf-8", "replace") + b"\n" + request.body)
-        for exchange in in_flight if unknown else ():
-            data = b"".join(exchange.chunks)
-            if header_value(exchange.headers, "content-encoding") or any(name in data for name in unknown):
-                normalise_response(exchange, self.settings.redact, self._ids)
-
 
 @lru_cache
-def _passthrough_pattern(bases: tuple[str, ...]) -> re.Pattern[str]:
+def passthrough_pattern(bases: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches a URL at or below one of the base URLs, in which `*` stands for anything without a `/`."""
     patterns = (re.escape(base.rstrip("/")).replace(r"\*", "[^/?#]*") for base in bases)
     return re.compile(f"(?:{'|'.join(patterns) or '(?!)'})" + r"(?=[/?#]|\Z)", re.IGNORECASE)
-
-
-def is_passthrough(url: str, bases: Iterable[str]) -> bool:
-    """Return whether a URL is at or below one of the base URLs, in which `*` stands for anything without a `/`."""
-    return _passthrough_pattern(tuple(bases)).match(url) is not None
 
 
 # -- the active session
