@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from recstore.errors import DamagedBlob, DamagedManifest, ManifestConflict, NotInStore, RecstoreError
-from recstore.git.trees import CommitTree, StoreFiles, Tree
+from recstore.git.trees import CommitTree, Tree
 from recstore.model import Entry, JsonBody, Recording, Request
 from recstore.store import FOLDER
 from recstore.store.blob import decode_recording
@@ -159,7 +159,7 @@ def diff_manifests(old: CommitTree, new: Tree, changed: Sequence[ChangedManifest
     return Diff(old.title, new.title, tuple(sorted(changes, key=lambda change: change.new or change.old or "")))
 
 
-def diff_entries(files: StoreFiles, old: tuple[str, Sequence[Entry]], new: tuple[str, Sequence[Entry]]) -> Diff:
+def diff_entries(files: Tree, old: tuple[str, Sequence[Entry]], new: tuple[str, Sequence[Entry]]) -> Diff:
     """Return the differences between two lists of entries of one side, each with its name.
 
     One entry on either side is compared with the other, however little the requests have in common.
@@ -184,7 +184,7 @@ def _best_pairs(scored: Iterable[tuple[Any, int, int]]) -> tuple[tuple[int, int]
 
 
 def compare_entries(
-    old: tuple[StoreFiles, Sequence[Entry]], new: tuple[StoreFiles, Sequence[Entry]], *, in_order: bool = False
+    old: tuple[Tree, Sequence[Entry]], new: tuple[Tree, Sequence[Entry]], *, in_order: bool = False
 ) -> tuple[RecordingChange, ...]:
     """Return the differences between the entries of two sides, shorter requests first: a conversation grows.
 
@@ -235,7 +235,7 @@ def _without(entries: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
     return list((Counter(entries) - Counter(others)).elements())
 
 
-def _read(files: StoreFiles, entries: Sequence[Entry]) -> dict[Entry | None, Recording | RecstoreError]:
+def _read(files: Tree, entries: Sequence[Entry]) -> dict[Entry | None, Recording | RecstoreError]:
     """Return the recordings, or why they cannot be read. Generated ids stay placeholders: they differ by file."""
     files.prepare([entry.blob.path for entry in entries])
     read: dict[Entry | None, Recording | RecstoreError] = {}

@@ -1,7 +1,6 @@
 """Carry out a plan of gc: under the store's lock, each row checked again before it goes.
 
-The order makes every crash harmless: what no commit has is written to the trash first; then the index; then
-manifests; then blobs.
+The order makes every crash harmless: the trash first, for what no commit has; then the index, manifests, blobs.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ class GcResult:
     @property
     def freed_bytes(self) -> int:
         """How much smaller the checkout is."""
-        return sum(row.freed_bytes for row in self.removals)
+        kept = sum(len(format_manifest(row.left)) for row in self.removals if row.left is not None)
+        return sum(row.size_bytes for row in self.removals) - kept
 
 
 def execute_plan(
@@ -57,16 +57,11 @@ def execute_plan(
     or the trash or the index cannot be written; then nothing was removed.
     """
     with store.locked():
-        present = {}
-        if plan.removals:
-            present = {row.path: row for row in plan_gc(store, repository, plan.options, plan).removals}
-        rows, changed = [], []
-        for row in plan.removals:
-            now = present.get(row.path)
-            if now is not None and (now.oid, now.staged_oid, now.left) == (row.oid, row.staged_oid, row.left):
-                rows.append(now)
-            else:
-                changed.append(row.path)
+        again = plan_gc(store, repository, plan.options, plan).removals if plan.removals else ()
+        present = {(row.path, row.oid, row.staged_oid, row.left): row for row in again}
+        same = {row.path: present.get((row.path, row.oid, row.staged_oid, row.left)) for row in plan.removals}
+        rows = [row for row in same.values() if row is not None]
+        changed = tuple(path for path, row in same.items() if row is None)
         trash = Trash(repository)
         uncommitted = [row for row in rows if row.keeper == IN_TRASH]
         staged = {row.path: row.staged_oid for row in uncommitted if row.staged_oid and row.staged_oid != row.oid}
@@ -82,7 +77,7 @@ def execute_plan(
                     store.directory.remove(path)
             store.directory.flush()
         trash.expire(now_s, trash_days)
-    return GcResult(tuple(rows), tuple(changed))
+    return GcResult(tuple(rows), changed)
 
 
 def _update_indexes(repository: Repository, rows: Iterable[Removal]) -> None:
@@ -97,9 +92,8 @@ def _update_indexes(repository: Repository, rows: Iterable[Removal]) -> None:
             changes[row.path] = (row.staged_oid, f"{'0' if row.left is None else '100644'} {new}")
     if not changes:
         return
-    indexes = [repository.top]
+    indexes, proper = [repository.top], repository.git_dir / "index.lock"
     index_file = Path(repository.git.variables.get("GIT_INDEX_FILE", ""))
-    proper = repository.git_dir / "index.lock"
     if index_file.name.startswith(_PARTIAL_INDEX) and proper.exists():
         indexes.append(repository.top.with_variables(GIT_INDEX_FILE=str(proper)))
     for git in indexes:

@@ -1,8 +1,7 @@
 """What gc would do, as a value, and how it is decided: `plan_gc` from its first question to its answer.
 
-A manifest goes if its test is gone, and loses the entries that the last complete run did not use if that is asked for. A blob
-goes if no manifest names it: of the work tree, or of any root that Git has (`roots`). Each row says why the file may
-go and where its bytes stay. Nothing here changes anything; `execute` carries a plan out.
+A manifest goes if its test is gone; a blob, if no manifest names it: of the work tree, or of any root that Git has
+(`roots`). Each row says why the file may go and where its bytes stay. `execute` carries a plan out.
 """
 
 from __future__ import annotations
@@ -20,14 +19,11 @@ from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trees import IndexTree, WorkTree
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
-from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, parse_manifest
+from recstore.store.manifest import MANIFEST_FOLDERS, parse_manifest
 from recstore.store.usage import read_usage, unused_entries
 
 IN_TRASH: Final = "the trash"
 """Where the bytes stay of what no commit has."""
-
-_UNNEEDED: Final = "nothing names it any more"
-_UNUSED: Final = "the last complete passing run had no use for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,6 @@ class Removal:
     staged_oid: str = ""
     left: Manifest | None = None
 
-    @property
-    def freed_bytes(self) -> int:
-        """How much smaller the checkout is without it."""
-        return self.size_bytes - (len(format_manifest(self.left)) if self.left is not None else 0)
-
 
 @dataclass(frozen=True, slots=True)
 class ProtectedBlob:
@@ -87,11 +78,10 @@ class UnusedEntries:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that gc would do and say.
+    """Everything that gc would do and say; `renames` are (old, new), `notes` say of which tests nothing could be concluded.
 
-    `renames` are (old, new) of tests that seem to be renamed; `notes` say of which tests nothing could be concluded.
     `candidates` are the paths of all manifests that seemed to be stale or to have unused entries; `manifests` is object id
-    -> manifest, of all that were read. A plan that is made again needs no more than them.
+    -> manifest, of all that were read.
     """
 
     options: GcOptions
@@ -153,10 +143,9 @@ class _Planner:
         """Return the plan."""
         rows = self._stale_manifests()
         unused = self._unused_entries(rows)
-        needed: set[BlobName] = set()
-        for path, manifest in self.manifests.items():
-            left = rows[path].left if path in rows and rows[path].oid else manifest
-            needed |= left.blobs if left is not None else set()
+        left = {path: row.left for path, row in rows.items() if row.oid}
+        remaining = ({**self.manifests, **left}).values()
+        needed = {blob for manifest in remaining if manifest is not None for blob in manifest.blobs}
         if self.options.is_staged:
             leaving = {path for path, row in rows.items() if row.staged_oid}
         else:  # the index stays; but an entry that is as HEAD has it is not a root: whoever checks it out gets its blobs
@@ -216,10 +205,9 @@ class _Planner:
             for path, test_id in absent.items()
             if not {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} & renamed
         }
+        in_work_tree = verdicts
         if self.options.is_staged:
             in_work_tree = judge_tests(work_tree, {present[path] for path in stale if path in present})
-        else:
-            in_work_tree = verdicts
         rows = {}
         for path, test_id in stale.items():
             is_absent = path in present and in_work_tree[present[path]][0] is Presence.ABSENT
@@ -247,27 +235,27 @@ class _Planner:
                     oid = self.oids[path]
                     staged_oid = oid if self.options.is_staged and self.staged.get(path) == oid else ""
                     remainder = Manifest(manifest.test_id, left) if left else None
-                    size_bytes = len(self.texts[path])
-                    rows[path] = Removal(path, size_bytes, _UNUSED, oid=oid, staged_oid=staged_oid, left=remainder)
+                    size_bytes, reason = len(self.texts[path]), "the last complete passing run had no use for it"
+                    rows[path] = Removal(path, size_bytes, reason, oid=oid, staged_oid=staged_oid, left=remainder)
         return tuple(counts)
 
     def _unneeded_blobs(self, needed: set[BlobName]) -> dict[str, Removal]:
         """Return path -> removal of each blob that nothing needs; one that is damaged stays, with a note."""
         rows = {}
-        staged = {}
-        for path, oid in self.staged.items() if self.options.is_staged else ():
-            name = BlobName.from_path(path)
-            if name is not None and path == name.path:
-                staged[name] = oid
+        names = {path: BlobName.from_path(path) for path in (self.staged if self.options.is_staged else ())}
+        staged = {name: self.staged[path] for path, name in names.items() if name is not None and path == name.path}
         for blob in sorted({*self.blobs, *staged} - needed):
             data = self.store.directory.read(blob.path) if blob in self.blobs else None
             if data is not None and not blob.fits(data):
-                remedy = "`recstore verify --repair` moves it away"
-                self.notes.append(f"{FOLDER}/{blob.path} is damaged and stays: {remedy}")
+                self.notes.append(
+                    f"{FOLDER}/{blob.path} is damaged and stays: `recstore verify --repair` moves it away"
+                )
             elif data is not None or blob in staged:
                 oid = self._oid(data) if data is not None else ""
                 staged_oid = staged.get(blob, "")
-                rows[blob.path] = Removal(blob.path, len(data or b""), _UNNEEDED, oid=oid, staged_oid=staged_oid)
+                rows[blob.path] = Removal(
+                    blob.path, len(data or b""), "nothing names it any more", oid=oid, staged_oid=staged_oid
+                )
         return rows
 
     @cached_property

@@ -12,14 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from recstore.errors import GitError
 from recstore.git.objects import INTENT_TO_ADD_IDS
-from recstore.git.repository import (
-    IndexEntry,
-    Repository,
-    checkouts,
-    index_of,
-    pending_commits,
-    stashes,
-)
+from recstore.git.repository import IndexEntry, Repository, index_entries, pending_commits, stashes, work_trees
 from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER
 from recstore.store.manifest import MANIFEST_FOLDERS, parse_manifest
@@ -70,22 +63,26 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
 
     Raises: GitError: a root cannot be read; whoever removes things must remove nothing.
     """
-    trees = checkouts(repository)
+    trees = work_trees(repository)
     indexes: list[tuple[RootClass, str, Iterable[IndexEntry]]] = [("Git's index", "Git's index", index)]
-    indexes += [
-        ("other work trees' indexes", f"the index of {checkout.title}", index_of(repository, checkout))
-        for checkout in trees[1:]
-    ]
+    for ref_prefix, git_dir in trees.items():
+        file = git_dir / "index"
+        if ref_prefix and file.exists():
+            git = repository.git.in_folder(git_dir).with_variables(GIT_DIR=str(git_dir), GIT_INDEX_FILE=str(file))
+            title = f"the index of {ref_prefix.rstrip('/')}"
+            indexes.append(("other work trees' indexes", title, index_entries(git, repository.prefix)))
     for kind, name, entries in indexes:
         stages: dict[int, dict[str, str]] = {}
         for entry in entries:
-            if entry.path.partition("/")[0] in MANIFEST_FOLDERS:
-                stages.setdefault(entry.stage, {})[entry.path] = entry.oid
+            path = entry.path if kind == "Git's index" else entry.path.removeprefix(repository.prefix)
+            if path.partition("/")[0] in MANIFEST_FOLDERS:
+                stages.setdefault(entry.stage, {})[path] = entry.oid
         for stage, manifests in sorted(stages.items()):
             yield kind, name + _STAGES[stage], manifests
-    heads = repository.resolve(f"{checkout.ref_prefix}HEAD" for checkout in trees[1:])
+    heads = repository.resolve(f"{ref_prefix}HEAD" for ref_prefix in trees if ref_prefix)
+    pending = [pending_commits(repository, git_dir, ref_prefix) for ref_prefix, git_dir in trees.items()]
     whole: list[tuple[RootClass, dict[str, str]]] = [
-        *(("merges, rebases, picks, reverts, bisections", pending_commits(repository, checkout)) for checkout in trees),
+        *(("merges, rebases, picks, reverts, bisections", commits) for commits in pending),
         ("other work trees' HEAD", {oid: name for name, oid in heads.items()}),
         ("stashes", stashes(repository)),
     ]
@@ -94,14 +91,11 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
             yield kind, name, repository.store_files(oid, *MANIFEST_FOLDERS)
 
     head = repository.head
-    originals = repository.resolve(f"{checkout.ref_prefix}ORIG_HEAD" for checkout in trees)
+    originals = repository.resolve(f"{ref_prefix}ORIG_HEAD" for ref_prefix in trees)
     refs = repository.refs("refs/heads", "refs/remotes", options=("--no-merged=HEAD",) if head else ())
     tips: dict[str, tuple[RootClass, str]] = {oid: ("ORIG_HEAD", name) for name, oid in originals.items()}
-    tips |= {
-        ref.oid: ("tips of branches and of remote branches", ref.name)
-        for ref in reversed(refs)
-        if ref.time_s >= tips_since_s
-    }
+    recent = [ref for ref in reversed(refs) if ref.time_s >= tips_since_s]
+    tips |= {ref.oid: ("tips of branches and of remote branches", ref.name) for ref in recent}
     for oid, (kind, name) in tips.items():
         if oid != head:
             bases = repository.merge_bases(head, oid) if head else ()

@@ -1,14 +1,8 @@
 """Which tests a project has, which of them use recordings, and which were renamed: by parsing alone, nothing is run.
 
-A test is absent when its function, class or file is. Where nobody can tell (Git has never known the file, it cannot be
-parsed, it is not Python, or it inherits, imports with a star or makes names at run time) the test is `UNKNOWN`, and its
-recordings stay.
-
-A test was renamed if its function, as a commit last had it, is now found under a name that the commit did not have. Its
-manifest is not removed: `recstore mv OLD NEW` keeps the recordings, which cost live calls.
-
-A test uses recordings if it, its class or its module has pytest's marker `recstore` or `vcr`, if it takes the fixture
-`recstore`, or if a selector of the project's settings names it. One that is always skipped, or not collected, does not.
+A test is absent when its function, class or file is; where nobody can tell (the file was never committed, cannot be parsed,
+or may make names at run time) it is `UNKNOWN`. A test was renamed if its function, as a commit last had it, is now
+found under a name that the commit did not have. A test uses recordings by marker, by fixture or by a selector.
 """
 
 from __future__ import annotations
@@ -23,8 +17,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
-from recstore.git.history import path_versions
-from recstore.git.repository import Repository
+from recstore.git.history import versions
 from recstore.git.trees import IndexTree, WorkTree
 from recstore.store.rename import is_selected
 
@@ -94,8 +87,8 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
     names = {test_id: TestName.of(test_id) for test_id in test_ids}
     files = {name.file for name in names.values() if name is not None}
     missing = {file for file in files if not tree.has_source(file)}
-    gone = _known_to_git(tree.repository, missing) if missing else set()
-    parsed = {file: _definitions(tree, file) for file in files - missing}
+    gone = _known_to_git(tree, missing) if missing else set()
+    parsed = {file: parse_definitions(tree.source(file)) for file in files - missing}
     verdicts = {}
     for test_id, name in names.items():
         presence = Presence.UNKNOWN
@@ -114,24 +107,18 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
     return verdicts
 
 
-def _definitions(tree: SourceTree, path: str) -> Definitions | None:
-    source = tree.source(path)
-    return None if source is None else parse_definitions(source)
-
-
-def _known_to_git(repository: Repository, missing: set[str]) -> set[str]:
+def _known_to_git(tree: SourceTree, missing: set[str]) -> set[str]:
     """Return the files of the project that HEAD has or had, and that nobody could find elsewhere now.
 
     A file below a link or a submodule may still exist behind that.
     """
-    head = repository.head
+    repository, head = tree.repository, tree.repository.head
     if head is None:
         return set()
     prefix = repository.project_prefix
     known = {path for path in missing if repository.objects.lookup(head, prefix + path) is not None}
     if known < missing:
-        versions = path_versions(repository, [prefix + path for path in missing - known], [head])
-        known |= missing & {version.path.removeprefix(prefix) for version in versions}
+        known |= missing & {version.path for version in versions(repository, missing - known, [head], prefix)}
     entries = IndexTree(repository).project_files
     detours = {path for path, stages in entries.items() if not all(stat.S_ISREG(entry.mode) for entry in stages)}
     return {path for path in known if not detours & {str(folder) for folder in PurePosixPath(path).parents}}
@@ -151,12 +138,8 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
     def old_versions(path: str) -> list[tuple[str, Definitions]]:
         """Return (commit, definitions) of the last versions of a file that can be read, the newest first."""
         revisions = [repository.head or "--all", f"--max-count={_MAX_VERSIONS}"]
-        versions = path_versions(repository, [prefix + path], revisions)
-        parsed = (
-            (version.commit, parse_definitions(objects.read(version.oid)))
-            for version in versions
-            if objects.has(version.oid)
-        )
+        readable = (old for old in versions(repository, [path], revisions, prefix) if objects.has(old.oid))
+        parsed = ((old.commit, parse_definitions(objects.read(old.oid))) for old in readable)
         return [(commit, definitions) for commit, definitions in parsed if definitions is not None]
 
     @cache
@@ -172,33 +155,27 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
     @cache
     def functions_now(path: str) -> list[tuple[tuple[str, ...], str | None]]:
         """Return the names and the fingerprint of each function that a file has now."""
-        now = _definitions(tree, path) if tree.has_source(path) else None
+        now = parse_definitions(tree.source(path)) if tree.has_source(path) else None
         return [(names, fingerprint(function)) for names, function in (now.functions() if now is not None else ())]
 
     taken = {str(name) for test_id in recorded if (name := TestName.of(test_id)) is not None}
-
-    def new_name_of(test: TestName) -> str | None:
-        """Return the test that does what `test` did, if that one is new and has no recordings."""
-        versions = ((commit, dict(old.functions()).get(test.names)) for commit, old in old_versions(test.file))
-        commit, function = next((version for version in versions if version[1] is not None), ("", None))
+    names = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
+    renames: dict[str, str] = {}
+    for old_name, test in sorted(names.items()):
+        functions = ((commit, dict(old.functions()).get(test.names)) for commit, old in old_versions(test.file))
+        commit, function = next((version for version in functions if version[1] is not None), ("", None))
         wanted = fingerprint(function) if function is not None else None
-        if wanted is None:
-            return None
         candidates: list[TestName] = []
-        for path in dict.fromkeys([test.file, *files_changed_since(commit)]):
+        for path in dict.fromkeys([test.file, *files_changed_since(commit)]) if wanted is not None else ():
             alike = [names for names, mark in functions_now(path) if mark == wanted]
             entry = objects.lookup(commit, prefix + path) if alike else None
             before = parse_definitions(objects.read(entry[1])) if entry is not None and objects.has(entry[1]) else None
             is_new = [names for names in alike if before is None or before.find(names) is not Presence.PRESENT]
             candidates += [name for names in is_new if str(name := TestName(path, names)) not in taken]
-        if not candidates:
-            return None
-        new = str(min(candidates, key=lambda name: (name.names != test.names, name.file != test.file, str(name))))
-        taken.add(new)
-        return new
-
-    names = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
-    renames = {old: new for old, name in sorted(names.items()) if (new := new_name_of(name)) is not None}
+        if candidates:
+            ranks = {name: (name.names != test.names, name.file != test.file, str(name)) for name in candidates}
+            renames[old_name] = str(min(ranks, key=ranks.__getitem__))
+            taken.add(renames[old_name])
     folded = set()
     for old, new in renames.items():
         file, new_file = names[old].file, new.partition("::")[0]
@@ -306,8 +283,10 @@ class Definitions:
         return False
 
 
-def parse_definitions(source: bytes) -> Definitions | None:
-    """Return what the file `source` defines, None if this Python cannot parse it."""
+def parse_definitions(source: bytes | None) -> Definitions | None:
+    """Return what the file `source` defines, None if there is none or this Python cannot parse it."""
+    if source is None:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's file: not ours to report
@@ -324,9 +303,6 @@ def fingerprint(function: Function) -> str | None:
     ):
         return None
     return "\n".join((type(function).__name__, ast.dump(function.args), *map(ast.dump, function.body)))
-
-
-# -- parts of a syntax tree
 
 
 def _statements(scope: _Scope) -> Iterator[ast.stmt]:

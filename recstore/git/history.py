@@ -1,8 +1,7 @@
 """The versions that files have had, and the copies that Git still has of them.
 
-The `git` program walks history limited to paths, many times faster than a walk over all trees. The objects that it
-names need not be in this repository (shallow and partial clones): only `committed_copies` and `find_blobs` have
-looked at the bytes. Everything here raises GitError where Git cannot answer or a revision is not a commit.
+The objects that are named need not be in this repository (shallow and partial clones): only `committed_copies` and
+`find_blobs` look at the bytes. Everything here raises GitError where Git cannot answer or a revision is not a commit.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Final
 
 from recstore.errors import GitError
 from recstore.git.objects import INTENT_TO_ADD_IDS, is_transient
-from recstore.git.program import Git, encode_path
+from recstore.git.program import encode_path
 from recstore.git.repository import Repository, stashes
 from recstore.git.trash import Trash
 from recstore.model import BlobName
@@ -97,9 +96,7 @@ def find_blobs(repository: Repository, blobs: Iterable[BlobName], revision: str 
 
     take(copies_of(repository, wanted, revision))
     if len(recovered) < len(wanted) and not revision:
-        git = repository.top.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
-        limits = [f"**/{FOLDER}/{limit}" for limit in _limits(wanted, "/**")]
-        for_moved = path_versions(repository, limits, _ALL_REFS_AND_REFLOGS, git)
+        for_moved = versions(repository, wanted, _ALL_REFS_AND_REFLOGS, f"**/{FOLDER}/")
         take(replace(version, path=version.path.rpartition(f"{FOLDER}/")[2]) for version in for_moved)
     absent = [copy for copy in absent if copy.path not in recovered]
     with suppress(GitError):  # what is out of reach stays missing
@@ -117,22 +114,21 @@ def copies_of(repository: Repository, paths: Iterable[str], revision: str = "") 
     Each source is read only when the caller asks for more. With `revision`, only that commit is read.
     """
     limits = frozenset(path.rstrip("/") for path in paths)
-    if limits:
-        for copy in _in_commit(repository, limits, revision) if revision else _anywhere(repository, limits):
-            folders = (copy.path[:end] for end, letter in enumerate(copy.path) if letter == "/")
-            if copy.path in limits or any(folder in limits for folder in folders):
-                yield copy
 
+    def anywhere() -> Iterator[FileVersion]:
+        for entry in repository.index():
+            if entry.oid not in INTENT_TO_ADD_IDS:
+                yield FileVersion(entry.path, entry.oid, "Git's index")
+        yield from trash_copies(repository)
+        head = repository.head
+        for revisions in ((head,) if head else (), _ALL_REFS, _ALL_REFS_AND_REFLOGS):
+            if revisions:
+                yield from versions(repository, limits, revisions)
 
-def _anywhere(repository: Repository, limits: Iterable[str]) -> Iterator[FileVersion]:
-    for entry in repository.index():
-        if entry.oid not in INTENT_TO_ADD_IDS:
-            yield FileVersion(entry.path, entry.oid, "Git's index")
-    yield from trash_copies(repository)
-    head = repository.head
-    for revisions in ((head,) if head else (), _ALL_REFS, _ALL_REFS_AND_REFLOGS):
-        if revisions:
-            yield from versions(repository, limits, revisions)
+    for copy in (_in_commit(repository, limits, revision) if revision else anywhere()) if limits else ():
+        folders = (copy.path[:end] for end, letter in enumerate(copy.path) if letter == "/")
+        if copy.path in limits or any(folder in limits for folder in folders):
+            yield copy
 
 
 def trash_copies(repository: Repository) -> Iterator[FileVersion]:
@@ -143,9 +139,8 @@ def trash_copies(repository: Repository) -> Iterator[FileVersion]:
 
 def _in_commit(repository: Repository, limits: Iterable[str], revision: str) -> Iterator[FileVersion]:
     commit = repository.commit(revision)
-    folders = {limit.partition("/")[0] for limit in limits}
-    for path, oid in repository.store_files(commit, *sorted(folders)).items():
-        yield FileVersion(path, oid, _commit_location(commit), commit)
+    for path, oid in repository.store_files(commit, *sorted({limit.partition("/")[0] for limit in limits})).items():
+        yield FileVersion(path, oid, f"commit {commit[:12]}", commit)
 
 
 def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]]) -> dict[tuple[str, str], str]:
@@ -172,28 +167,22 @@ def committed_copies(repository: Repository, wanted: Mapping[str, frozenset[str]
     return copies
 
 
-def versions(repository: Repository, paths: Iterable[str], revisions: Iterable[str]) -> Iterator[FileVersion]:
+def versions(
+    repository: Repository, paths: Iterable[str], revisions: Iterable[str], prefix: str | None = None
+) -> Iterator[FileVersion]:
     """Yield every version that `paths` (files or folders below the store's folder) have had, newest commit first.
 
-    `revisions` are arguments of `git log`.
+    `revisions` are arguments of `git log`. The paths are below `prefix` if that is given; where it is a pattern (`**/`), those
+    of the versions begin at the top folder.
     """
-    prefix = repository.prefix
-    for version in path_versions(repository, [prefix + limit for limit in _limits(paths)], revisions):
-        yield replace(version, path=version.path.removeprefix(prefix))
-
-
-def _limits(paths: Iterable[str], inside: str = "") -> list[str]:
-    """Return `paths`; whole folders (with `inside` behind their names) for many: Git compares every path with every limit."""
-    limits = list(paths)
-    return limits if len(limits) <= _MAX_PATHS else sorted({path.partition("/")[0] + inside for path in limits})
-
-
-def path_versions(
-    repository: Repository, paths: Iterable[str], revisions: Iterable[str], git: Git | None = None
-) -> Iterator[FileVersion]:
-    """Yield every version that `paths` of the repository have had, newest commit first."""
-    data = b"".join(encode_path(f"{line}\n") for line in ("--", *paths))
-    fields = iter((git or repository.top).fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
+    prefix, limits = repository.prefix if prefix is None else prefix, list(paths)
+    git, is_pattern = repository.top, "*" in prefix
+    if is_pattern:
+        git = git.with_variables(GIT_LITERAL_PATHSPECS="0", GIT_GLOB_PATHSPECS="1")
+    if len(limits) > _MAX_PATHS:  # whole folders: Git compares every path with every limit
+        limits = sorted({path.partition("/")[0] + "/**" * is_pattern for path in limits})
+    data = b"".join(encode_path(f"{line}\n") for line in ("--", *(prefix + limit for limit in limits)))
+    fields = iter(git.fields("log", *_LOG_OPTIONS, *revisions, "--stdin", data=data))
     commit = ""
     for field in fields:
         text = field.lstrip("\n")
@@ -201,10 +190,6 @@ def path_versions(
             commit, _, text = text[1:].partition("\n")
         if text.startswith(":"):
             _, mode, _, oid, _ = text[1:].split(" ")  # the new version: the old one belongs to an earlier commit
-            path = next(fields)
+            path = next(fields).removeprefix(prefix)
             if mode.startswith("100"):
-                yield FileVersion(path, oid, _commit_location(commit), commit)
-
-
-def _commit_location(commit: str) -> str:
-    return f"commit {commit[:12]}"
+                yield FileVersion(path, oid, f"commit {commit[:12]}", commit)

@@ -10,13 +10,10 @@ import hashlib
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from recstore.errors import GitError
 from recstore.git.program import decode_path
-
-TreeLevel: TypeAlias = dict[str, tuple[int, str]]
-"""Name -> (mode, object id)."""
 
 INTENT_TO_ADD_IDS: Final = frozenset(
     {
@@ -28,15 +25,13 @@ INTENT_TO_ADD_IDS: Final = frozenset(
 
 _BLOB, _TREE, _COMMIT, _TAG = 3, 2, 1, 4
 _TYPES: Final = {_BLOB: "blob", _TREE: "tree", _COMMIT: "commit", _TAG: "tag"}
-_SHA256_LENGTH: Final = 64
+_SHA1_LENGTH: Final = 40
 
 
-def blob_id(data: bytes, length: int = 40, kind: int = _BLOB) -> str:
+def blob_id(data: bytes, length: int = _SHA1_LENGTH, kind: int = _BLOB) -> str:
     """Return the object id that Git gives a blob of these bytes; `length` is that of the repository's ids."""
-    digest = hashlib.sha256() if length == _SHA256_LENGTH else hashlib.sha1(usedforsecurity=False)
-    digest.update(b"%s %d\0" % (_TYPES[kind].encode(), len(data)))
-    digest.update(data)
-    return digest.hexdigest()
+    text = b"%s %d\0%s" % (_TYPES[kind].encode(), len(data), data)
+    return (hashlib.sha1(text, usedforsecurity=False) if length == _SHA1_LENGTH else hashlib.sha256(text)).hexdigest()
 
 
 class Objects:
@@ -56,7 +51,7 @@ class Objects:
         self._store = DiskObjectStore(str(directory), object_format=object_format)
         self._parse = parse_tree
         self._name = ObjectID
-        self._trees: dict[str, TreeLevel] = {}
+        self._trees: dict[str, dict[str, tuple[int, str]]] = {}
 
     def close(self) -> None:
         """Let go of the pack files."""
@@ -109,8 +104,8 @@ class Objects:
         lines = self.read(commit, _COMMIT).partition(b"\n\n")[0].decode("latin-1").split("\n")
         return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
 
-    def tree(self, oid: str) -> TreeLevel:
-        """Return one level of a tree. It is cached: do not change it."""
+    def tree(self, oid: str) -> dict[str, tuple[int, str]]:
+        """Return one level of a tree: name -> (mode, object id). It is cached: do not change it."""
         if oid not in self._trees:
             data = self.read(oid, _TREE)
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
@@ -182,20 +182,6 @@ def index_entries(git: Git, *paths: str) -> tuple[IndexEntry, ...]:
 
 # -- other work trees, stashes, operations in progress
 
-
-@dataclass(frozen=True, slots=True)
-class Checkout:
-    """One work tree: its own Git folder, and the beginning of its refs' names when another one asks for them."""
-
-    git_dir: Path
-    ref_prefix: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name that messages use."""
-        return self.ref_prefix.rstrip("/") or "this work tree"
-
-
 _STATE_FILES: Final = {
     "MERGE_HEAD": "a merge",
     "rebase-merge": "a rebase",
@@ -225,28 +211,18 @@ _PENDING_LINE: Final = re.compile(
 )
 
 
-def checkouts(repository: Repository) -> tuple[Checkout, ...]:
-    """Return the current work tree, then all others that Git knows, those whose folder is gone included.
+def work_trees(repository: Repository) -> dict[str, Path]:
+    """Return the Git folders of this work tree (under ""), then of all others, those whose folder is gone included.
+
+    The keys are the beginnings of their refs' names when another work tree asks for them.
 
     Source: gitrepository-layout(5), `worktrees/`; git-worktree(1), "REFS" for the names of their refs.
     """
-    trees = [Checkout(repository.git_dir)]
-    if repository.git_dir != repository.common_dir:
-        trees.append(Checkout(repository.common_dir, "main-worktree/"))
+    main = {} if repository.git_dir == repository.common_dir else {"main-worktree/": repository.common_dir}
     linked = repository.common_dir / "worktrees"
     folders = sorted(linked.iterdir()) if linked.is_dir() else []
     others = (folder for folder in folders if folder != repository.git_dir and (folder / "HEAD").exists())
-    return (*trees, *(Checkout(folder, f"worktrees/{folder.name}/") for folder in others))
-
-
-def index_of(repository: Repository, checkout: Checkout) -> tuple[IndexEntry, ...]:
-    """Return the entries that the index of another work tree has below the store's folder, with paths below it."""
-    index_file, prefix = checkout.git_dir / "index", repository.prefix
-    if not index_file.exists():
-        return ()
-    git = repository.git.in_folder(checkout.git_dir)
-    git = git.with_variables(GIT_DIR=str(checkout.git_dir), GIT_INDEX_FILE=str(index_file))
-    return tuple(replace(entry, path=entry.path.removeprefix(prefix)) for entry in index_entries(git, prefix))
+    return {"": repository.git_dir, **main, **{f"worktrees/{folder.name}/": folder for folder in others}}
 
 
 def operation_in_progress(repository: Repository) -> str | None:
@@ -265,19 +241,19 @@ def stashes(repository: Repository) -> dict[str, str]:
     return _stash_parts(repository, listed) | listed
 
 
-def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str]:
+def pending_commits(repository: Repository, git_dir: Path, ref_prefix: str) -> dict[str, str]:
     """Return commit -> name, of those that a merge, cherry-pick, revert, rebase or bisection is about.
 
     Those are where it began, what it goes onto, its autostash with its parts, and what is done or still to do. A revert
     brings back what its commit removed: the commit's parents count too.
     """
-    refs = repository.resolve(f"{checkout.ref_prefix}{name}" for name in _PENDING_REFS)
+    refs = repository.resolve(f"{ref_prefix}{name}" for name in _PENDING_REFS)
     commits = {oid: name for name, oid in refs.items()}
     for name, oid in refs.items():
         if name.endswith("REVERT_HEAD"):
             commits |= dict.fromkeys(repository.objects.parents_of(oid), "REVERT_HEAD's parent")
     for file in _PENDING_FILES:
-        path = checkout.git_dir / file
+        path = git_dir / file
         try:
             lines = decode_path(path.read_bytes()).split("\n")
         except (FileNotFoundError, NotADirectoryError):
@@ -288,8 +264,9 @@ def pending_commits(repository: Repository, checkout: Checkout) -> dict[str, str
         present = repository.resolve(named)
         for name in named:
             if name not in present:
-                raise GitError(f"{checkout.title}, {file}", f"names the commit {name[:12]}, which is not here")
-        listed = dict.fromkeys(present.values(), f"{checkout.ref_prefix}{file}")
+                title = ref_prefix.rstrip("/") or "this work tree"
+                raise GitError(f"{title}, {file}", f"names the commit {name[:12]}, which is not here")
+        listed = dict.fromkeys(present.values(), f"{ref_prefix}{file}")
         commits |= listed
         if file.lower().endswith("autostash"):
             commits = _stash_parts(repository, listed) | commits

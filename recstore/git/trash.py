@@ -1,8 +1,7 @@
 """What gc has removed and no commit had: kept in Git's object database under one ref, for some days.
 
-`refs/recstore/trash` is a chain of commits, the newest first; the tree of each holds the files that one run
-removed, at their paths in the repository. Git's own gc keeps what the ref reaches and drops the rest some day;
-recstore never runs it.
+`refs/recstore/trash` is a chain of commits, the newest first; the tree of each holds the files that one run removed,
+at their paths in the repository.
 """
 
 from __future__ import annotations
@@ -25,12 +24,6 @@ _DAY_S: Final = 86_400
 _TRIES: Final = 5
 _DURABLE: Final = () if hasattr(os, "sync") else ("-c", "core.fsync=all")
 """Git does not wait until loose objects are on disk unless told. Source: git-config(1), `core.fsync`."""
-
-_IDENTITY: Final = {
-    f"GIT_{role}_{part}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for part, value in (("NAME", "recstore"), ("EMAIL", "recstore@localhost"))
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +118,20 @@ class Trash:
 
     def _chain(self) -> list[tuple[str, int, str]]:
         """Return (commit, time, reason) of each run, newest first."""
-        if not self._tip():
-            return []
-        lines = self.repository.git.lines("log", "--first-parent", "--format=%H %ct %s", TRASH_REF, "--")
-        parts = (line.split(" ", 2) for line in lines)
-        return [(commit, int(time_s), reason) for commit, time_s, reason in parts]
+        options = ("--first-parent", "--format=%H %ct %s")
+        lines = self.repository.git.lines("log", *options, TRASH_REF, "--") if self._tip() else ()
+        return [(commit, int(time_s), reason) for commit, time_s, reason in (line.split(" ", 2) for line in lines)]
 
     def _commit(self, tree: str, parent: str, reason: str, time_s: int) -> str:
-        dates = {"GIT_AUTHOR_DATE": f"@{time_s} +0000", "GIT_COMMITTER_DATE": f"@{time_s} +0000"}
-        git = self.repository.git.with_variables(**_IDENTITY, **dates)
+        author = {"NAME": "recstore", "EMAIL": "recstore@localhost", "DATE": f"@{time_s} +0000"}
+        variables = {f"GIT_{role}_{name}": text for role in ("AUTHOR", "COMMITTER") for name, text in author.items()}
         parents = ("-p", parent) if parent else ()
+        git = self.repository.git.with_variables(**variables)
         return git.text("commit-tree", "--no-gpg-sign", *parents, "-m", reason, tree)
 
     def _move(self, new: str, old: str) -> None:
         """Move the ref from `old` to `new`; "" stands for no ref."""
         if hasattr(os, "sync"):
             os.sync()  # one for all objects
-        update = ("-c", "core.fsync=reference", "update-ref", "--no-deref")
-        if new:
-            self.repository.git.run(*update, TRASH_REF, new, old or "0" * self.repository.objects.id_length)
-        elif old:
-            self.repository.git.run(*update, "-d", TRASH_REF, old)
+        ids = (commit or "0" * self.repository.objects.id_length for commit in (new, old))
+        self.repository.git.run("-c", "core.fsync=reference", "update-ref", "--no-deref", TRASH_REF, *ids)

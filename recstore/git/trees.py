@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final
 
 from recstore.errors import GitError, RecstoreError
 from recstore.git.objects import INTENT_TO_ADD_IDS
@@ -24,20 +24,6 @@ from recstore.store.manifest import MANIFEST_FOLDERS
 
 WORK_TREE: Final = "the work tree"
 STAGED: Final = "Git's index"
-
-
-class StoreFiles(Protocol):
-    """Files of a store, wherever they are: all that a comparison of recordings needs."""
-
-    @property
-    def title(self) -> str:
-        """The name that messages use."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file, None if it does not exist."""
-
-    def prepare(self, paths: Iterable[str]) -> None:
-        """Fetch what a partial clone has left with its remote. What cannot be fetched is an error when it is read."""
 
 
 class Tree(ABC):
@@ -85,9 +71,8 @@ class Tree(ABC):
 
     def prepare(self, paths: Iterable[str]) -> None:
         """Fetch what a partial clone has left with its remote. What cannot be fetched is an error when it is read."""
-        if self.repository.is_partial:
-            with suppress(GitError):
-                self.repository.fetch(oid for path in paths if (oid := self._oid(path)) is not None)
+        with suppress(GitError):
+            self.repository.fetch(oid for path in paths if (oid := self._oid(path)) is not None)
 
 
 class CommitTree(Tree):

@@ -9,12 +9,13 @@ from typing import Any
 from recstore.check.diff import compare_entries, diff_entries
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedBlob, NotInStore
+from recstore.git.trees import IndexTree
 from recstore.model import BlobName, Digest, Entry, JsonBody, Recording, Request, Response
 from recstore.store.blob import encode_checked
 
 
 @dataclass
-class Files:
+class Files(IndexTree):
     """A side that holds its files in memory."""
 
     title: str = "here"
