@@ -3,6 +3,9 @@
 A blob that any of these manifests names is kept. Tips of branches count with what they added or changed since
 their merge base with HEAD: what both sides had and HEAD dropped, a merge drops too; what they newly name, a merge
 would leave dangling. ORIG_HEAD, which stays for good after every reset, counts like a tip.
+
+Raises, everywhere: GitError: a root cannot be read. ManifestConflict, NewerVersion, DamagedManifest: it has a manifest
+that cannot be relied on. Whoever removes things must then remove nothing.
 """
 
 from __future__ import annotations
@@ -40,9 +43,6 @@ def needed_blobs(
     """Return blob -> the name of the first of `roots` that needs it, those in `ignored` left out.
 
     `known` is object id -> manifest, of all that were read before; those that are read now are added.
-
-    Raises: GitError: a manifest cannot be read; then nothing may be removed. ManifestConflict, NewerVersion,
-    DamagedManifest: a root has one that cannot be relied on.
     """
     roots = list(roots)
     repository.fetch(oid for _, _, manifests in roots for oid in manifests.values() if oid not in known)
@@ -60,8 +60,6 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
 
     `index` are the entries of Git's index, as they will be. `tips_since_s` leaves out tips whose commit is older (seconds
     since the epoch).
-
-    Raises: GitError: a root cannot be read; whoever removes things must remove nothing.
     """
     trees = work_trees(repository)
     indexes: list[tuple[RootClass, str, Iterable[IndexEntry]]] = [("Git's index", "Git's index", index)]
@@ -104,10 +102,7 @@ def roots_of(repository: Repository, index: Iterable[IndexEntry], tips_since_s: 
 
 
 def read_manifest(repository: Repository, oid: str, subject: str, known: dict[str, Manifest]) -> Manifest:
-    """Return a manifest from Git: from `known` (object id -> manifest) if it was read before.
-
-    Raises: GitError: the object is missing or cannot be read. ManifestConflict, NewerVersion, DamagedManifest.
-    """
+    """Return a manifest from Git: from `known` (object id -> manifest) if it was read before."""
     if oid in INTENT_TO_ADD_IDS:
         return Manifest(None, ())
     if oid not in known:

@@ -3,6 +3,7 @@
 A test is absent when its function, class or file is; where nobody can tell (the file was never committed, cannot be parsed,
 or may make names at run time) it is `UNKNOWN`. A test was renamed if its function, as a commit last had it, is now
 found under a name that the commit did not have. A test uses recordings by marker, by fixture or by a selector.
+GitError is raised where Git cannot answer.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ _NAME_MAKING_ATTRIBUTES: Final = frozenset({"globals", "scenarios", "__dict__"})
 """The same where they stand behind a dot; `model.eval()` and `monkeypatch.setattr()` do something else."""
 
 _MARKERS: Final = frozenset(("recstore", "vcr"))
-_FIXTURE: Final = "recstore"
 _EXEMPT_MARKERS: Final = frozenset(("default_cassette", "skip"))
 """Markers of tests that need not have recordings under their own name."""
 
@@ -41,18 +41,11 @@ _MAX_VERSIONS: Final = 20
 
 
 class Presence(Enum):
-    """Whether a test exists: it does, it does not, or nothing can be concluded."""
+    """Whether a test exists: it does, it does not, or nothing can be concluded; the value is what its file then says."""
 
-    PRESENT = "present"
-    ABSENT = "absent"
-    UNKNOWN = "unknown"
-
-
-_EVIDENCE: Final = {
-    Presence.PRESENT: "has {}",
-    Presence.ABSENT: "has no {} any more",
-    Presence.UNKNOWN: "may make {} in a way that only running it would tell",
-}
+    PRESENT = "has {}"
+    ABSENT = "has no {} any more"
+    UNKNOWN = "may make {} in a way that only running it would tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +73,7 @@ class TestName:
 
 
 def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Presence, str]]:
-    """Return for each test whether it is present, absent or unknown, and the evidence: `tests/a.py has no test_x any more`.
-
-    Raises: GitError: the index or an object cannot be read.
-    """
+    """Return for each test whether it is present, absent or unknown, and the evidence: `tests/a.py has no test_x any more`."""
     names = {test_id: TestName.of(test_id) for test_id in test_ids}
     files = {name.file for name in names.values() if name is not None}
     missing = {file for file in files if not tree.has_source(file)}
@@ -102,7 +92,7 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
             evidence = f"{name.file} cannot be parsed"
         else:
             presence = definitions.find(name.names)
-            evidence = f"{name.file} {_EVIDENCE[presence].format('::'.join(name.names))}"
+            evidence = f"{name.file} {presence.value.format('::'.join(name.names))}"
         verdicts[test_id] = presence, evidence
     return verdicts
 
@@ -129,8 +119,6 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
 
     `recorded` are the ids of all tests that have a manifest: none of them is a new name. Where all tests of a file have
     moved to one other file under their old names, the files are returned.
-
-    Raises: GitError: history cannot be read.
     """
     repository, objects, prefix = tree.repository, tree.repository.objects, tree.repository.project_prefix
 
@@ -159,9 +147,9 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
         return [(names, fingerprint(function)) for names, function in (now.functions() if now is not None else ())]
 
     taken = {str(name) for test_id in recorded if (name := TestName.of(test_id)) is not None}
-    names = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
+    tests = {str(name): name for test_id in absent if (name := TestName.of(test_id)) is not None and name.names}
     renames: dict[str, str] = {}
-    for old_name, test in sorted(names.items()):
+    for old_name, test in sorted(tests.items()):
         functions = ((commit, dict(old.functions()).get(test.names)) for commit, old in old_versions(test.file))
         commit, function = next((version for version in functions if version[1] is not None), ("", None))
         wanted = fingerprint(function) if function is not None else None
@@ -178,8 +166,8 @@ def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collectio
             taken.add(renames[old_name])
     folded = set()
     for old, new in renames.items():
-        file, new_file = names[old].file, new.partition("::")[0]
-        neighbours = [name for name in names.values() if name.file == file]
+        file, new_file = tests[old].file, new.partition("::")[0]
+        neighbours = [name for name in tests.values() if name.file == file]
         have_moved = all(renames.get(str(name)) == str(TestName(new_file, name.names)) for name in neighbours)
         folded.add((file, new_file) if have_moved and not tree.has_source(file) else (old, new))
     return tuple(sorted(folded))
@@ -218,7 +206,7 @@ def tests_using_recordings(path: str, source: bytes, selectors: Iterable[str]) -
                 fixtures.update(str(name.value) for name in decorator.args if isinstance(name, ast.Constant))
         test_id = "::".join((path, *(owner.name for owner in owners), function.name))
         is_recorded = (
-            markers & _MARKERS or _FIXTURE in fixtures or any(is_selected(test_id, word) for word in selectors)
+            markers & _MARKERS or "recstore" in fixtures or any(is_selected(test_id, word) for word in selectors)
         )
         if is_recorded and not markers & _EXEMPT_MARKERS:
             tests[test_id] = function.lineno

@@ -3,6 +3,7 @@
 Every hook is the same short script: it runs the hook that was there before, and starts Python only where recordings
 are concerned. Git 2.54 and later takes hooks from its configuration; older ones run one file in one folder, which may
 be another tool's. Where the pre-commit framework has renamed recstore's hook, that stays under its new name.
+GitError is raised where Git cannot answer or a file cannot be read or written.
 """
 
 from __future__ import annotations
@@ -69,10 +70,7 @@ def hook_text(event: str) -> str:
 
 
 def hook_states(repository: Repository) -> tuple[HookState, ...]:
-    """Return the state of every hook that recstore has.
-
-    Raises: GitError: Git cannot answer.
-    """
+    """Return the state of every hook that recstore has."""
     location = _Location(repository)
     states = []
     for name in HOOKS:
@@ -97,7 +95,7 @@ def install_hooks(repository: Repository, python: str, *, is_forced: bool = Fals
 
     After: a crash leaves the hook that was there, under its own name or the one it is run by; never half a file.
     Raises: UsageError: the hooks would go out of the repository, and `is_forced` is not set; or two other hooks are in
-    the way. GitError: a file cannot be written.
+    the way.
     """
     location = _Location(repository)
     if location.kind == "folder" and location.is_shared and not is_forced:
@@ -123,10 +121,7 @@ def install_hooks(repository: Repository, python: str, *, is_forced: bool = Fals
 
 
 def uninstall_hooks(repository: Repository) -> tuple[HookState, ...]:
-    """Take away every hook of recstore's and what `install_hooks` set, and put back the hooks that were there before.
-
-    Raises: GitError: a file cannot be written.
-    """
+    """Take away every hook of recstore's and what `install_hooks` set, and put back the hooks that were there before."""
     location = _Location(repository)
     _reset(repository, (location.folder, *location.others), (*_CONFIGURATION, *driver_settings("")))
     return hook_states(repository)

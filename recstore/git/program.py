@@ -78,10 +78,7 @@ class Git:
     def run(
         self, *arguments: str, data: bytes = b"", accept: Collection[int] = (0,), options: Sequence[str] = _OPTIONS
     ) -> bytes:
-        """Return what `git` with these arguments prints; `data` is its standard input.
-
-        Raises: GitError: there is no `git`, or its exit code is not one to `accept`.
-        """
+        """Return what `git` with these arguments prints; `data` is its standard input. Exit codes to `accept` are no error."""
         passed_on = {
             name: value
             for name, value in self._environment.items()

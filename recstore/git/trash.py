@@ -36,24 +36,22 @@ class TrashCommit:
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """The trash of one repository, as the store of `repository` sees it: its own files alone."""
+    """The trash of one repository, as the store of `repository` sees it: its own files alone.
+
+    Raises: GitError, from every method: it cannot be read or written.
+    """
 
     repository: Repository
 
     def runs(self) -> Iterator[TrashCommit]:
-        """Yield what each run removed, newest first.
-
-        Raises: GitError: the trash cannot be read.
-        """
+        """Yield what each run removed, newest first."""
         for commit, time_s, _ in self._chain():
             files = self.repository.store_files(commit, "")
             if files:  # a run of another store has none
                 yield TrashCommit(time_s, files)
 
-    def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> str:
-        """Add a run, and return its commit: `files` are path below the store's folder -> object id.
-
-        What Git does not have yet is read from those paths.
+    def keep(self, files: Mapping[str, str], reason: str, now_s: int) -> None:
+        """Add a run: `files` are path below the store's folder -> object id, read from there if Git does not have it yet.
 
         After: everything is durable before the ref names it; only then may the files be removed.
 
@@ -84,21 +82,17 @@ class Trash:
             tree = git.text("write-tree")
         for attempt in range(1, _TRIES + 1):
             tip = self._tip()
-            commit = self._commit(tree, tip, reason, now_s)
             try:
-                self._move(commit, tip)
+                self._move(self._commit(tree, tip, reason, now_s), tip)
                 break
             except GitError:  # another process was faster
                 if attempt == _TRIES:
                     raise
-        return commit
 
     def expire(self, now_s: int, days: int = EXPIRY_DAYS) -> int:
         """Forget the runs that are older than `days`, and return how many those were.
 
         If another process adds a run meanwhile, nothing is forgotten until next time.
-
-        Raises: GitError: the trash cannot be read or written.
         """
         chain = self._chain()
         young = [run for run in chain if run[1] >= now_s - days * _DAY_S]
