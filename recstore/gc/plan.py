@@ -123,7 +123,6 @@ class _Planner:
         # Blobs are listed before manifests: of a recording that is published meanwhile, the manifest counts.
         self.blobs = frozenset(store.blobs())
         self.texts: dict[str, bytes] = {}
-        self.oids: dict[str, str] = {}
         self.manifests: dict[str, Manifest] = {}
         for path in store.manifest_paths():
             data = store.directory.read(path)
@@ -131,7 +130,7 @@ class _Planner:
                 oid = self._oid(data)
                 if oid not in self.known:
                     self.known[oid] = parse_manifest(data, f"{FOLDER}/{path}")
-                self.texts[path], self.oids[path], self.manifests[path] = data, oid, self.known[oid]
+                self.texts[path], self.manifests[path] = data, self.known[oid]
         self.index = repository.index()
         staged = (entry for entry in self.index if not entry.stage and entry.oid not in INTENT_TO_ADD_IDS)
         self.staged = {entry.path: entry.oid for entry in staged}
@@ -211,7 +210,7 @@ class _Planner:
         rows = {}
         for path, test_id in stale.items():
             is_absent = path in present and in_work_tree[present[path]][0] is Presence.ABSENT
-            oid = self.oids[path] if is_absent else ""
+            oid = self._oid(self.texts[path]) if is_absent else ""
             staged_oid = self.staged.get(path, "") if self.options.is_staged else ""
             if oid or staged_oid:
                 size_bytes = len(self.texts[path]) if oid else 0
@@ -232,7 +231,7 @@ class _Planner:
                 counts.append(UnusedEntries(test_id, len(manifest.entries) - len(left), len(manifest.entries)))
                 self.candidates.add(path)
                 if self.options.removes_unused:
-                    oid = self.oids[path]
+                    oid = self._oid(self.texts[path])
                     staged_oid = oid if self.options.is_staged and self.staged.get(path) == oid else ""
                     remainder = Manifest(manifest.test_id, left) if left else None
                     size_bytes, reason = len(self.texts[path]), "the last complete passing run had no use for it"

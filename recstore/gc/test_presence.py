@@ -77,7 +77,16 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
     names = {test_id: TestName.of(test_id) for test_id in test_ids}
     files = {name.file for name in names.values() if name is not None}
     missing = {file for file in files if not tree.has_source(file)}
-    gone = _known_to_git(tree, missing) if missing else set()
+    gone: set[str] = set()
+    repository, prefix = tree.repository, tree.repository.project_prefix
+    head = repository.head if missing else None
+    if head is not None:
+        gone = {file for file in missing if repository.objects.lookup(head, prefix + file) is not None}
+        if gone < missing:
+            gone |= missing & {version.path for version in versions(repository, missing - gone, [head], prefix)}
+        entries = IndexTree(repository).project_files  # behind a link or a submodule, a file may still exist
+        detours = {path for path, stages in entries.items() if not all(stat.S_ISREG(entry.mode) for entry in stages)}
+        gone = {file for file in gone if not detours & {str(folder) for folder in PurePosixPath(file).parents}}
     parsed = {file: parse_definitions(tree.source(file)) for file in files - missing}
     verdicts = {}
     for test_id, name in names.items():
@@ -95,23 +104,6 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
             evidence = f"{name.file} {presence.value.format('::'.join(name.names))}"
         verdicts[test_id] = presence, evidence
     return verdicts
-
-
-def _known_to_git(tree: SourceTree, missing: set[str]) -> set[str]:
-    """Return the files of the project that HEAD has or had, and that nobody could find elsewhere now.
-
-    A file below a link or a submodule may still exist behind that.
-    """
-    repository, head = tree.repository, tree.repository.head
-    if head is None:
-        return set()
-    prefix = repository.project_prefix
-    known = {path for path in missing if repository.objects.lookup(head, prefix + path) is not None}
-    if known < missing:
-        known |= missing & {version.path for version in versions(repository, missing - known, [head], prefix)}
-    entries = IndexTree(repository).project_files
-    detours = {path for path, stages in entries.items() if not all(stat.S_ISREG(entry.mode) for entry in stages)}
-    return {path for path in known if not detours & {str(folder) for folder in PurePosixPath(path).parents}}
 
 
 def suggest_renames(tree: SourceTree, absent: Iterable[str], recorded: Collection[str]) -> tuple[tuple[str, str], ...]:

@@ -1,8 +1,7 @@
 """What Git keeps alive: roots, garbage collection, the trash, and the way back from history.
 
-Only this room reaches dulwich and the `git` program: `objects` reads objects with the one, `program` runs the
-other. May know: the store and what is below it, settings as values. May not know: terminals, the environment
-(whoever calls passes it in), the clock, other recorders' files, HTTP.
+Only this room reaches dulwich (`objects`) and the `git` program (`program`). May know: the store and what is below it.
+May not know: terminals, the environment and the clock (both are passed in), other recorders' files, HTTP.
 """
 
 from __future__ import annotations
