@@ -212,22 +212,19 @@ def compare_entries(
     every += [(None, entry) for entry in after]
     changes: list[tuple[tuple[int, str, int], RecordingChange]] = []
     for one, other in every:
-        old_side, new_side = read_old.get(one), read_new.get(other)
+        sides = read_old.get(one), read_new.get(other)
+        problems = tuple(side for side in sides if isinstance(side, RecstoreError))
+        old_recording, new_recording = (side if isinstance(side, Recording) else None for side in sides)
         title, size = "", 0
-        for side in (old_side, new_side):
-            if isinstance(side, Recording):
-                request = side.request
-                model = read_model(request, read_body(request.body, request.headers))
-                title = f"{request.method} {request.upstream}{request.path}{model and f'  {model}'}"
-                size = len(repr(request.body))
-        if isinstance(old_side, RecstoreError) or isinstance(new_side, RecstoreError):
-            comparisons: tuple[Comparison | None, Comparison | None] = None, None
-        else:
-            comparisons = compare_recordings(old_side, new_side)
-        problems = tuple(side for side in (old_side, new_side) if isinstance(side, RecstoreError))
+        if (newest := new_recording or old_recording) is not None:
+            request = newest.request
+            model = read_model(request, read_body(request.body, request.headers))
+            title = f"{request.method} {request.upstream}{request.path}{model and f'  {model}'}"
+            size = len(repr(request.body))
+        request_change, answer_change = (None, None) if problems else compare_recordings(old_recording, new_recording)
         kind: RecordingChangeKind = "added" if one is None else "removed" if other is None else "changed"
         key = next((size, *entry.call) for entry in (other, one) if entry is not None)
-        changes.append((key, RecordingChange(kind, title, one, other, *comparisons, problems)))
+        changes.append((key, RecordingChange(kind, title, one, other, request_change, answer_change, problems)))
     return tuple(change for _, change in sorted(changes, key=lambda item: item[0]))
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from recstore.errors import RecstoreError
 from recstore.model import BlobName
 from recstore.store import Store
+from recstore.store.manifest import manifest_path
 
 
 def heal_missing(store: Store, blobs: Iterable[BlobName], environment: Mapping[str, str]) -> bool:
@@ -32,12 +33,7 @@ def heal_missing(store: Store, blobs: Iterable[BlobName], environment: Mapping[s
 def heal_scope(store: Store, scope_id: str | None, environment: Mapping[str, str]) -> bool:
     """Return whether a blob of the test or scope was missing, after `heal_missing`; None: of recordings made outside any test."""
     blobs: set[BlobName] = set()
-    with suppress(RecstoreError):
-        if scope_id is not None:
-            manifest = store.manifest(scope_id)
-            blobs = set(manifest.blobs) if manifest is not None else set()
-        else:
-            for file in store.directory.walk("shared"):
-                with suppress(RecstoreError):
-                    blobs |= store.read_manifest(store.directory.name_of(file)).blobs
+    for path in store.manifest_paths("shared") if scope_id is None else (manifest_path(scope_id),):
+        with suppress(RecstoreError):
+            blobs |= store.read_manifest(path).blobs
     return heal_missing(store, blobs, environment)

@@ -57,10 +57,7 @@ class Repaired:
 
 
 def heal_from_git(store: Store, environment: Mapping[str, str]) -> tuple[RecoveredFile, ...]:
-    """Put back every blob that a manifest here names, the store lacks and Git has; none without a Git repository.
-
-    For readers, which do this once before they report a blob as missing. After: the files are durable.
-    """
+    """Put back every blob that a manifest here names, the store lacks and Git has; after it the files are durable."""
     try:
         with Repository(store.directory.root, environment) as repository:
             return heal(store, repository, _named_blobs(store))

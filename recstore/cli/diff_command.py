@@ -34,17 +34,14 @@ from recstore.text import escape_control, plural
 from recstore.transcript import DiffLine
 
 _TESTS: Final = "recstore.cli.diff_command.tests"
-_PAIR: Final = 2
-"""Two sides, or two tests, are compared."""
+_PAIR: Final = 2  # sides, or tests
 
 _STYLES: Final[dict[str, dict[str, Any]]] = {
     "removed": {"fg": "red"},
     "added": {"fg": "green"},
     "unreadable": {"fg": "red", "bold": True},
     "heading": {"bold": True},
-    "same": {"dim": True},
-    "skipped": {"dim": True},
-    "dim": {"dim": True},
+    **{style: {"dim": True} for style in ("same", "skipped", "dim")},
 }
 _SIGNS: Final = {"removed": "- ", "added": "+ ", "same": "  ", "changed": "~ ", "skipped": "... "}
 _KINDS: Final = {"origins": "imported from elsewhere"}
