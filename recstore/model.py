@@ -144,9 +144,7 @@ class BlobName:
 class Entry:
     """One line of a manifest: the blob that the n-th call (from 1) of this request by a test got.
 
-    Entries of one key and one n, marked `union`, answer together: a model list that several servers
-    gave. `origin` tells where an imported recording came from: a JSON object with at least `format`
-    and `path`; `base` in it is the base URL, where the upstream's label does not say it.
+    Unions of one key and one n answer together. `origin` tells where an imported recording came from: docs/format.md.
     """
 
     blob: BlobName
@@ -162,10 +160,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which blobs one test uses; `test_id` None: one blob that was recorded outside any test.
-
-    `digest` is that of the text that the manifest was read from, "" if it was not.
-    """
+    """Which blobs one test uses, or with `test_id` None one blob of no test; `digest` is of the text that it was read from."""
 
     test_id: str | None
     entries: tuple[Entry, ...]

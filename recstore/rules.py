@@ -57,9 +57,7 @@ _LLAMA_STACK: Final = (
 )
 """The changes that llama-stack's recorder makes to a request before it hashes it for the file's name.
 
-Two searches with the same passages as result differ in the texts that are replaced. Arguments of tools, which no HTTP
-request carries, stay as they are. Bedrock is an upstream that has the word in its label, or in its host where it has no
-label of its own.
+Arguments of tools, which no HTTP request carries, stay as they are. Bedrock is an upstream with that word in its label or host.
 
 Source: the recorder, `src/llama_stack/testing/api_recorder.py`, May 2026.
 """
@@ -72,8 +70,7 @@ PRESETS: Final = {"llama-stack": [{**table, "method": "POST"} for table in _LLAM
 class IgnoreJson:
     """Ignores what a JSON Pointer names in the body: a member is dropped, an element of an array becomes null.
 
-    `steps` are the pointer's; a step `*` stands for every member or element, a step `**` for any number of
-    steps, none included. No steps: the whole body, of whatever kind.
+    A step `*` stands for every member or element, a step `**` for any number of steps. No steps: the whole body.
     """
 
     steps: tuple[str, ...]

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from recstore.errors import UsageError
@@ -27,8 +26,6 @@ PREFIX: Final = "RECSTORE_"
 _NO_SETTINGS: Final = frozenset(("RECSTORE_DEBUG", "RECSTORE_MODE", "RECSTORE_SKIP_PUSH"))
 """Variables that speak to one surface alone, which reads them itself."""
 
-_OWN_FILE: Final = "recstore.toml"
-_SHARED_FILE: Final = "pyproject.toml"
 _BASE_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]+(/[^?#\s]*)?")
 _SECRET_DIGEST: Final = re.compile(r"[0-9a-f]{16}")
 _ERROR_LINE: Final = re.compile(r" ?\(at line (\d+), column (\d+)\)| ?\(at end of document\)")
@@ -87,24 +84,18 @@ def parse_settings(table: Mapping[str, Any], subject: str) -> Settings:
 
 
 def _configuration(project: Path) -> tuple[str, dict[str, Any]]:
-    own, shared = _read_toml(f"{project}/{_OWN_FILE}"), _read_toml(f"{project}/{_SHARED_FILE}")
-    tools = (shared or {}).get("tool")
+    own_file, shared_file = str(project / "recstore.toml"), str(project / "pyproject.toml")
+    own, tools = _read_toml(own_file), (_read_toml(shared_file) or {}).get("tool")
     table = tools.get("recstore") if isinstance(tools, dict) else None
     if own is not None and table is not None:
-        raise UsageError(
-            str(project / _OWN_FILE),
-            f"{project / _SHARED_FILE} has settings of recstore too, in [tool.recstore]",
-            "Keep them in one of the two files.",
-        )
-    if own is not None:
-        return str(project / _OWN_FILE), own
+        reason = f"{shared_file} has settings of recstore too, in [tool.recstore]"
+        raise UsageError(own_file, reason, "Keep them in one of the two files.")
     if table is not None and not isinstance(table, dict):
-        raise UsageError(str(project / _SHARED_FILE), f"tool.recstore = {table!r} is not a table")
-    return str(project / _SHARED_FILE), table or {}
+        raise UsageError(shared_file, f"tool.recstore = {table!r} is not a table")
+    return (shared_file, table or {}) if own is None else (own_file, own)
 
 
 def _read_toml(path: str) -> dict[str, Any] | None:
-    path = path.removeprefix("./")
     try:
         data = read_file(path)
     except FileNotFoundError:
@@ -207,17 +198,14 @@ def _allowed_secrets(value: Any, name: str, subject: str) -> tuple[str, ...]:
     return tuple(table["digest"] for table in value)
 
 
-_PARSERS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = MappingProxyType(
-    {
-        "upstreams": _upstreams,
-        "rules": lambda value, _, subject: parse_rules(value, subject),
-        "sources": _texts,
-        "tests": _texts,
-        "mode": _mode,
-        **dict.fromkeys(("share", "repeat_last", "timing"), _switch),
-        "passthrough": _base_urls,
-        "redact": _redaction,
-        "allowed_secrets": _allowed_secrets,
-    }
-)
+_PARSERS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
+    "upstreams": _upstreams,
+    "rules": lambda value, _, subject: parse_rules(value, subject),
+    **dict.fromkeys(("sources", "tests"), _texts),
+    "mode": _mode,
+    **dict.fromkeys(("share", "repeat_last", "timing"), _switch),
+    "passthrough": _base_urls,
+    "redact": _redaction,
+    "allowed_secrets": _allowed_secrets,
+}
 """What makes the value of each field of `Settings`."""

@@ -35,7 +35,7 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
     A `*` in TEST or an option stands for any characters.
     """
     with Index(open_project().store) as index:
-        problems = index.problems()
+        problems = index.problems
         rows = [row for row in index.listing(EntryFilter(**wanted)) if not missing or row.state != "present"]
     owner: str | None = ""
     for row in rows:
@@ -135,7 +135,7 @@ def status_command(*, as_json: bool) -> None:
 def _measure(store: Store) -> tuple[list[EntryRow], list[BlobRow], dict[str, int], tuple[RecstoreError, ...]]:
     """Return all entries, all blobs, the counts of both, and what is wrong with the files that could not be read."""
     with Index(store) as index:
-        rows, blobs, problems = list(index.listing()), index.blob_rows(), index.problems()
+        rows, blobs, problems = list(index.listing()), index.blob_rows(), index.problems
     tests = {row.test_id for row in rows if row.test_id is not None}
     counts = {"tests": len(tests), "recordings": len(rows), "blobs": len(blobs)}
     return rows, blobs, {**counts, "unreferenced_blobs": sum(blob.entry_count == 0 for blob in blobs)}, problems

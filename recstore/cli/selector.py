@@ -58,7 +58,7 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
             or _of_source_file(rows, what, lambda path: _stem(path) == what)
             or _of_source_file(rows, what, lambda path: bool(_DIGITS.fullmatch(what)) and _stem(path).startswith(what))
         )
-        problems = index.problems()
+        problems = index.problems
     if not selected:
         unread = f" ({len(problems)} of its files could not be read: see `recstore verify`)" if problems else ""
         functions: dict[str, str] = {}

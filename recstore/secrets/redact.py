@@ -1,8 +1,7 @@
 """What is secret, and bytes, texts, recordings and streams without it: before anything is hashed or written, and after.
 
-A secret is found by the name it stands under (a query parameter, a member of a JSON object, a field of a form) or
-by its own shape (`sk-...`, `AKIA...`, a JSON Web Token, a private key). Both work on the bytes of a body, so that
-everything else of them stays as it was: JSON in whatever layout, event streams, JSON inside of a JSON string.
+A secret is found by the name it stands under (`password`, `api_key`) or by its own shape (`sk-...`, a private key).
+Both work on the bytes of a body, so that everything else of them stays as it was: layouts, event streams, JSON in strings.
 
 Not under a name: `token`, `key`, `signature` and the like of a JSON body, which mean something else in the answers of
 language models (the token of a log probability, a filter's key, the signature of a thought that has to be sent back).
@@ -287,10 +286,9 @@ def map_texts(recording: Recording, change: TextChange) -> Recording:
 
 
 def _map_values(where: str, values: list[Any], change: TextChange) -> list[Any]:
-    """Return the values of one stream, the texts at each path changed as one.
+    """Return the values of one stream, the texts at each path changed as one; `values` itself where nothing changes.
 
-    A text that only repeats that of the event before says nothing new, and is left out. `values` itself is returned where
-    nothing changes: copying takes longer than looking.
+    A text that only repeats that of the event before says nothing new, and is left out.
     """
     texts: dict[JsonPath, list[tuple[int, str]]] = defaultdict(list)
     for number, event in enumerate(values):

@@ -52,9 +52,6 @@ _RACY: Final = Fingerprint(-1, 0, 0)
 _CHUNK: Final = 500
 """So many files are read and written at once: no more of a large store is in memory."""
 
-_LOCKED_CODES: Final = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
-_PRIMARY_CODE: Final = 0xFF
-
 _DAMAGE: Final = (sqlite3.DatabaseError, ValueError, TypeError)
 """What a damaged database raises: where SQLite notices nothing, the reader of its values; its messages may be no UTF-8."""
 
@@ -165,8 +162,7 @@ class BlobRow(BlobFacts):
 class EntryFilter:
     """Which rows a listing has: those that match every member that is not empty.
 
-    A `*` stands for any characters, and then the whole must match. Without one, `test` and `endpoint` are
-    looked for anywhere in the test's id and the request's path; `upstream` and `model` must be equal.
+    With a `*` for any characters the whole must match; without, `test` and `endpoint` may stand anywhere in id and path.
     """
 
     test: str = ""
@@ -194,6 +190,8 @@ class EntryFilter:
 class Index:
     """Answers about every manifest and every blob of one store, as they were when it was opened: a context manager.
 
+    `problems` has an error for each manifest and each blob that is there and cannot be read. No answer has anything of such
+    a manifest; such a blob is in all of them, as damaged.
     Raises: Locked: another process held the database for `timeout_s`.
     """
 
@@ -213,13 +211,6 @@ class Index:
     def close(self) -> None:
         """Close the database: no question can be asked any more."""
         self._connection.close()
-
-    def problems(self) -> tuple[RecstoreError, ...]:
-        """Return an error for each manifest and each blob that is there and cannot be read.
-
-        No other answer has anything of such a manifest. A blob that cannot be read is in all of them, as damaged.
-        """
-        return self._problems
 
     def uses_of(self, key: RequestKey) -> tuple[tuple[str | None, Entry], ...]:
         """Return each recording of the request with its test, or None: first occurrences first."""
@@ -264,12 +255,12 @@ class Index:
                         raise sqlite3.DatabaseError(f"the index is of schema {version}, not {SCHEMA_VERSION}")
                     if version == 0:
                         connection.executescript(_TABLES)
-                    self._problems = _refresh(self._store, connection)
+                    self.problems = _refresh(self._store, connection)
                     self._connection = connection
                     weakref.finalize(self, stack.pop_all().close)
                     return
             except _DAMAGE as error:
-                if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _LOCKED_CODES:
+                if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                     reason = f"another process has been writing to it for {self._timeout_s:g} s"
                     raise Locked(self._path, reason) from error
         raise RecstoreError(self._path, "SQLite can neither keep an index in a file nor in memory")

@@ -244,8 +244,7 @@ def keep_both(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manife
     for merged, own, other in _merge_groups(base, ours, theirs):
         entries += own if merged is None else merged
         if merged is None:
-            blobs = {entry.blob for entry in own}
-            new = [entry for entry in other if entry.blob not in blobs]
+            new = [entry for entry in other if entry.blob not in {mine.blob for mine in own}]
             first = max((entry.n for entry in own), default=0) + 1
             entries += (replace(entry, n=n, is_union=False) for n, entry in enumerate(new, start=first))
     return Manifest(ours.test_id, sort_entries(entries))

@@ -193,7 +193,7 @@ def _answers(index: Index) -> Iterator[object]:
         yield rows
         yield [row.entry.origin for row in rows]
         yield list(index.blob_rows())
-        yield [(type(problem), problem.args) for problem in index.problems()]
+        yield [(type(problem), problem.args) for problem in index.problems]
         for row in rows:
             yield index.uses_of(row.entry.blob.key)
             yield index.resolve(row.entry.blob.digest[:6])

@@ -156,7 +156,7 @@ def test_a_file_that_goes_while_the_index_looks_is_gone(
     os.unlink(store.directory.path(manifest_path(CHAT) if is_manifest else blob.path))
     index = Index(store)
 
-    assert ([] if is_manifest else ["missing"], ()) == ([row.state for row in index.listing()], index.problems())
+    assert ([] if is_manifest else ["missing"], ()) == ([row.state for row in index.listing()], index.problems)
 
 
 def test_files_without_a_blobs_name_or_in_a_wrong_folder_are_no_blobs(
@@ -196,14 +196,14 @@ def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_rest_works(
     sound = path.read_bytes()
     path.write_bytes(data)
     _let_rest(store)
-    found = [[type(problem) for problem in index.problems()] for index in (Index(store), Index(store), Index(store))]
+    found = [[type(problem) for problem in index.problems] for index in (Index(store), Index(store), Index(store))]
 
     assert [[error]] * 3 == found
     assert [IMAGE] == [row.test_id for row in Index(store).listing()]
 
     path.write_bytes(sound)
 
-    assert () == Index(store).problems()
+    assert () == Index(store).problems
     assert [CHAT, IMAGE] == [row.test_id for row in Index(store).listing()]
 
 
@@ -216,7 +216,7 @@ def test_a_damaged_blob_is_a_row_and_a_problem_until_it_is_mended(store: Store) 
 
     def answers() -> tuple[list[type[RecstoreError]], list[tuple[BlobState, int, str]], list[bool], int, int]:
         return (
-            [type(problem) for problem in Index(store).problems()],
+            [type(problem) for problem in Index(store).problems],
             [(row.state, row.size_bytes, row.model) for row in Index(store).listing()],
             [row.is_damaged for row in Index(store).blob_rows()],
             len([row for row in Index(store).listing() if row.state == "missing"]),
@@ -250,7 +250,7 @@ def test_a_blob_of_a_newer_version_is_a_problem_that_says_so(store: Store) -> No
     name = BlobName(request_key(_recording().request), Digest.of(data))
     store.put_encoded(name, data)
 
-    assert [NewerVersion] == [type(problem) for problem in Index(store).problems()]
+    assert [NewerVersion] == [type(problem) for problem in Index(store).problems]
 
 
 def test_rows_of_a_manifest_that_the_index_does_not_know_go(store: Store) -> None:
