@@ -199,11 +199,10 @@ class _Planner:
         self.candidates.update(absent)
         self.renames = suggest_renames(tree, set(absent.values()), set(recorded.values()))
         renamed = {old for old, _ in self.renames}
-        stale = {
-            path: test_id
-            for path, test_id in absent.items()
-            if not {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} & renamed
+        names = {
+            path: {test_id, test_id.partition("[")[0], test_id.partition("::")[0]} for path, test_id in absent.items()
         }
+        stale = {path: test_id for path, test_id in absent.items() if not names[path] & renamed}
         in_work_tree = verdicts
         if self.options.is_staged:
             in_work_tree = judge_tests(work_tree, {present[path] for path in stale if path in present})

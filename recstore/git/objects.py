@@ -96,11 +96,8 @@ class Objects:
             raise _unreadable(oid, "is damaged: its bytes are not what its id says")
         return data
 
-    def parents_of(self, commit: str) -> list[str]:
-        """Return the ids of a commit's parents, as it states them: in a shallow clone they may not be here."""
-        return self._header(commit, "parent")
-
-    def _header(self, commit: str, name: str) -> list[str]:
+    def linked(self, commit: str, name: str) -> list[str]:
+        """Return the ids that a commit states as its `tree` or `parent`: in a shallow clone those may not be here."""
         lines = self.read(commit, _COMMIT).partition(b"\n\n")[0].decode("latin-1").split("\n")
         return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
 
@@ -117,7 +114,7 @@ class Objects:
 
     def lookup(self, commit: str, path: str) -> tuple[int, str] | None:
         """Return the mode and id of what a commit has at `path`, None if nothing."""
-        entry = (stat.S_IFDIR, self._header(commit, "tree")[0])
+        entry = (stat.S_IFDIR, self.linked(commit, "tree")[0])
         for name in filter(None, path.split("/")):
             below = self.tree(entry[1]).get(name) if stat.S_ISDIR(entry[0]) else None
             if below is None:

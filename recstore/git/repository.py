@@ -251,7 +251,7 @@ def pending_commits(repository: Repository, git_dir: Path, ref_prefix: str) -> d
     commits = {oid: name for name, oid in refs.items()}
     for name, oid in refs.items():
         if name.endswith("REVERT_HEAD"):
-            commits |= dict.fromkeys(repository.objects.parents_of(oid), "REVERT_HEAD's parent")
+            commits |= dict.fromkeys(repository.objects.linked(oid, "parent"), "REVERT_HEAD's parent")
     for file in _PENDING_FILES:
         path = git_dir / file
         try:
@@ -278,6 +278,6 @@ def _stash_parts(repository: Repository, stash_commits: Mapping[str, str]) -> di
     parts: dict[str, str] = {}
     for stash, name in stash_commits.items():
         titles = (f"{part} of {name}" for part in ("index", "untracked files"))
-        for oid, title in zip(repository.objects.parents_of(stash)[1:], titles, strict=False):
+        for oid, title in zip(repository.objects.linked(stash, "parent")[1:], titles, strict=False):
             parts.setdefault(oid, title)
     return parts

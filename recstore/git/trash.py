@@ -89,11 +89,8 @@ class Trash:
                 if attempt == _TRIES:
                     raise
 
-    def expire(self, now_s: int, days: int = EXPIRY_DAYS) -> int:
-        """Forget the runs that are older than `days`, and return how many those were.
-
-        If another process adds a run meanwhile, nothing is forgotten until next time.
-        """
+    def expire(self, now_s: int, days: int = EXPIRY_DAYS) -> None:
+        """Forget the runs that are older than `days`; if another process adds one meanwhile, at the next call."""
         chain = self._chain()
         young = [run for run in chain if run[1] >= now_s - days * _DAY_S]
         if len(young) < len(chain):
@@ -105,7 +102,6 @@ class Trash:
             except GitError:
                 if self._tip() == chain[0][0]:
                     raise
-        return len(chain) - len(young)
 
     def _tip(self) -> str:
         return next((ref.oid for ref in self.repository.refs(TRASH_REF)), "")
