@@ -1,10 +1,8 @@
 """What changes from answer to answer though the answer does not: times, fingerprints, padding, generated ids.
 
 The one list of volatile members and headers. Members are set to a constant before an answer is stored, so that recording
-an unchanged one again changes no byte. Only answers that are recognised, by the members they have, as those of a known
-interface are touched: OpenAI's chat, completions, responses, embeddings, pictures, files and batches, Anthropic's
-messages, Ollama, Gemini. The text of a model is not; what it sends along for nobody but itself, signed or encrypted, is
-renamed as ids are.
+an unchanged one again changes no byte; only answers are touched that have the members of a known interface's. The text of
+a model is not; what it sends along for nobody but itself, signed or encrypted, is renamed as ids are.
 """
 
 from __future__ import annotations

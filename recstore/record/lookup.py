@@ -117,9 +117,8 @@ class Recordings:
     def find_reusable(self, request: NormalisedRequest, occurrence: int, *, share: bool) -> Match | None:
         """Return another test's answer to that occurrence of the request, None unless it is certain.
 
-        It is if some test made the request that often, and the whole store knows one response to it; with `share` the first
-        test's will do. An entry with the id of the file that it was imported from is that file's alone. A blob that is
-        missing or damaged answers nothing, and is not reported: the request is called for.
+        It is if some test made the request that often, and the whole store knows one response to it (with `share`, the first
+        test's will do). An entry with the id of its imported file is that file's alone. A damaged blob answers nothing.
         """
         from recstore.store.index import Index  # replay does without
 
@@ -138,10 +137,7 @@ class Recordings:
             return None
 
     def request(self, entry: Entry) -> Request:
-        """Return the request that was recorded.
-
-        Raises: as `next_match`.
-        """
+        """Return the request that was recorded. Raises: as `next_match`."""
         return decode_request(self._read(entry.blob), f"{FOLDER}/{entry.blob.path}")
 
     def _match(self, entries: Occurrence) -> Match:

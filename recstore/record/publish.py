@@ -34,8 +34,6 @@ class NewRecording:
 def publish(store: Store, scope_id: str | None, recordings: list[NewRecording], *, replaces: bool) -> Manifest | None:
     """Put the recordings into the store, in place of those of the scope or beside them; return its manifest.
 
-    After: the blobs are durable before the manifest names them.
-
     Raises: Locked: others have held the store for long. DamagedManifest: another test's manifest has that path, or,
     where nothing is replaced, its own cannot be read. RecstoreError: disk trouble.
     """

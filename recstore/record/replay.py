@@ -137,8 +137,7 @@ def merge_union(responses: list[Response]) -> Response:
     first = bodies[0].value
     if isinstance(first, dict):
         merged = {**first, next((name for name in ("models", "data") if name in first), "data"): merged}
-    layout = responses[0].body.layout if isinstance(responses[0].body, JsonBody) else ""
-    return replace(responses[0], body=JsonBody(merged, layout))
+    return replace(responses[0], body=JsonBody(merged, bodies[0].layout))
 
 
 # -- the pauses of a stream, recorded and replayed with the setting `timing`

@@ -16,18 +16,11 @@ from urllib.parse import urlsplit
 from recstore.content.tokens import tokens_paid
 from recstore.errors import Damage, ManifestConflict, RecstoreError, ReplayMiss
 from recstore.model import BlobName, Digest, Entry, Json, Manifest, Mode, Recording, RequestKey
+from recstore.record import replay
 from recstore.record.exchange import Exchange, WireError, WireRequest, header_value
 from recstore.record.lookup import Recordings
 from recstore.record.normalise import normalise_request, normalise_response
 from recstore.record.publish import NewRecording, publish, put_aside
-from recstore.record.replay import (
-    DELAYS,
-    recorded_delays_ms,
-    replayed_delays_s,
-    response_differences,
-    response_to_wire,
-    with_chunks,
-)
 from recstore.record.server_ids import IdMap
 from recstore.settings import Settings
 from recstore.store import Store
@@ -159,13 +152,13 @@ class Session:
         sent, drift = exchange.request, tuple[str, ...]()
         new: tuple[NewRecording, ...] = ()
         if exchange.expected is not None:
-            drift = response_differences(exchange.expected, response, sent.request)
+            drift = replay.response_differences(exchange.expected, response, sent.request)
         elif self.mode is not Mode.VERIFY and not self._is_over:
             data = encode_checked(Recording(sent.storable(), response))
             origin: dict[str, Json] = {}
             if self.settings.timing:
-                chunks = response_to_wire(response, sent.request.method, sent.request.path).chunks
-                origin[DELAYS] = recorded_delays_ms(exchange, len(chunks))
+                chunks = replay.response_to_wire(response, sent.request.method, sent.request.path).chunks
+                origin[replay.DELAYS] = replay.recorded_delays_ms(exchange, len(chunks))
             entry = Entry(BlobName(sent.key, Digest.of(data)), exchange.occurrence, origin=origin)
             new = (NewRecording(entry, data),)
         with self._turn:
@@ -252,10 +245,10 @@ class Session:
             miss = self._misses[sent.key]
             raise ReplayMiss(miss.subject, miss.reason, miss.remedy)  # with a traceback of its own
         entry = match.entries[0]
-        answer = response_to_wire(match.response, sent.request.method, sent.request.path)
-        answer = with_chunks(answer, self._ids.to_replayed(answer.chunks, *entry.call))
+        answer = replay.response_to_wire(match.response, sent.request.method, sent.request.path)
+        answer = replay.with_chunks(answer, self._ids.to_replayed(answer.chunks, *entry.call))
         if self.settings.timing:
-            answer = replace(answer, delays_s=replayed_delays_s(entry.origin, len(answer.chunks)))
+            answer = replace(answer, delays_s=replay.replayed_delays_s(entry.origin, len(answer.chunks)))
         self._tokens_saved.append(tokens_paid(match.response))
         exchange.replayed, exchange.is_complete = answer, True
 
