@@ -33,7 +33,18 @@ def parse_body(data: bytes) -> Body | None:
             return JsonBody(value, detect_layout(data, value))
     if len(data) > EXPANDED_LIMIT_BYTES:
         return RawBody(data)
-    return parse_event_stream(data) or _json_lines(data) or RawBody(data)
+    stream = parse_event_stream(data)
+    if stream is not None:
+        return stream
+    *lines, rest = data.split(b"\n")
+    if rest or len(lines) < 2:  # noqa: PLR2004 - one line alone is no stream
+        return RawBody(data)
+    with suppress(NotExactError):
+        values = [parse_exact(line) for line in lines]
+        for layout in _LINE_LAYOUTS:
+            if all(LAYOUTS[layout](value) == line for value, line in zip(values, lines, strict=True)):
+                return StreamBody("ndjson", values, layout)
+    return RawBody(data)
 
 
 def body_bytes(body: Body | None) -> bytes:
@@ -138,17 +149,3 @@ def parse_event_stream(data: bytes) -> StreamBody | None:
         events.append(event)
     stream = StreamBody(framing, events, layout or "compact")
     return stream if body_bytes(stream) == data else None
-
-
-def _json_lines(data: bytes) -> StreamBody | None:
-    *lines, rest = data.split(b"\n")
-    if rest or len(lines) < 2:  # noqa: PLR2004 - one line alone is no stream
-        return None
-    try:
-        values = [parse_exact(line) for line in lines]
-    except NotExactError:
-        return None
-    for layout in _LINE_LAYOUTS:
-        if all(LAYOUTS[layout](value) == line for value, line in zip(values, lines, strict=True)):
-            return StreamBody("ndjson", values, layout)
-    return None

@@ -272,15 +272,10 @@ def current() -> Session | None:
 
     A context may outlive its session (a client's background task, say): a session that is over is never returned.
     """
-    if not _active:
-        return None
     session = _of_context.get()
     if session is not None and any(session is other for other in _active):
         return session
-    try:
-        return _active[-1]
-    except IndexError:  # another thread left the last one since
-        return None
+    return next(reversed(_active), None)  # another thread may leave the last one meanwhile
 
 
 @contextmanager
