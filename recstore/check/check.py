@@ -236,8 +236,7 @@ class Check:
 
     def _blob(self, tree: Tree, path: str, oid: str = "") -> bytes | None:
         """Check the bytes of a blob, and return them: of the object `oid`, or of the file in the work tree."""
-        objects = tree.repository.objects
-        data, defect = None, ""
+        objects, data, defect = tree.repository.objects, None, ""
         try:
             data = objects.read(oid) if oid else self.store.directory.read(path)
         except RecstoreError as error:

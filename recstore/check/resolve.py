@@ -230,9 +230,7 @@ def merge_files(texts: tuple[bytes, bytes, bytes], subject: str) -> tuple[bytes,
     except (Damage, ManifestConflict, NewerVersion):
         return None
     merged = merge_manifests(before, left, right)
-    if merged is not None:
-        return format_manifest(merged), True
-    return format_conflict(left, right), False
+    return (format_manifest(merged), True) if merged is not None else (format_conflict(left, right), False)
 
 
 def _conflict_stages(repository: Repository) -> dict[str, dict[int, str]]:

@@ -56,13 +56,10 @@ class Repaired:
     files: tuple[RecoveredFile, ...] = ()
 
 
-def heal_from_git(store: Store, environment: Mapping[str, str]) -> tuple[RecoveredFile, ...]:
+def heal_from_git(store: Store, environment: Mapping[str, str]) -> None:
     """Put back every blob that a manifest here names, the store lacks and Git has; after it the files are durable."""
-    try:
-        with Repository(store.directory.root, environment) as repository:
-            return heal(store, repository, _named_blobs(store))
-    except RecstoreError:  # the reader's own error, that a blob is missing, tells more
-        return ()
+    with suppress(RecstoreError), Repository(store.directory.root, environment) as repository:
+        heal(store, repository, _named_blobs(store))  # the reader's own error, that a blob is missing, tells more
 
 
 def plan_restore(
