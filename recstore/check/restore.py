@@ -18,7 +18,7 @@ from recstore.model import BlobName, Manifest
 from recstore.store import FOLDER, Store
 from recstore.store.manifest import MANIFEST_FOLDERS, manifest_path, parse_manifest, shared_path
 from recstore.store.rename import is_selected
-from recstore.store.verify import back_up, problem_of_blob, quarantine
+from recstore.store.verify import problem_of_blob, quarantine
 
 EVERYTHING: Final = "*"
 """A selector for all that is in the trash, or, with a revision, in that commit."""
@@ -208,14 +208,15 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
             return lexists(path)
         return name.startswith("blobs/") and isinstance(problem_of_blob(store.directory, name), Damage)
 
-    quarantined = quarantine(store, filter(must_go, names))  # decided under its lock
+    with store.locked():
+        quarantined = quarantine(store, filter(must_go, names))
     execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
     with store.locked():
         for file in tuple(older):
             with suppress(RecstoreError):
                 store.read_manifest(file.path)
                 older.remove(file)  # it can be read again
-        quarantined += back_up(store, [file.path for file in older])
+        quarantined += quarantine(store, [file.path for file in older], is_copy=True)
         for file in older:
             store.directory.write(file.path, file.data)
         store.directory.flush()

@@ -223,8 +223,8 @@ class _Planner:
         counts = []
         for path, manifest in sorted(self.manifests.items()):
             test_id, is_stale = manifest.test_id or "", path in rows and bool(rows[path].oid)
-            usage = None if is_stale or not self._is_candidate(path) else usages.get(test_id.partition("::")[0])
-            unused = set(unused_entries(manifest, self.texts[path], usage))
+            usage = {} if is_stale or not self._is_candidate(path) else usages.get(test_id.partition("::")[0], {})
+            unused = set(unused_entries(manifest, usage))
             if unused:
                 left = tuple(entry for entry in manifest.entries if entry not in unused)
                 counts.append(UnusedEntries(test_id, len(manifest.entries) - len(left), len(manifest.entries)))

@@ -133,7 +133,7 @@ class ResponseStorage:
                 entries = entries_by_file([manifest] if manifest else []).get(name, [])
                 if not entries:  # of another test, or of none: all manifests have to be known
                     self._tracker.refresh()
-                    entries = self._tracker.entries_of(name)
+                    entries = self._tracker.entries_of([name])[name]
             if entries:
                 return self._read(name, entries)
         return None
@@ -145,13 +145,14 @@ class ResponseStorage:
         """
         with self._lock:
             self._tracker.refresh()
-            lists = [
-                (name, self._tracker.entries_of(name))
+            names = [
+                name
                 for folder in self._folders()
                 for name in sorted(self._tracker.names())
                 if name.startswith(f"{folder}/models-{request_hash}-") and "/" not in name[len(folder) + 1 :]
             ]
-        return [self._read(name, entries) for name, entries in lists]
+            lists = self._tracker.entries_of(names)
+        return [self._read(name, lists[name]) for name in names]
 
     _model_list_responses = model_list_responses
     """The name that the recorder calls it by."""

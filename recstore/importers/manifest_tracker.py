@@ -6,7 +6,6 @@ Of each manifest only little stays in memory; the manifest itself is read again 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
@@ -16,7 +15,6 @@ from recstore.importers import TestEntry
 from recstore.importers.formats import entries_by_file
 from recstore.model import BlobName, Manifest
 from recstore.store import Store
-from recstore.store.blob import is_imported, origin_path
 from recstore.store.fingerprints import FileCache, Fingerprint, compare
 from recstore.store.manifest import MANIFEST_FOLDERS, manifest_path, shared_path
 
@@ -52,8 +50,6 @@ class ManifestTracker:
         self._cache = FileCache(store.directory, MANIFEST_FOLDERS)
         self._since_ns = time.time_ns()
         self._known: dict[str, _Known] = {}
-        self._manifests_of: dict[str, tuple[str, ...]] = {}
-        self._references: Counter[_ShortName] = Counter()
         self._recorded: list[RecordedBlobs] = []
         self._read = lru_cache(_CACHED_MANIFESTS)(self._read_now)
 
@@ -69,19 +65,14 @@ class ManifestTracker:
         fingerprints = {path: known.fingerprint for path, known in self._known.items()}
         changed, removed = compare(fingerprints, self._cache.look(thorough=thorough))
         for path in removed:
-            self._forget(path)
+            del self._known[path]
         for path, fingerprint in changed.items():
-            before = self._known.get(path)
             manifest = self._read(path, fingerprint)  # first: where it cannot be used, what is known stays
-            self._forget(path)
+            before = self._known.pop(path, None)
             if manifest is None:
                 continue
             blobs = [entry.blob for entry in manifest.entries]
-            known = _Known(fingerprint, tuple(entries_by_file([manifest])), tuple(map(_short, blobs)))
-            self._known[path] = known
-            self._references.update(known.blobs)
-            for name in known.files:
-                self._manifests_of[name] = (*self._manifests_of.get(name, ()), path)
+            self._known[path] = _Known(fingerprint, tuple(entries_by_file([manifest])), tuple(map(_short, blobs)))
             had = set(before.blobs if before else ())
             new = tuple(blob for blob in blobs if _short(blob) not in had)
             if new and not is_own and (before is not None or fingerprint.modified_ns >= self._since_ns):
@@ -93,42 +84,30 @@ class ManifestTracker:
         recorded, self._recorded = self._recorded, []
         return recorded
 
-    def names(self) -> Collection[str]:
+    def names(self) -> set[str]:
         """Return the names of all files that something is recorded of."""
-        return self._manifests_of.keys()
+        return {name for known in self._known.values() for name in known.files}
 
-    def entries_of(self, name: str) -> list[TestEntry]:
-        """Return the entries of the file `name`, of whichever tests."""
-        manifests = self._manifests(self._manifests_of.get(name, ()))
-        entries = (TestEntry(manifest.test_id, entry) for manifest in manifests for entry in manifest.entries)
-        return [each for each in entries if is_imported(each.entry.origin) and origin_path(each.entry.origin) == name]
+    def entries_of(self, names: Collection[str]) -> dict[str, list[TestEntry]]:
+        """Return the entries of each of the files `names`, of whichever tests."""
+        entries = entries_by_file(self._manifests(self._paths_naming(names)))
+        return {name: entries.get(name, []) for name in names}
 
     def affected(self, names: Collection[str], incoming: Collection[TestEntry]) -> list[Manifest]:
         """Return the manifests that change when `incoming` becomes what is recorded of the files `names`."""
-        paths = {path for name in names for path in self._manifests_of.get(name, ())}
-        paths |= {
+        paths = {
             manifest_path(test_id) if test_id is not None else shared_path(entry.blob) for test_id, entry in incoming
         }
-        return self._manifests(sorted(paths & self._known.keys()))
+        return self._manifests(sorted(paths & self._known.keys() | {*self._paths_naming(names)}))
 
-    def is_referenced(self, blob: BlobName) -> bool:
-        """Return whether some manifest names the blob."""
-        return _short(blob) in self._references
+    def unreferenced(self, blobs: Collection[BlobName]) -> list[BlobName]:
+        """Return those of `blobs` that no manifest names."""
+        named = {short for known in self._known.values() for short in known.blobs} if blobs else ()
+        return [blob for blob in blobs if _short(blob) not in named]
 
-    def _forget(self, path: str) -> None:
-        known = self._known.pop(path, None)
-        if known is None:
-            return
-        self._references.subtract(known.blobs)
-        for blob in known.blobs:
-            if not self._references[blob]:
-                del self._references[blob]  # no error where it was deleted already
-        for name in known.files:
-            rest = tuple(other for other in self._manifests_of[name] if other != path)
-            if rest:
-                self._manifests_of[name] = rest
-            else:
-                del self._manifests_of[name]
+    def _paths_naming(self, names: Collection[str]) -> list[str]:
+        wanted = set(names)
+        return [path for path, known in self._known.items() if not wanted.isdisjoint(known.files)]
 
     def _manifests(self, paths: Collection[str]) -> list[Manifest]:
         manifests = (self._read(path, self._known[path].fingerprint) for path in paths)

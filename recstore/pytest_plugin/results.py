@@ -11,7 +11,7 @@ from recstore.pytest_plugin.ids import function_of
 from recstore.record.session import SessionReport
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
-from recstore.store.usage import FileUsage, TestUsage, write_usage
+from recstore.store.usage import TestUsage, write_usage
 
 _SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")
 """The numbers of a session's report that are added up."""
@@ -106,4 +106,4 @@ class RunResults:
                 name = (store.read_manifest(path).test_id or "") if data is not None else ""
                 if data is not None and name.partition("::")[0] == file and function_of(name) in functions:
                     tests[name] = TestUsage(Digest.of(data), was_collected=False, has_passed=False)
-            write_usage(store.local, FileUsage(file, is_complete=True, tests=tests))
+            write_usage(store.local, file, tests)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, get_args
 
@@ -44,12 +44,8 @@ def encode_recording(recording: Recording, minted: str = "") -> bytes:
     if minted and minted.encode() in response and PLACEHOLDER not in response:
         response = response.replace(minted.encode(), PLACEHOLDER)
         start += _MINTED_MEMBER
-    return b'{"recstore":%d,\n"request":{%b},%b%b}}\n' % (
-        BLOB_VERSION,
-        _request_text(recording.request),
-        start,
-        response,
-    )
+    request = _request_text(recording.request)
+    return b'{"recstore":%d,\n"request":{%b},%b%b}}\n' % (BLOB_VERSION, request, start, response)
 
 
 def encode_checked(recording: Recording) -> bytes:
@@ -80,8 +76,7 @@ def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:
     before, mark, after = data.partition(_RESPONSE_START + _MINTED_MEMBER)
     if minted and mark:
         data = before + _RESPONSE_START + after.replace(PLACEHOLDER, minted.encode())
-    document = _document(data, subject)
-    with _format_of(subject):
+    with _document_of(data, subject) as document:
         return Recording(_read_request(document["request"]), _read_response(document["response"]))
 
 
@@ -90,8 +85,7 @@ def decode_request(data: bytes, subject: str) -> Request:
 
     Raises: DamagedBlob, NewerVersion: as `decode_recording`.
     """
-    document = _document(data, subject)
-    with _format_of(subject):
+    with _document_of(data, subject) as document:
         return _read_request(document["request"])
 
 
@@ -118,35 +112,30 @@ def minted_id(origin: dict[str, Json]) -> str:
 
 
 @contextmanager
-def _format_of(subject: str) -> Iterator[None]:
+def _document_of(data: bytes, subject: str) -> Iterator[dict[str, Any]]:
+    """Yield the blob's document; what whoever reads it finds amiss is damage of the blob `subject`."""
     try:
-        yield
+        document = orjson.loads(data)
+        version = document.get("recstore") if isinstance(document, dict) else None
+        if type(version) is int and version > BLOB_VERSION:
+            raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
+        if version != BLOB_VERSION:
+            raise DamagedBlob(subject, "is JSON, but not a recstore blob")
+        if not all(type(document.get(part)) is dict for part in ("request", "response")):
+            raise DamagedBlob(subject, "is a blob without a request or without a response")
+        yield document
+    except orjson.JSONDecodeError as error:
+        raise DamagedBlob(subject, f"is not JSON: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         what = str(error) if isinstance(error, DeltaError | binascii.Error) else repr(error)
         raise DamagedBlob(subject, f"is not in the format of a blob: {what}") from error
-
-
-def _document(data: bytes, subject: str) -> dict[str, Any]:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise DamagedBlob(subject, f"is not JSON: {error}") from error
-    version = document.get("recstore") if isinstance(document, dict) else None
-    if type(version) is int and version > BLOB_VERSION:
-        raise NewerVersion(subject, f"is a blob of format {version}; this recstore reads up to {BLOB_VERSION}")
-    if version != BLOB_VERSION:
-        raise DamagedBlob(subject, "is JSON, but not a recstore blob")
-    if not all(type(document.get(part)) is dict for part in ("request", "response")):
-        raise DamagedBlob(subject, "is a blob without a request or without a response")
-    return document  # type: ignore[no-any-return]
 
 
 # -- writing
 
 
 def _request_text(request: Request) -> bytes:
-    values = {"method": request.method, "upstream": request.upstream, "path": request.path}
-    members = [_member(name, value) for name, value in values.items()]
+    members = [_member(name, getattr(request, name)) for name in ("method", "upstream", "path")]
     if request.query:
         members.append(_member("query", request.query))
     if request.headers:
@@ -156,17 +145,11 @@ def _request_text(request: Request) -> bytes:
 
 
 def _response_text(response: Response) -> bytes:
-    members = []
-    if response.status is not None:
-        members.append(_member("status", response.status))
-    if response.reason:
-        members.append(_member("reason", response.reason))
-    if response.headers:
-        members.append(b'"headers":' + _lines([list(pair) for pair in response.headers]))
-    if response.type_name:
-        members.append(_member("type", response.type_name))
+    headers = [list(pair) for pair in response.headers]
+    values = {"status": response.status, "reason": response.reason, "headers": headers, "type": response.type_name}
+    members = [_member(name, value, _lines) for name, value in values.items() if value not in (None, "", [])]
     if response.error is not None:
-        members.append(b'"error":' + _lines(response.error))
+        members.append(_member("error", response.error, _lines))
     if response.body is not None:
         members.append(_body_text(response.body))
     return b",\n".join(members)
@@ -180,12 +163,12 @@ def _body_text(body: Body) -> bytes:
             return _member("base64", base64.b64encode(body.data).decode())
     layout = _member("layout", body.layout) + b"," if body.layout else b""
     if isinstance(body, JsonBody):
-        return layout + b'"json":' + _lines(body.value)
-    return b'%b%b,"events":%b' % (layout, _member("stream", body.framing), _lines(shrink(body.events)))
+        return layout + _member("json", body.value, _lines)
+    return b"%b%b,%b" % (layout, _member("stream", body.framing), _member("events", shrink(body.events), _lines))
 
 
-def _member(key: str, value: Json) -> bytes:
-    return b'"%b":%b' % (key.encode(), compact_text(value))
+def _member(key: str, value: Any, text_of: Callable[[Any], bytes] = compact_text) -> bytes:
+    return b'"%b":%b' % (key.encode(), text_of(value))
 
 
 def _lines(value: Any) -> bytes:
@@ -206,28 +189,17 @@ def _value_text(value: Any) -> bytes:
 
 
 def _read_request(document: dict[str, Any]) -> Request:
-    return Request(
-        method=_text(document["method"]),
-        upstream=_text(document["upstream"]),
-        path=_text(document["path"]),
-        query=_text(document.get("query", "")),
-        headers=_read_headers(document),
-        body=_read_body(document),
-    )
+    method, upstream, path = (_text(document[name]) for name in ("method", "upstream", "path"))
+    query = _text(document.get("query", ""))
+    return Request(method, upstream, path, query, _read_headers(document), _read_body(document))
 
 
 def _read_response(document: dict[str, Any]) -> Response:
     status, error = document.get("status"), document.get("error")
     if not (status is None or type(status) is int) or not (error is None or type(error) is dict):
         raise ValueError("status or error of the response is of a wrong type")
-    return Response(
-        status=status,
-        reason=_text(document.get("reason", "")),
-        headers=_read_headers(document),
-        type_name=_text(document.get("type", "")),
-        body=_read_body(document),
-        error=error,
-    )
+    reason, type_name = (_text(document.get(name, "")) for name in ("reason", "type"))
+    return Response(status, reason, _read_headers(document), type_name, _read_body(document), error)
 
 
 def _read_headers(document: dict[str, Any]) -> Headers:

@@ -1,12 +1,5 @@
 """Which files are there, and which changed since they were last read: one answer for the index, verify, imports and watch.
 
-    cache = FileCache(directory, ("tests", "shared"))      # in memory: a folder is listed again only where it has changed
-    files = cache.look()                                   # path -> Fingerprint of every file that is there now
-    changed, removed = compare(known, files)               # `known`: the fingerprints under which files were read
-
-    snapshot = Snapshot.load(directory, "watch.json", 4)   # the fingerprints of an earlier process, and a note of its own
-    Snapshot(files, note).save(directory, "watch.json", 4)
-
 A fingerprint says that a file is as it was only if the file was at rest when it was read (`is_settled`): one that is
 written twice within a tick of the file system's clock, to the same size, looks as it did before.
 

@@ -50,16 +50,11 @@ def _plain(selector: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A test's manifest, and the id that it gets."""
+    """A test's manifest as it is, and the ids that it has and gets."""
 
     manifest: Manifest
+    old_id: str
     new_id: str
-
-    @property
-    def old_id(self) -> str:
-        """The id that it has."""
-        assert self.manifest.test_id is not None  # noqa: S101 - those of no test are not moved
-        return self.manifest.test_id
 
 
 def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
@@ -68,8 +63,12 @@ def plan_moves(store: Store, old: str, new: str) -> tuple[Move, ...]:
     Raises: NotInStore: no test is called `old`. UsageError: a test that has recordings would be overwritten, two
     would become one, or `old` and `new` do not fit. DamagedManifest, ManifestConflict, NewerVersion: of any test.
     """
-    new_ids = ((manifest, renamed_id(manifest.test_id or "", old, new)) for manifest in store.manifests("tests"))
-    moves = [Move(manifest, new_id) for manifest, new_id in new_ids if new_id is not None]
+    moves = []
+    for manifest in store.manifests("tests"):
+        old_id = manifest.test_id or ""
+        new_id = renamed_id(old_id, old, new)
+        if new_id is not None:
+            moves.append(Move(manifest, old_id, new_id))
     if not moves:
         raise NotInStore(old, "no test with recordings is called so")
     leaving = {move.old_id for move in moves}

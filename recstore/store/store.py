@@ -2,13 +2,7 @@
 
 Nothing here knows Git, HTTP or other recorders. Replaying a test touches its manifest and blobs: their paths are known.
 
-What one machine needs and nobody commits is in Git's own folders, which are found as Git finds them:
-
-    <git folder of the work tree>/recstore/      index, lock, usage, and what verify and watch have seen
-    <git folder of the repository>/recstore/     quarantine and failed recordings, which outlive a work tree
-
-A project that is not the top folder of its work tree has a folder of its own in each. Without Git both are
-`.recstore/local`.
+`recstore help format` says which files are committed, and what is in Git's own folders, found as Git finds them.
 
 Source: gitrepository-layout(5), `commondir`; gitfile in gitglossary(7); `git rev-parse --git-path`.
 """
@@ -89,16 +83,12 @@ class Store:
     @cached_property
     def local(self) -> Directory:
         """The folder for the local state of this work tree: index, lock, usage. Made when it is first written."""
-        return Directory(self._local_folders[0])
+        return Directory(local_folders(self.directory.root)[0])
 
     @cached_property
     def common(self) -> Directory:
         """The folder for the local state that outlives a work tree: quarantine, failed recordings."""
-        return Directory(self._local_folders[1])
-
-    @cached_property
-    def _local_folders(self) -> tuple[Path, Path]:
-        return local_folders(self.directory.root)
+        return Directory(local_folders(self.directory.root)[1])
 
     @contextmanager
     def locked(self, timeout_s: float = 10.0) -> Iterator[None]:
@@ -149,8 +139,8 @@ class Store:
             self.directory.flush()
             manifests = [Manifest(test_id, tuple(entries))]
             if test_id is None:
-                blobs = [entry.blob for entry in entries]
-                manifests = [self.shared_manifest(blob) or Manifest(None, (Entry(blob, 1),)) for blob in blobs]
+                names = [entry.blob for entry in entries]
+                manifests = [self.shared_manifest(name) or Manifest(None, (Entry(name, 1),)) for name in names]
             self.publish(manifests)
         return manifests[-1] if manifests else Manifest(None, ())
 
@@ -173,12 +163,12 @@ class Store:
         After, Raises: as `put_blob`.
         """
         present = self.directory.read(blob.path)
-        if present is None and not dry_run:
-            self.directory.write(blob.path, data)
-        elif present is not None and present != data:
-            raise DamagedBlob(str(self.directory.path(blob.path)), "holds other bytes than its name says")
-        elif present is not None:
+        if present is not None:
+            if present != data:
+                raise DamagedBlob(str(self.directory.path(blob.path)), "holds other bytes than its name says")
             self.directory.also_flush([blob.path])  # its writer may not have come to that yet
+        elif not dry_run:
+            self.directory.write(blob.path, data)
         return present is None
 
     def publish(self, manifests: Iterable[Manifest]) -> None:

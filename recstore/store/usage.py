@@ -2,10 +2,10 @@
 
     usage/<16 digits of the BLAKE3 of the test file's path>.json, in the local folder of the work tree
 
-    {"recstore":1,"file":"tests/test_chat.py","tests":{
-    "tests/test_chat.py::test_answer[a]":{"manifest":"<BLAKE3 of the manifest's text>","collected":true,
-      "passed":true,"used":[["<request key>",1],["<request key>",2]]},
-    "tests/test_chat.py::test_answer[b]":{"manifest":"...","collected":false,"passed":false,"used":[]}}}
+    {"recstore":2,"file":"tests/test_chat.py","tests":{
+    "tests/test_chat.py::test_answer[a]":{"manifest":"<BLAKE3 of the manifest's text>","was_collected":true,
+      "has_passed":true,"used":[["<request key>",1],["<request key>",2]]},
+    "tests/test_chat.py::test_answer[b]":{"manifest":"...","was_collected":false,"has_passed":false,"used":[]}}}
 
 Whoever runs the tests writes one file per test file, only after a run that collected and ran all of it; it names
 each test of that file that was collected, and each that has a manifest. Nothing is concluded about a test that is not
@@ -16,7 +16,7 @@ that cannot be read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -24,7 +24,7 @@ import orjson
 from recstore.model import Digest, Entry, Manifest
 from recstore.store.directory import Directory
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,63 +42,46 @@ class TestUsage:
     used: frozenset[tuple[str, int]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class FileUsage:
-    """What a run of a test file used, by test id; only a complete one says anything."""
-
-    file: str
-    is_complete: bool
-    tests: Mapping[str, TestUsage] = field(default_factory=dict)
-
-
 def usage_path(file: str) -> str:
     """Return where the usage of a test file is, below the local folder of the work tree."""
     return f"usage/{Digest.of(file.encode('utf-8', 'surrogatepass'))[:16]}.json"
 
 
-def write_usage(local: Directory, usage: FileUsage) -> None:
-    """Write `usage` as that of the last run of its file; an incomplete run changes nothing.
+def write_usage(local: Directory, file: str, tests: Mapping[str, TestUsage]) -> None:
+    """Write the usage of `tests`, by their ids, as that of the last complete run of their file.
 
     Raises: RecstoreError: the folder cannot be written.
     """
-    if usage.is_complete:
-        tests = {
-            test_id: {
-                "manifest": test.manifest,
-                "collected": test.was_collected,
-                "passed": test.has_passed,
-                "used": sorted(test.used),
-            }
-            for test_id, test in usage.tests.items()
-        }
-        local.write(usage_path(usage.file), orjson.dumps({"recstore": _VERSION, "file": usage.file, "tests": tests}))
+    document = {"recstore": _VERSION, "file": file, "tests": tests}
+    local.write(usage_path(file), orjson.dumps(document, default=sorted))
 
 
-def read_usage(local: Directory, file: str) -> FileUsage | None:
-    """Return the usage of the last complete run of a test file, None if there is none that can be relied on.
+def read_usage(local: Directory, file: str) -> dict[str, TestUsage]:
+    """Return the usage of the last complete run of a test file, by test id; empty if none can be relied on.
 
     Raises: RecstoreError: its file is there and the system refuses to read it.
     """
+    tests = {}
     try:
         value = orjson.loads(local.read(usage_path(file)) or b"")
         if value["recstore"] != _VERSION or value["file"] != file:
-            return None
-        tests = {}
-        for test_id, test in value["tests"].items():
-            used = frozenset((key, n) for key, n in test["used"])
-            tests[test_id] = TestUsage(test["manifest"], test["collected"] is not False, test["passed"] is True, used)
+            return {}
+        for test_id, row in value["tests"].items():
+            was_collected, has_passed = row["was_collected"] is not False, row["has_passed"] is True
+            used = frozenset((key, n) for key, n in row["used"])
+            tests[test_id] = TestUsage(row["manifest"], was_collected, has_passed, used)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return FileUsage(file, is_complete=True, tests=tests)
+        return {}
+    return tests
 
 
-def unused_entries(manifest: Manifest, text: bytes, usage: FileUsage | None) -> tuple[Entry, ...]:
+def unused_entries(manifest: Manifest, usage: Mapping[str, TestUsage]) -> tuple[Entry, ...]:
     """Return the entries of a test's manifest that the last complete passing run of its file did not use.
 
-    All of them where that run did not find the test: its parameter is gone. `text` is the manifest's.
+    All of them where that run did not find the test: its parameter is gone. The manifest is as it was read.
     """
-    test = None if usage is None or manifest.test_id is None else usage.tests.get(manifest.test_id)
-    if test is None or test.manifest != Digest.of(text):
+    test = usage.get(manifest.test_id or "")
+    if test is None or test.manifest != manifest.digest:
         return ()
     if not test.was_collected:
         return manifest.entries

@@ -51,9 +51,6 @@ class VerifyReport:
     modified_scaffold: tuple[str, ...] = ()
 
 
-_QUARANTINE: Final = "quarantine"
-"""The folder of damaged files below the local folder of the repository."""
-
 _SNAPSHOT: Final = "verified.json"
 _SNAPSHOT_VERSION: Final = 2
 
@@ -108,6 +105,10 @@ def verify_store(
         for blob in manifest.blobs:
             users.setdefault(blob, set()).add(manifest.test_id or "shared")
     missing = [b for b in sorted(users.keys() - present) if not os.path.lexists(store.directory.path(b.path))]
+    for blob in missing:
+        first, *others = sorted(users[blob])
+        reason = f"the blob is missing; {first}{f' and {len(others)} more' if others else ''} names it"
+        problems.append((blob.path, NotInStore(f"{FOLDER}/{blob.path}", reason, MISSING_BLOB_REMEDY)))
     not_read = len(blobs) - len(unread)
     since = known.note.get("since") if not_read else started_s
     sound = {name: blobs[name] for name in blobs.keys() - set(damaged) if blobs[name].is_settled(time.time_ns())}
@@ -118,7 +119,7 @@ def verify_store(
         bytes=sum(blob.size_bytes for blob in blobs.values()),
         manifests=len(manifests),
         entries=sum(len(manifest.entries) for manifest in manifests),
-        problems=(*(problem for _, problem in problems), *(_missing(blob, sorted(users[blob])) for blob in missing)),
+        problems=tuple(problem for _, problem in problems),
         damaged_files=tuple(damaged),
         missing_files=tuple(blob.path for blob in missing),
         unreferenced=tuple(sorted(present - users.keys())),
@@ -127,12 +128,6 @@ def verify_store(
         since=since if isinstance(since, int) else 0,
         modified_scaffold=tuple(name for name, data in scaffold_files().items() if store.directory.read(name) != data),
     )
-
-
-def _missing(blob: BlobName, users: list[str]) -> NotInStore:
-    others = f" and {len(users) - 1} more" if len(users) > 1 else ""
-    reason = f"the blob is missing; {users[0]}{others} names it"
-    return NotInStore(f"{FOLDER}/{blob.path}", reason, MISSING_BLOB_REMEDY)
 
 
 def _check_batch(root: Path, names: list[str]) -> list[tuple[str, RecstoreError | None]]:
@@ -162,36 +157,24 @@ def problem_of_blob(directory: Directory, name: str) -> RecstoreError | None:
     return DamagedBlob(subject, defect) if defect else None
 
 
-def quarantine(store: Store, names: Iterable[str]) -> tuple[Path, ...]:
-    """Move the files `names` out of the store, into quarantine, and return where they are now.
+def quarantine(store: Store, names: Iterable[str], *, is_copy: bool = False) -> tuple[Path, ...]:
+    """Move the files `names` into quarantine, or copies of them, and return where they are now. The caller holds the lock.
 
     After: nothing is overwritten. If a name is taken, a numeric suffix is added.
 
-    Raises: Locked: another process is writing to the store. RecstoreError: a file cannot be moved.
+    Raises: RecstoreError: a file cannot be moved or written.
     """
-    moved = []
-    with store.locked():
-        for name in names:
-            target = _free_name(store.common, name)
-            store.directory.move(name, store.common, target)
-            moved.append(store.common.path(target))
-    return tuple(moved)
-
-
-def back_up(store: Store, names: Iterable[str]) -> tuple[Path, ...]:
-    """Put copies of the files `names` into quarantine, for others to take their places; return where."""
-    copies = []
+    paths = []
     for name in names:
-        data = store.directory.read(name)
-        if data is not None:
-            target = _free_name(store.common, name)
+        first = f"quarantine/{Path(name).name}"
+        targets = chain([first], (f"{first}.{number}" for number in count(2)))
+        target = next(target for target in targets if not os.path.lexists(store.common.path(target)))
+        if not is_copy:
+            store.directory.move(name, store.common, target)
+        elif (data := store.directory.read(name)) is not None:
             store.common.write(target, data)
-            copies.append(store.common.path(target))
+        else:
+            continue  # there is nothing to lose
+        paths.append(store.common.path(target))
     store.common.flush()
-    return tuple(copies)
-
-
-def _free_name(common: Directory, name: str) -> str:
-    first = f"{_QUARANTINE}/{Path(name).name}"
-    names = chain([first], (f"{first}.{number}" for number in count(2)))
-    return next(free for free in names if not os.path.lexists(common.path(free)))
+    return tuple(paths)

@@ -81,7 +81,7 @@ class ChangeImporter:
         with self.store.locked():
             ensure_blobs(self.store, files, sound, self._options)
             self.tracker.refresh()
-            before = {name: self.tracker.entries_of(name) for name in names}
+            before = self.tracker.entries_of(names)
             if self.consume:  # only what is answered again is replaced
                 before = {
                     name: [each for each in entries if (each.test_id, each.entry.blob.key) in asked]
@@ -92,9 +92,8 @@ class ChangeImporter:
             if plan.published or plan.withdrawn:
                 apply_plan(self.store, plan, remove_blobs=False)
                 self.tracker.refresh(is_own=True)
-                for blob in () if self.consume else plan.unreferenced:
-                    if not self.tracker.is_referenced(blob):
-                        self.store.directory.remove(blob.path)
+                for blob in () if self.consume else self.tracker.unreferenced(plan.unreferenced):
+                    self.store.directory.remove(blob.path)
         return [
             *(_watch_result(result, before.get(result.name, [])) for result in results),
             *(WatchResult(name, "removed", _tests(before[name])) for name in removed if before[name]),

@@ -23,7 +23,7 @@ from recstore.errors import RecstoreError
 from recstore.importers.vcr.persister import Persister
 from recstore.model import Digest, Mode
 from recstore.store import Store
-from recstore.store.usage import FileUsage, TestUsage, write_usage
+from recstore.store.usage import TestUsage, write_usage
 from tests.clock import FastClock
 from tests.exchanges import answer, chat, completion, session
 from tests.generator import as_recorded, generated
@@ -155,7 +155,7 @@ def unused(project: Path) -> None:
     assert text is not None
     served = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:1])
     run = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=served)
-    write_usage(store.local, FileUsage("tests/test_a.py", is_complete=True, tests={A: run}))
+    write_usage(store.local, "tests/test_a.py", {A: run})
 
 
 def collected(project: Path) -> None:
@@ -276,7 +276,7 @@ def put(project: Path) -> None:
 
 def note_run(project: Path) -> None:
     """Note a run of tests."""
-    write_usage(Store.open(project).local, FileUsage("tests/test_a.py", is_complete=True, tests={}))
+    write_usage(Store.open(project).local, "tests/test_a.py", {})
 
 
 def save_cassette(project: Path) -> None:

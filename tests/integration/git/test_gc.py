@@ -17,7 +17,7 @@ from recstore.git.trash import TRASH_REF, Trash
 from recstore.model import Digest
 from recstore.store import Store
 from recstore.store.manifest import manifest_path
-from recstore.store.usage import FileUsage, TestUsage, write_usage
+from recstore.store.usage import TestUsage, write_usage
 from recstore.store.verify import verify_store
 from tests import commands
 from tests.git_repository import NOW_S, GitRepository
@@ -324,20 +324,20 @@ def test_damage_is_no_garbage(project: GitRepository) -> None:
     assert any("damaged" in note for note in plan.notes)
 
 
-def run_of(project: GitRepository, *, passed: bool = True, collected: bool = True, used: int = 1) -> FileUsage:
+def run_of(
+    project: GitRepository, *, passed: bool = True, collected: bool = True, used: int = 1
+) -> dict[str, TestUsage]:
     """Return the record of a complete run in which test A used its first `used` entries."""
     manifest = project.store.manifest(A)
     assert manifest is not None
     text = project.store.directory.read(manifest_path(A)) or b""
     places = frozenset((entry.blob.key, entry.n) for entry in manifest.entries[:used])
-    return FileUsage(
-        "tests/test_a.py", is_complete=True, tests={A: TestUsage(Digest.of(text), collected, passed, places)}
-    )
+    return {A: TestUsage(Digest.of(text), collected, passed, places)}
 
 
 def test_unused_entries_are_listed_and_removed_when_told(project: GitRepository) -> None:
     """The manifest keeps what was used; with `--staged` the new text is staged."""
-    write_usage(project.store.local, run_of(project))
+    write_usage(project.store.local, "tests/test_a.py", run_of(project))
 
     listed = project.plan()
     outcome = project.gc(GcOptions(is_staged=True, removes_unused=True))
@@ -353,7 +353,7 @@ def test_unused_entries_are_listed_and_removed_when_told(project: GitRepository)
 
 def test_a_parameter_that_is_gone_goes_as_unused(project: GitRepository) -> None:
     """A complete run that did not find the test says that all its entries are unused."""
-    write_usage(project.store.local, run_of(project, collected=False, passed=False))
+    write_usage(project.store.local, "tests/test_a.py", run_of(project, collected=False, passed=False))
 
     project.gc(GcOptions(removes_unused=True))
 
@@ -362,10 +362,10 @@ def test_a_parameter_that_is_gone_goes_as_unused(project: GitRepository) -> None
 
 def test_nothing_is_concluded_from_what_did_not_pass(project: GitRepository) -> None:
     """A failed test, or a manifest that has changed since the run: its entries stay."""
-    write_usage(project.store.local, run_of(project, passed=False, used=0))
+    write_usage(project.store.local, "tests/test_a.py", run_of(project, passed=False, used=0))
     assert () == project.plan(GcOptions(removes_unused=True)).removals
 
-    write_usage(project.store.local, run_of(project, used=0))
+    write_usage(project.store.local, "tests/test_a.py", run_of(project, used=0))
     project.record(A, "shared", "of a", "recorded since")
 
     assert () == project.plan(GcOptions(removes_unused=True)).removals

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import recstore
 from recstore.store import Store
-from recstore.store.usage import FileUsage, read_usage
+from recstore.store.usage import TestUsage, read_usage
 
 __all__ = ["Outcome", "Story", "Upstream", "serving"]
 
@@ -160,9 +160,9 @@ class Story:
             counts[manifest.test_id or ""] += len(manifest.entries)
         return dict(counts)
 
-    def served(self, file: str) -> FileUsage | None:
-        """Return what is known of the last complete run of a test file."""
-        return read_usage(Store.open(self.path).local, file)
+    def served(self, file: str) -> dict[str, TestUsage] | None:
+        """Return what is known of the last complete run of a test file, None if nothing is."""
+        return read_usage(Store.open(self.path).local, file) or None
 
     def _environment(self, environment: dict[str, str]) -> dict[str, str]:
         kept = {name: text for name, text in os.environ.items() if name != "CI" and not name.startswith("PYTEST_")}

@@ -224,7 +224,7 @@ def test_wherever_pytest_is_started_the_ids_are_those_of_the_project(story: Stor
     } == (story.recorded())
     served = story.served("packages/one/tests/test_a.py")
     assert served is not None
-    assert all(test.has_passed for test in served.tests.values())
+    assert all(test.has_passed for test in served.values())
 
 
 def test_a_store_above_is_used_without_configuration_there(story: Story) -> None:

@@ -61,8 +61,8 @@ def test_what_workers_served_is_put_together(story: Story) -> None:
 
     assert together is not None
     assert together == story.served("tests/test_many.py")
-    assert {2} == {len({key for key, _ in test.used}) for test in together.tests.values()}
-    assert {3} == {len(test.used) for test in together.tests.values()}
+    assert {2} == {len({key for key, _ in test.used}) for test in together.values()}
+    assert {3} == {len(test.used) for test in together.values()}
 
 
 def test_a_lost_worker_leaves_the_run_incomplete(story: Story) -> None:

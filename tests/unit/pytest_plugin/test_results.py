@@ -88,16 +88,17 @@ def test_only_a_file_that_ran_whole_is_written_down(tmp_path: Path) -> None:
     store = Store.create(tmp_path)
 
     results("test_x").write_usage(store)
-    assert read_usage(store.local, FILE) is None
+    assert not read_usage(store.local, FILE)
 
     whole = results("test_x")
     whole.ran.add(f"{FILE}::test_y")
     whole.write_usage(store)
 
     run = read_usage(store.local, FILE)
-    assert run is not None
-    assert TestUsage("", was_collected=True, has_passed=False) == run.tests[f"{FILE}::test_y"]
-    assert run.tests[f"{FILE}::test_x"].has_passed
+    assert TestUsage("", was_collected=True, has_passed=False) == run[f"{FILE}::test_y"]
+    assert run[f"{FILE}::test_x"].has_passed
+    results("test_x").write_usage(store)
+    assert run == read_usage(store.local, FILE)
 
 
 def test_a_parameter_that_is_gone_is_told_by_a_function_that_passed(tmp_path: Path) -> None:
@@ -111,5 +112,4 @@ def test_a_parameter_that_is_gone_is_told_by_a_function_that_passed(tmp_path: Pa
     whole.write_usage(store)
 
     run = read_usage(store.local, FILE)
-    assert run is not None
-    assert [f"{FILE}::test_x[gone]"] == [name for name, test in run.tests.items() if not test.was_collected]
+    assert [f"{FILE}::test_x[gone]"] == [name for name, test in run.items() if not test.was_collected]

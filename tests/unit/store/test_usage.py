@@ -9,42 +9,32 @@ import pytest
 
 from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
 from recstore.store import Store
-from recstore.store.manifest import format_manifest
-from recstore.store.usage import FileUsage, TestUsage, read_usage, unused_entries, usage_path, write_usage
+from recstore.store.manifest import format_manifest, parse_manifest
+from recstore.store.usage import TestUsage, read_usage, unused_entries, usage_path, write_usage
 
 FILE, TEST = "tests/test_a.py", "tests/test_a.py::test_a"
 ENTRIES = tuple(Entry(BlobName(RequestKey(digit * 64), Digest(digit * 64)), n) for digit in "ab" for n in (1, 2))
-MANIFEST = Manifest(TEST, ENTRIES)
-TEXT = format_manifest(MANIFEST)
+TEXT = format_manifest(Manifest(TEST, ENTRIES))
+MANIFEST = parse_manifest(TEXT, "manifest")
 TEST_RUN = TestUsage(
     Digest.of(TEXT), was_collected=True, has_passed=True, used=frozenset({("a" * 64, 1), ("b" * 64, 2)})
 )
-RUN = FileUsage(FILE, is_complete=True, tests={TEST: TEST_RUN})
+RUN = {TEST: TEST_RUN}
 
 
-def run_with(**changes: object) -> FileUsage:
+def run_with(**changes: object) -> dict[str, TestUsage]:
     """Return the run with other facts of its test."""
-    return replace(RUN, tests={TEST: replace(TEST_RUN, **changes)})  # type: ignore[arg-type]
+    return {TEST: replace(TEST_RUN, **changes)}  # type: ignore[arg-type]
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     """What the writer knew, the reader knows."""
     store = Store.create(tmp_path)
 
-    write_usage(store.local, RUN)
+    write_usage(store.local, FILE, RUN)
 
     assert RUN == read_usage(store.local, FILE)
-    assert read_usage(store.local, "tests/test_b.py") is None
-
-
-def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
-    """It replaces nothing: the last complete run still counts."""
-    store = Store.create(tmp_path)
-    write_usage(store.local, RUN)
-
-    write_usage(store.local, replace(RUN, is_complete=False, tests={}))
-
-    assert RUN == read_usage(store.local, FILE)
+    assert {} == read_usage(store.local, "tests/test_b.py")
 
 
 @pytest.mark.parametrize(
@@ -53,11 +43,11 @@ def test_a_partial_run_leaves_no_trace(tmp_path: Path) -> None:
         b"",
         b"{",
         b"[]",
-        b'{"recstore":2,"file":"tests/test_a.py","tests":{}}',
-        b'{"recstore":1,"file":"tests/test_b.py","tests":{}}',
-        b'{"recstore":1,"file":"tests/test_a.py","tests":{"x":{}}}',
-        b'{"recstore":1,"file":"tests/test_a.py","tests":{"x":1}}',
-        b'{"recstore":1,"file":"tests/test_a.py"}',
+        b'{"recstore":1,"file":"tests/test_a.py","tests":{}}',
+        b'{"recstore":2,"file":"tests/test_b.py","tests":{}}',
+        b'{"recstore":2,"file":"tests/test_a.py","tests":{"x":{}}}',
+        b'{"recstore":2,"file":"tests/test_a.py","tests":{"x":1}}',
+        b'{"recstore":2,"file":"tests/test_a.py"}',
     ],
 )
 def test_what_cannot_be_relied_on_is_no_run(tmp_path: Path, text: bytes) -> None:
@@ -65,7 +55,7 @@ def test_what_cannot_be_relied_on_is_no_run(tmp_path: Path, text: bytes) -> None
     store = Store.create(tmp_path)
     store.local.write(usage_path(FILE), text)
 
-    assert read_usage(store.local, FILE) is None
+    assert {} == read_usage(store.local, FILE)
 
 
 CONCLUSIONS = {
@@ -76,8 +66,7 @@ CONCLUSIONS = {
     "recorded since": (run_with(manifest="c" * 64), []),
     "not there to collect": (run_with(was_collected=False, has_passed=False), [("a", 1), ("a", 2), ("b", 1), ("b", 2)]),
     "not there, recorded since": (run_with(was_collected=False, manifest=""), []),
-    "another test": (replace(RUN, tests={}), []),
-    "no run": (None, []),
+    "another test": ({}, []),
 }
 
 
@@ -86,7 +75,7 @@ def test_only_a_complete_passing_run_says_what_is_unserved(case: str) -> None:
     """Entries of the very manifest that the run had, of a test that passed or was not there."""
     run, expected = CONCLUSIONS[case]
 
-    assert expected == [(entry.blob.key[0], entry.n) for entry in unused_entries(MANIFEST, TEXT, run)]
+    assert expected == [(entry.blob.key[0], entry.n) for entry in unused_entries(MANIFEST, run)]
 
 
 def test_entries_that_answer_together_are_served_together() -> None:
@@ -95,4 +84,4 @@ def test_entries_that_answer_together_are_served_together() -> None:
     text = format_manifest(Manifest(TEST, union))
     test = TestUsage(Digest.of(text), was_collected=True, has_passed=True, used=frozenset({("a" * 64, 1)}))
 
-    assert () == unused_entries(Manifest(TEST, union), text, replace(RUN, tests={TEST: test}))
+    assert () == unused_entries(parse_manifest(text, "manifest"), {TEST: test})
