@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -52,34 +51,24 @@ def compare(
     return changed, [path for path in known if path not in files]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The fingerprints of files as an earlier process saw them, and a note of that process."""
+def load_note(directory: Directory, name: str, version: int) -> dict[str, Any]:
+    """Return what `save_note` wrote; nothing where that is absent, damaged or of another version.
 
-    files: Mapping[str, Fingerprint] = field(default_factory=dict)
-    note: Mapping[str, Any] = field(default_factory=dict)
+    Raises: RecstoreError: the file is there and the system refuses to read it.
+    """
+    with suppress(ValueError):
+        note = orjson.loads(directory.read(name) or b"")
+        if isinstance(note, dict) and note.get("version") == version:
+            return note
+    return {}
 
-    @classmethod
-    def load(cls, directory: Directory, name: str, version: int) -> Snapshot:
-        """Return what `save` wrote; nothing where that is absent, damaged or of another version.
 
-        Raises: RecstoreError: the file is there and the system refuses to read it.
-        """
-        try:
-            value = orjson.loads(directory.read(name) or b"")
-            files = {str(path): Fingerprint(*map(int, row)) for path, row in value["files"].items()}
-            return cls(files, dict(value["note"])) if value["version"] == version else cls()
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return cls()
+def save_note(directory: Directory, name: str, version: int, **members: Any) -> None:
+    """Write what the next process may know to the file `name`; it is derived data and need not be durable.
 
-    def save(self, directory: Directory, name: str, version: int) -> None:
-        """Write the snapshot to the file `name`, which is derived data: it need not be durable.
-
-        Shape: `{"version":1,"files":{"<path>":[inode,modified_ns,size_bytes]},"note":{...}}`
-        Raises: RecstoreError: the folder cannot be written.
-        """
-        files = {path: tuple(fingerprint) for path, fingerprint in self.files.items()}
-        directory.write(name, orjson.dumps({"version": version, "files": files, "note": self.note}))
+    Raises: RecstoreError: the folder cannot be written.
+    """
+    directory.write(name, orjson.dumps({"version": version, **members}))
 
 
 class _Folder(NamedTuple):

@@ -22,7 +22,7 @@ from recstore.model import BlobName
 from recstore.store import FOLDER, Store
 from recstore.store.blob import decode_recording
 from recstore.store.directory import TEMPORARY_PREFIX, Directory
-from recstore.store.fingerprints import Fingerprint, Snapshot, compare
+from recstore.store.fingerprints import Fingerprint, compare, load_note, save_note
 from recstore.store.manifest import MANIFEST_FOLDERS
 from recstore.store.store import MISSING_BLOB_REMEDY, scaffold_files
 
@@ -51,8 +51,8 @@ class VerifyReport:
     modified_scaffold: tuple[str, ...] = ()
 
 
-_SNAPSHOT: Final = "verified.json"
-_SNAPSHOT_VERSION: Final = 2
+_NOTE: Final = "verified.json"
+_NOTE_VERSION: Final = 3
 
 
 def verify_store(
@@ -66,7 +66,7 @@ def verify_store(
     After: the local folder has the fingerprints of the sound blobs. Nothing else is changed.
     """
     started_s = int(time.time())
-    known = Snapshot.load(store.local, _SNAPSHOT, _SNAPSHOT_VERSION) if is_fast else Snapshot()
+    known, known_since = last_verified(store) if is_fast else ({}, 0)
     blobs: dict[str, Fingerprint] = {}
     temporary_files = []
     problems: list[tuple[str, RecstoreError]] = []
@@ -82,7 +82,7 @@ def verify_store(
             elif folder == "blobs":
                 with suppress(FileNotFoundError):  # removed since the folder was listed
                     blobs[name] = Fingerprint.of(file.stat(follow_symlinks=False))
-    unread = [*compare(known.files, blobs)[0]]
+    unread = [*compare(known, blobs)[0]]
     check = partial(_check_batch, store.directory.root)
     sizes_bytes = [blobs[name].size_bytes for name in unread]
     for done, (name, problem) in enumerate(map_in_processes(check, unread, sizes_bytes, workers), start=1):
@@ -110,10 +110,10 @@ def verify_store(
         reason = f"the blob is missing; {first}{f' and {len(others)} more' if others else ''} names it"
         problems.append((blob.path, NotInStore(f"{FOLDER}/{blob.path}", reason, MISSING_BLOB_REMEDY)))
     not_read = len(blobs) - len(unread)
-    since = known.note.get("since") if not_read else started_s
+    since = known_since if not_read else started_s
     sound = {name: blobs[name] for name in blobs.keys() - set(damaged) if blobs[name].is_settled(time.time_ns())}
     with suppress(RecstoreError):  # a store that can only be read is verified all the same
-        Snapshot(sound, {"since": since}).save(store.local, _SNAPSHOT, _SNAPSHOT_VERSION)
+        save_note(store.local, _NOTE, _NOTE_VERSION, since=since, files={name: [*sound[name]] for name in sound})
     return VerifyReport(
         blobs=len(blobs),
         bytes=sum(blob.size_bytes for blob in blobs.values()),
@@ -125,9 +125,18 @@ def verify_store(
         unreferenced=tuple(sorted(present - users.keys())),
         temporary_files=tuple(temporary_files),
         not_read=not_read,
-        since=since if isinstance(since, int) else 0,
+        since=since,
         modified_scaffold=tuple(name for name, data in scaffold_files().items() if store.directory.read(name) != data),
     )
+
+
+def last_verified(store: Store) -> tuple[dict[str, Fingerprint], int]:
+    """Return the fingerprints of the blobs that were sound, and since when nobody has read them all."""
+    note = load_note(store.local, _NOTE, _NOTE_VERSION)
+    try:
+        return {str(name): Fingerprint(*map(int, row)) for name, row in note["files"].items()}, int(note["since"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}, 0
 
 
 def _check_batch(root: Path, names: list[str]) -> list[tuple[str, RecstoreError | None]]:

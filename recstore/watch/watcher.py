@@ -22,7 +22,7 @@ from recstore.files import read_file
 from recstore.importers.scan import SourceFile
 from recstore.model import Digest
 from recstore.store.directory import Directory
-from recstore.store.fingerprints import Fingerprint, Snapshot
+from recstore.store.fingerprints import load_note, save_note
 from recstore.store.index import Index
 from recstore.watch.import_changes import ChangeImporter, WatchResult
 from recstore.watch.sources import Sources, is_removed
@@ -39,7 +39,7 @@ _RETRY_S: Final = 1.0  # after trouble with the store
 _BATCH_SIZE: Final = 200  # files that are imported at once, as they come
 _BIG_BATCH_SIZE: Final = 5_000  # and where so many are new that nobody waits for the first
 _CHECKPOINT: Final = "watch.json"
-_CHECKPOINT_VERSION: Final = 4
+_CHECKPOINT_VERSION: Final = 5
 
 
 class Clock(Protocol):
@@ -381,17 +381,15 @@ class Watcher:
 
         "", and no file, where it is absent, damaged, of other sources or another configuration.
         """
-        snapshot = Snapshot.load(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
-        note = snapshot.note
+        note = load_note(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
         if self._importer.consume or note.get("identity") != self._identity:
             return ""  # a file that an earlier watcher has stored is deleted as well
         try:
-            files = []
-            for key, fingerprint in snapshot.files.items():
-                root, _, name = key.partition("//")
-                source = SourceFile(f"{root}{os.sep}{name}", len(root) + 1, *fingerprint)
-                files.append(TrackedFile(source, Status(note["statuses"].get(key, Status.IMPORTED.value))))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            files = [
+                TrackedFile(SourceFile(str(location), *map(int, numbers)), Status(status))
+                for status, location, *numbers in note["files"]
+            ]
+        except (ValueError, TypeError, KeyError):
             return ""
         if any("\0" in file.source.location for file in files):
             return ""
@@ -403,22 +401,18 @@ class Watcher:
     def _save(self) -> None:
         """Write the checkpoint, where the store can be written, at the end of a burst.
 
-        Shape: a `Snapshot` of `<root>//<name>`, with the note `{"identity": [...], "manifests": <digest>, "statuses":
-        {<root>//<name>: <status>}}`; a file that the next watcher is to read has the status "changed".
+        Shape: `{"version":5,"identity":[...],"manifests":<digest>,"files":[[<status>,<location>,<root_length>,<inode>,
+        <modified_ns>,<size_bytes>],...]}`; a file that the next watcher is to read has the status "changed".
         """
-        files: dict[str, Fingerprint] = {}
-        statuses: dict[str, str] = {}
+        files = []
         for file in self._files.values():
             if file.status is not Status.INVALID:
                 file.reported = None
-            location, root_length, *fingerprint = file.source
-            key = f"{location[: root_length - 1]}//{location[root_length:]}"
-            files[key] = Fingerprint(*fingerprint)
-            if file.status is not Status.IMPORTED:
-                statuses[key] = (file.status if file.status is Status.EMPTY else Status.CHANGED).value
-        note = {"identity": self._identity, "manifests": self._manifests_digest, "statuses": statuses}
+            is_known = file.status in (Status.IMPORTED, Status.EMPTY)
+            files.append(((file.status if is_known else Status.CHANGED).value, *file.source))
+        members = {"identity": self._identity, "manifests": self._manifests_digest, "files": files}
         with suppress(RecstoreError):  # the next watcher reads everything
-            Snapshot(files, note).save(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION)
+            save_note(self._importer.store.local, _CHECKPOINT, _CHECKPOINT_VERSION, **members)
 
 
 def _digest_at(location: str) -> str | None:

@@ -28,10 +28,11 @@ from recstore.settings import Settings, load_settings
 from recstore.store import FOLDER, Store
 from recstore.store.blob import decode_recording, decode_request
 from recstore.store.directory import Directory
-from recstore.store.fingerprints import Fingerprint, Snapshot
+from recstore.store.fingerprints import load_note, save_note
 from recstore.store.index import Index
 from recstore.store.manifest import format_manifest, parse_manifest
 from recstore.store.usage import read_usage, usage_path
+from recstore.store.verify import last_verified
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
 from recstore.watch.import_changes import ChangeImporter
@@ -215,7 +216,7 @@ def notes(sample: Store) -> dict[str, bytes]:
     watcher = watcher_of(sample)
     watcher._mark_changed(SourceFile("/p/recordings/a.json", 3, 1, 2, 3))
     watcher._save()
-    Snapshot({"blobs/ab/x.json": Fingerprint(1, 2, 3)}, {"since": 4}).save(sample.local, "verified.json", 2)
+    save_note(sample.local, "verified.json", 3, since=4, files={"blobs/ab/x.json": [1, 2, 3]})
     served = (
         b'{"recstore":2,"file":"tests/a.py","tests":{"tests/a.py::b":{"manifest":"","was_collected":true,'
         b'"has_passed":true,"used":[["ab",1]]}}}'
@@ -237,7 +238,7 @@ def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> N
         path.write_bytes(data.draw(hostile_bytes(sound)))
     watcher = watcher_of(sample)
     manifests_digest = watcher._load()
-    known = Snapshot.load(sample.local, "verified.json", 2)
+    known, since = last_verified(sample)
     run = read_usage(sample.local, "tests/a.py")
 
     for location, file in watcher._files.items():
@@ -246,8 +247,9 @@ def test_notes(sample: Store, notes: dict[str, bytes], data: st.DataObject) -> N
         assert "\0" not in location
         assert Status is type(file.status)
     assert str is type(manifests_digest)
-    assert all(len(fingerprint) == 3 for fingerprint in known.files.values())
-    assert dict is type(known.note)
+    assert all(len(fingerprint) == 3 for fingerprint in known.values())
+    assert int is type(since)
+    assert dict is type(load_note(sample.local, "verified.json", 3))
     assert all(type(test.used) is frozenset for test in run.values())
 
 

@@ -144,34 +144,33 @@ def test_a_damaged_note_is_no_note(project: Path) -> None:
     assert {"unchanged", "none"} == {outcome for outcome, _ in looked(project)}
 
 
-WRONG: dict[str, tuple[str, object, object]] = {
-    "the inode is text": ("/nowhere//x.json", ["a", 1, 2], "imported"),
-    "the size is none": ("/nowhere//x.json", [0, 1, None], "imported"),
-    "the size is missing": ("/nowhere//x.json", [0, 1], "imported"),
-    "too much": ("/nowhere//x.json", [0, 1, 2, 3], "imported"),
-    "the location is no path": ("/nowhere//\0x", [0, 1, 2], "imported"),
-    "text": ("/nowhere//x.json", "abc", "imported"),
-    "a number": ("/nowhere//x.json", 7, "imported"),
-    "a table": ("/nowhere//x.json", {"a": 1, "b": 2, "c": 3}, "imported"),
-    "a status of no watcher": ("/nowhere//x.json", [0, 1, 2], "lost"),
-    "a status that is a list": ("/nowhere//x.json", [0, 1, 2], []),
+WRONG: dict[str, object] = {
+    "the inode is text": ["imported", "/nowhere/x.json", 9, "a", 1, 2],
+    "the size is none": ["imported", "/nowhere/x.json", 9, 0, 1, None],
+    "the size is missing": ["imported", "/nowhere/x.json", 9, 0, 1],
+    "too much": ["imported", "/nowhere/x.json", 9, 0, 1, 2, 3],
+    "the location is no path": ["imported", "/nowhere/\0x", 9, 0, 1, 2],
+    "text": "abc",
+    "a number": 7,
+    "a table": {"a": 1, "b": 2, "c": 3},
+    "a status of no watcher": ["lost", "/nowhere/x.json", 9, 0, 1, 2],
+    "a status that is a list": [[], "/nowhere/x.json", 9, 0, 1, 2],
 }
 
 
-def add_row(project: Path, location: str, fingerprint: object, status: object) -> None:
+def add_row(project: Path, row: object) -> None:
     """Add a file to the checkpoint."""
     file = checkpoint(project)
     value = orjson.loads(file.read_bytes())
-    value["files"][location] = fingerprint
-    value["note"]["statuses"][location] = status
+    value["files"].append(row)
     file.write_bytes(orjson.dumps(value))
 
 
 @pytest.mark.parametrize("row", WRONG.values(), ids=WRONG)
-def test_a_checkpoint_with_a_row_that_no_watcher_writes_is_none(project: Path, row: tuple[str, object, object]) -> None:
+def test_a_checkpoint_with_a_row_that_no_watcher_writes_is_none(project: Path, row: object) -> None:
     """Whoever wrote it: nothing is taken to have been removed, nothing fails, and everything is read."""
     expected = stored(project)
-    add_row(project, *row)
+    add_row(project, row)
     told = looked(project, mirror=True)
 
     assert {"unchanged", "none"} == {outcome for outcome, _ in told}
@@ -182,7 +181,7 @@ def test_a_checkpoint_with_a_row_that_no_watcher_writes_is_none(project: Path, r
 def test_a_checkpoint_with_a_file_more_is_one(project: Path, fingerprint: list[float]) -> None:
     """So that the one above is of its row, and of nothing else: nothing is read again, and nothing removed."""
     expected = stored(project)
-    add_row(project, "/nowhere//x.json", fingerprint, "imported")
+    add_row(project, ["imported", "/nowhere/x.json", 9, *fingerprint])
 
     assert [] == looked(project, mirror=True)
     assert expected == stored(project)

@@ -10,7 +10,8 @@ from recstore.errors import Damage, NotInStore
 from recstore.model import BlobName, Digest, JsonBody, Recording, Request, Response
 from recstore.store import Store
 from recstore.store.blob import encode_recording
-from recstore.store.verify import quarantine, verify_store
+from recstore.store.fingerprints import save_note
+from recstore.store.verify import last_verified, quarantine, verify_store
 
 TEST = "tests/test_a.py::test_a"
 RECORDING = Recording(Request("POST", "a", "/", body=JsonBody({"n": 1})), Response(body=JsonBody({"answer": [1]})))
@@ -112,3 +113,21 @@ def test_what_is_moved_away_overwrites_nothing(store: Store) -> None:
 
     assert [b"damage 0", b"damage 1"] == [path.read_bytes() for path in kept]
     assert store.directory.read(name) is None
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"files": {"a": [1, 2]}, "since": 4},
+        {"files": {"a": ["x", 2, 3]}, "since": 4},
+        {"files": [], "since": 4},
+        {"files": {"a": [1, 2, 3]}},
+        {"files": {"a": [1, 2, 3]}, "since": []},
+    ],
+)
+def test_a_damaged_note_of_sound_blobs_names_none(store: Store, members: dict[str, object]) -> None:
+    """They are all read again."""
+    save_note(store.local, "verified.json", 3, **members)
+
+    assert ({}, 0) == last_verified(store)
