@@ -60,9 +60,7 @@ class Damage(RecstoreError):
 class DamagedBlob(Damage):
     """A blob's bytes do not fit its name, or are not in the format."""
 
-    default_remedy = (
-        "`recstore verify --repair` puts back the one that Git has, if it has one, and moves this one to quarantine."
-    )
+    default_remedy = "`recstore verify --repair` moves it to quarantine, and puts back the one that Git has, if any."
 
 
 class DamagedManifest(Damage):

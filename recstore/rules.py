@@ -147,11 +147,9 @@ def _applied(rule: Rule, request: Request) -> Request:
         headers = (pair for pair in request.headers if not fnmatchcase(pair[0].lower(), rule.name.lower()))
         return replace(request, headers=tuple(headers))
     if isinstance(rule, IgnoreJson):
-        if not rule.steps:
-            return replace(request, body=None)
-        if not isinstance(body, JsonBody):
-            return request
-        return replace(request, body=JsonBody(_without(body.value, rule.steps), body.layout))
+        if rule.steps and isinstance(body, JsonBody):
+            return replace(request, body=JsonBody(_without(body.value, rule.steps), body.layout))
+        return request if rule.steps else replace(request, body=None)
     if isinstance(rule, Round):
         text: Callable[[str], str] = str
         if rule.text_from is not None:

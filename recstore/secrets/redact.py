@@ -117,13 +117,8 @@ class SecretScan:
 
     def spans(self, data: bytes) -> list[tuple[str, int, int]]:
         """Return the kind of each secret in `data`, its start and its end, in order; overlapping ones are joined."""
-        matches = [
-            (*match.span(), kind)
-            for kind, sign, pattern in self._shapes
-            if sign in data
-            for match in pattern.finditer(data)
-            if match[0]
-        ]
+        searches = ((kind, pattern.finditer(data)) for kind, sign, pattern in self._shapes if sign in data)
+        matches = [(*match.span(), kind) for kind, found in searches for match in found if match[0]]
         joined: list[tuple[str, int, int]] = []
         for start, end, kind in sorted(matches, key=lambda match: match[:2]):
             if joined and start < joined[-1][2]:
@@ -156,10 +151,10 @@ class SecretScan:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What a project takes for secret besides what everybody does: names in small letters, and regular expressions.
+    """What a project takes for secret besides what everybody does.
 
-    A name is that of a header, of a query's parameter, or of a member of a JSON object or a form; patterns are looked
-    for in the bytes of every body, path, query and response header.
+    Names, in small letters, of headers, of a query's parameters, of members of a JSON object or a form; and regular
+    expressions for the bytes of every body, path, query and response header.
     """
 
     headers: tuple[str, ...] = ()

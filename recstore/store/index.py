@@ -272,9 +272,7 @@ class Index:
 def _refresh(store: Store, connection: sqlite3.Connection) -> tuple[RecstoreError, ...]:
     """Make the database say what the store's files say; return the errors of those that cannot be read.
 
-    Files are read without holding the database's lock, some hundred at a time. If another process has changed the
-    database meanwhile, what was read may be older than what it wrote, and is read again.
-
+    Files are read without the database's lock: if another process has changed it meanwhile, they are read again.
     Source: https://www.sqlite.org/pragma.html#pragma_data_version
     """
     while True:

@@ -253,9 +253,7 @@ def keep_both(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manife
 def _merge_origins(base: Manifest | None, ours: Manifest, theirs: Manifest) -> Manifest:
     """Return the manifest of a recording made outside any test: its entries differ in their origins alone."""
     before, own, other = (
-        {compact_text(entry.origin): entry for entry in side.entries}
-        if side is not None and is_same_owner(side, ours)
-        else {}
+        {compact_text(entry.origin): entry for entry in (side.entries if side and is_same_owner(side, ours) else ())}
         for side in (base, ours, theirs)
     )
     left = (own.keys() & other.keys()) | ((own.keys() ^ other.keys()) - before.keys())
@@ -286,16 +284,12 @@ def _merge_group(before: _Group, own: _Group, other: _Group) -> _Group | None:
         return min(own, other, key=lambda group: [compact_text(entry.origin) for entry in group])
     if not all(entry.is_union for entry in (*before, *own, *other)):
         return None
-    removed = (old - ours) | (old - theirs)
-    merged = {content: entry for entry in (*other, *own) if (content := _content(entry)) not in removed}
-    numbers = {n: number for number, n in enumerate(sorted({entry.n for entry in merged.values()}), start=1)}
-    return tuple(replace(entry, n=numbers[entry.n]) for entry in merged.values())
+    removed = old.keys() - (ours.keys() & theirs.keys())
+    merged = [entry for content, entry in {**theirs, **ours}.items() if content not in removed]
+    numbers = {n: number for number, n in enumerate(sorted({entry.n for entry in merged}), start=1)}
+    return tuple(replace(entry, n=numbers[entry.n]) for entry in merged)
 
 
-def _contents(entries: Iterable[Entry]) -> frozenset[tuple[int, BlobName, bool, bytes]]:
-    return frozenset(map(_content, entries))
-
-
-def _content(entry: Entry) -> tuple[int, BlobName, bool, bytes]:
-    """Return all that a line of the manifest states."""
-    return entry.n, entry.blob, entry.is_union, compact_text(entry.origin)
+def _contents(entries: Iterable[Entry]) -> dict[tuple[int, BlobName, bool, bytes], Entry]:
+    """Return the entries by all that their lines state."""
+    return {(entry.n, entry.blob, entry.is_union, compact_text(entry.origin)): entry for entry in entries}
