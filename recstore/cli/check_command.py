@@ -15,7 +15,6 @@ import click
 from recstore.check.check import (
     Check,
     Finding,
-    FindingKind,
     exit_code_of,
     manifest_finding,
     mend,
@@ -54,7 +53,7 @@ _IN_PROPERTY: Final = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
     "--format", "layout", type=click.Choice(["text", "github"]), default="text", help="How to print findings."
 )
 @json_option
-def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> None:
+def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> int:
     """Find what is missing: recordings that tests name or ask for, in the work tree, a commit or a push.
 
     Without options it looks at the work tree. It reads test files and commits; it runs no test and checks nothing out.
@@ -66,11 +65,11 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
     if "" in (options["revision"], options["span"]):  # an unset variable in a script
         raise UsageError("--commit or --range", "names nothing", "Leave it out to look at the work tree.")
     if len(scopes) > 1:
-        remedy = "Give one of --staged, --commit, --range, --pre-push."
-        raise UsageError("check", "looks at one place at a time", remedy)
+        raise UsageError(
+            "check", "looks at one place at a time", "Give one of --staged, --commit, --range, --pre-push."
+        )
     if remote and not options["pre_push"]:
-        remedy = "`recstore check --help` lists the places."
-        raise UsageError(str(remote), "goes with --pre-push only", remedy)
+        raise UsageError(str(remote), "goes with --pre-push only", "`recstore check --help` lists the places.")
     if options["fix"] and not {"staged"}.issuperset(scopes):
         raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
     project = open_project()
@@ -94,18 +93,15 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
             places = ", ".join(result.places) or "nothing that is new"
             tests, blobs = plural(result.tests, "test"), plural(len(result.blobs), "blob")
             echo(f"Nothing is missing: {tests}, {blobs} looked at in {places}.")
-    if findings and not is_let_through:
-        raise click.exceptions.Exit(exit_code_of(findings))
+    return exit_code_of(findings) if findings and not is_let_through else 0
 
 
 def _check(project: Project, repository: Repository, remote: tuple[str, ...], options: dict[str, Any]) -> Check:
     store, settings = project.store, project.settings
     check = Check(store, tuple(settings.tests))
-    if options["revision"]:
-        check.check_tree(CommitTree(repository, repository.commit(options["revision"])))
-        return check
-    if options["staged"]:
-        check.check_tree(IndexTree(repository))
+    if options["revision"] or options["staged"]:
+        commit = repository.commit(options["revision"]) if options["revision"] else ""
+        check.check_tree(CommitTree(repository, commit) if commit else IndexTree(repository))
         return check
     if options["span"]:
         ranges = [parse_range(repository, options["span"])]
@@ -124,17 +120,15 @@ def _check(project: Project, repository: Repository, remote: tuple[str, ...], op
     from recstore.importers.scan import unimported_files
 
     # Files in configured sources that are not imported or have changed; or the manifests that hide that.
-    manifests, unusable = [], []
-    for path in store.manifest_paths():
+    manifests, paths = [], list(store.manifest_paths())
+    for path in paths:
         try:
             manifests.append(store.read_manifest(path))
         except (Damage, ManifestConflict) as error:
-            unusable.append(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
-    check.findings.update(unusable)
-    for name, is_known in [] if unusable else unimported_files(store, settings, manifests):
-        remedy = f"recstore import {shlex.quote(name)}"
-        kind: FindingKind = "changed" if is_known else "unimported"
-        check.findings.add(Finding(kind=kind, subject=name, remedy=remedy, path=name))
+            check.findings.add(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
+    for name, is_known in unimported_files(store, settings, manifests) if len(manifests) == len(paths) else ():
+        facts = {"subject": name, "path": name, "remedy": f"recstore import {shlex.quote(name)}"}
+        check.findings.add(Finding(kind="changed" if is_known else "unimported", **facts))
     return check
 
 
@@ -184,7 +178,7 @@ def _show_findings(findings: list[Finding], healed: tuple[str, ...], layout: str
 @click.option("--repair", is_flag=True, help="Put back what Git has; other damaged blobs go to a folder of Git's own.")
 @click.option("--secrets", is_flag=True, help="Look for keys, tokens and passwords, too.")
 @json_option
-def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool) -> None:
+def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool) -> int:
     """Check every byte: names against contents, requests against keys, manifests against blobs."""
     project = open_project()
     store, workers = project.store, os.cpu_count() or 1
@@ -218,10 +212,8 @@ def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool)
             echo((f"{plural(len(found), 'secret')} found." if found else "No secret was found.") + not_read)
         if found:
             echo_err(SecretFound.default_remedy)
-    if report.problems:  # damage counts most
-        raise click.exceptions.Exit(min(report.problems, key=lambda error: not isinstance(error, Damage)).exit_code)
-    if found:
-        raise click.exceptions.Exit(SecretFound.exit_code)
+    problems = sorted(report.problems, key=lambda error: not isinstance(error, Damage))  # damage counts most
+    return problems[0].exit_code if problems else SecretFound.exit_code if found else 0
 
 
 def _show_report(report: VerifyReport, repaired: Repaired) -> None:

@@ -13,7 +13,7 @@ from recstore.cli.output import echo, echo_err, json_option, show_json
 from recstore.cli.repository import open_project, open_repository, without_collector
 from recstore.errors import DamagedBlob, UsageError
 from recstore.gc.execute import GcResult, execute_plan
-from recstore.gc.plan import GcOptions, Plan, Removal, plan_gc
+from recstore.gc.plan import GcOptions, Plan, plan_gc
 from recstore.git.repository import Repository, operation_in_progress
 from recstore.git.trash import EXPIRY_DAYS
 from recstore.git.trees import IndexTree
@@ -38,28 +38,24 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
     """
     store, now_s = open_project().store, int(time.time())
     with without_collector(), open_repository(store) as repository:
-        tip_days, trash_days = _days(repository, "recstore.tipDays"), _days(repository, "recstore.trashDays")
-        days = EXPIRY_DAYS if trash_days is None else trash_days
-        tips_since_s = 0 if tip_days is None else now_s - tip_days * _DAY_S
+        days = _days(repository, "recstore.trashDays", EXPIRY_DAYS)
+        tips_since_s = max(0, now_s - _days(repository, "recstore.tipDays", now_s) * _DAY_S)
         plan = _plan(store, repository, GcOptions(options["staged"], options["unused"], options["force"], tips_since_s))
         result = GcResult(plan.removals) if dry_run else execute_plan(store, repository, plan, now_s, days)
     blobs = plan.blobs - sum(row.path.startswith("blobs/") and bool(row.oid) for row in result.removals)
     if as_json:
-        show_json(
-            {
-                "dry_run": dry_run,
-                "staged": plan.options.is_staged,
-                "removed": [_removal_json(row) for row in result.removals],
-                "changed_meanwhile": result.left,
-                "kept": plan.protected,
-                "kept_blobs": blobs,
-                "anchored": result.anchored,
-                "freed_bytes": result.freed_bytes,
-                "renamed": [{"old": old, "new": new} for old, new in plan.renames],
-                "unused": [{"test": row.test_id, "unused": row.unused, "entries": row.entries} for row in plan.unused],
-                "notes": plan.notes,
-            }
-        )
+        removed = []
+        for row in result.removals:
+            facts = {"path": row.path, "size_bytes": row.size_bytes, "reason": row.reason, "kept_in": row.keeper}
+            entries_left = None if row.left is None else len(row.left.entries)
+            places = {"work_tree": bool(row.oid), "index": bool(row.staged_oid)}
+            removed.append({**facts, **places, "entries_left": entries_left})
+        unused = [{"test": row.test_id, "unused": row.unused, "entries": row.entries} for row in plan.unused]
+        renamed = [{"old": old, "new": new} for old, new in plan.renames]
+        changes = {"removed": removed, "changed_meanwhile": result.left, "renamed": renamed, "unused": unused}
+        kept = {"kept": plan.protected, "kept_blobs": blobs, "anchored": result.anchored, "notes": plan.notes}
+        done = {"dry_run": dry_run, "staged": plan.options.is_staged, "freed_bytes": result.freed_bytes}
+        show_json({**done, **changes, **kept})
     elif not quiet or plan.removals or plan.renames:
         _show(plan, result, blobs, dry_run=dry_run)
         if result.anchored:
@@ -69,12 +65,12 @@ def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> No
             echo_err("A test that has another name now: `recstore restore OLD`, then `recstore mv OLD NEW`.")
 
 
-def _days(repository: Repository, setting: str) -> int | None:
-    """Return the days that Git's configuration sets, None if it does not."""
+def _days(repository: Repository, setting: str, default: int) -> int:
+    """Return the days that Git's configuration sets."""
     values = repository.git.configured(setting)
     if values and not values[-1].isdecimal():
         raise UsageError(setting, f"{values[-1]!r} is not a number of days", f"git config {setting} 14")
-    return int(values[-1]) if values else None
+    return int(values[-1]) if values else default
 
 
 def _plan(store: Store, repository: Repository, options: GcOptions) -> Plan:
@@ -97,12 +93,6 @@ def _plan(store: Store, repository: Repository, options: GcOptions) -> Plan:
     return plan_gc(store, repository, options)
 
 
-def _removal_json(row: Removal) -> dict[str, object]:
-    facts = {"path": row.path, "size_bytes": row.size_bytes, "reason": row.reason, "kept_in": row.keeper}
-    entries_left = None if row.left is None else len(row.left.entries)
-    return {**facts, "work_tree": bool(row.oid), "index": bool(row.staged_oid), "entries_left": entries_left}
-
-
 def _show(plan: Plan, result: GcResult, kept_blobs: int, *, dry_run: bool) -> None:
     for note in plan.notes:
         echo_err(f"note: {note}")
@@ -122,9 +112,6 @@ def _show(plan: Plan, result: GcResult, kept_blobs: int, *, dry_run: bool) -> No
         echo(f"Nothing to remove; kept {plural(plan.blobs, 'blob')}.")
         return
     removed_blobs = sum(row.path.startswith("blobs/") for row in result.removals)
-    manifests = plural(len(result.removals) - removed_blobs, "manifest")
-    echo(
-        f"{'Would remove' if dry_run else 'Removed'} {plural(removed_blobs, 'blob')} and {manifests}; "
-        f"kept {plural(kept_blobs, 'blob')}. "
-        f"Freed in the checkout: {human_size(result.freed_bytes)}; .git does not shrink."
-    )
+    removed = f"{plural(removed_blobs, 'blob')} and {plural(len(result.removals) - removed_blobs, 'manifest')}"
+    echo(f"{'Would remove' if dry_run else 'Removed'} {removed}; kept {plural(kept_blobs, 'blob')}.")
+    echo(f"Freed in the checkout: {human_size(result.freed_bytes)}; .git does not shrink.")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -63,85 +66,49 @@ def demo_command(keep: Path | None) -> None:
 
 
 def _tour(folder: Path) -> None:
-    """Run the demo in `folder`; every step is a real command, shown with what it prints."""
+    """Run the demo in `folder`; every step is a real command, shown with what it prints.
+
+    Shape: a line of `demo/tour.txt` is `== TITLE`, `$ COMMAND` (a `*` in it stands for the first such file), `! COMMAND` that
+    is to fail, `start` or `stop` of the demo upstream, `edit FILE PATTERN TEXT`, or `compare FOLDER` with the recordings.
+    """
     from recstore.demo.upstream import serving
 
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECSTORE_"))}
-
-    def title(text: str) -> None:
-        click.echo("\n" + click.style(f"== {text}", bold=True))
-
-    def run(line: str, *words: str, is_refused: bool = False) -> None:
-        program, *arguments = (*line.split(), *words)
-        click.echo("\n" + click.style(f"$ {program} {' '.join(arguments)}", fg="cyan"))
-        start = {"python": [sys.executable], "recstore": [sys.executable, "-m", "recstore"], "git": ["git"]}[program]
-        sys.stdout.flush()
-        try:
-            done = subprocess.run([*start, *arguments], cwd=folder, env=environment, check=False)  # noqa: S603 - our own words
-        except FileNotFoundError as error:
-            raise GitError(program, "is not on the PATH", "Install Git, then run `recstore demo` again.") from error
-        if bool(done.returncode) != is_refused:
-            raise RecstoreError(f"{program} {arguments[0]}", f"ended with exit code {done.returncode}")
-
-    with as_file(files("recstore.demo") / "project") as project:
-        shutil.copytree(project, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    title("A project, once")
-    run("git init --quiet --initial-branch=main")
-    run("git config user.name Demo")
-    run("git config user.email demo@localhost")
-    run("git init --quiet --bare .git/remote.git")
-    run("git remote add origin .git/remote.git")
-    run("recstore init")
-    title("A test asks a model, live; a server on this machine, the demo upstream, stands for one that costs")
-    with serving() as upstream:
-        environment["DEMO_UPSTREAM"] = upstream.base_url
-        run("python tests/test_chat.py record")
-    click.echo(f"The demo upstream had {upstream.requests} request. It is stopped now.")
-    title("The same test again: no server, no key, the same events")
-    run("python tests/test_chat.py replay")
-    title("The test gets another name: nothing is paid again")
-    path = folder / "tests/test_chat.py"
-    path.write_bytes(path.read_bytes().replace(b"test_greeting", b"test_hello"))
-    run("recstore mv tests/test_chat.py::test_greeting tests/test_chat.py::test_hello")
-    run("python tests/test_chat.py replay")
-
-    recordings = sorted(folder.glob("tests/recordings/*.json"))
-    title(f"Another recorder left {len(recordings)} JSON files")
-    run("recstore import tests")
-    title("What is there, by test and by request")
-    run("recstore ls")
-    run("recstore show test_home_again")
-    title("Is it all sound, and does it come out as it went in?")
-    run("recstore verify")
-    run("recstore export exported")
-    exported = folder / "exported"
-    equal = sum(filecmp.cmp(file, exported / file.relative_to(folder), shallow=False) for file in recordings)
-    if equal != len(recordings):
-        raise RecstoreError("demo", f"only {equal} of {len(recordings)} exported files equal their source")
-    click.echo(f"{equal} of {len(recordings)} exported files equal their source, byte for byte.")
-    title("Into Git")
-    run("recstore stats")
-    run("recstore hooks install")
-    run("git add .recstore tests/test_chat.py tests/test_planets.py")
-    run("git commit --quiet -m Recordings")
-    run("git log --oneline --stat --format=%s -- .recstore/tests")
-    run("git push --quiet --set-upstream origin main")
-
-    title("A test is removed: the commit takes its recordings along, and nothing is lost")
-    path = folder / "tests/test_planets.py"
-    rest, _, _ = path.read_bytes().partition(b"\n\ndef test_embedding")
-    path.write_bytes(rest.rstrip() + b"\n")
-    run("recstore gc --dry-run")
-    run("git commit --all --quiet -m", "No embeddings")
-    run("git show --stat --format=%s")
-    run("recstore restore tests/test_planets.py::test_embedding --dry-run")
-
-    title("A recording is missing: the push is refused, and mended with what Git has")
-    blob = min(folder.glob(".recstore/blobs/*/*.json"))
-    run("git rm --quiet", str(blob.relative_to(folder)))
-    run("git commit --quiet --no-verify -m", "Removed by mistake")
-    run("git push --quiet", is_refused=True)
-    run("recstore check --fix")
-    run("git add .recstore")
-    run("git commit --quiet -m Mended")
-    run("git push --quiet")
+    starts = {"python": [sys.executable], "recstore": [sys.executable, "-m", "recstore"], "git": ["git"]}
+    with as_file(files("recstore.demo")) as demo:
+        shutil.copytree(demo / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        steps = (demo / "tour.txt").read_text(encoding="utf-8").splitlines()
+    with ExitStack() as server:
+        for step in steps:
+            kind, *words = step.split() if step.startswith("==") else shlex.split(step)
+            match kind:
+                case "==":
+                    click.echo("\n" + click.style(step, bold=True))
+                case "start":
+                    upstream = server.enter_context(serving())
+                    environment["DEMO_UPSTREAM"] = upstream.base_url
+                case "stop":
+                    server.close()
+                    click.echo(f"The demo upstream had {upstream.requests} request. It is stopped now.")
+                case "edit":
+                    path, pattern, text = folder / words[0], words[1].encode(), words[2].encode()
+                    path.write_bytes(re.sub(pattern, text, path.read_bytes()))
+                case "compare":
+                    sources = [path.relative_to(folder) for path in folder.glob("tests/recordings/*.json")]
+                    equal, _, _ = filecmp.cmpfiles(folder, folder / words[0], sources, shallow=False)
+                    counted = f"{len(equal)} of {len(sources)} exported files equal their source"
+                    if len(equal) != len(sources):
+                        raise RecstoreError("demo", f"only {counted}")
+                    click.echo(f"{counted}, byte for byte.")
+                case _:
+                    words = [str(min(folder.glob(word)).relative_to(folder)) if "*" in word else word for word in words]
+                    click.echo("\n" + click.style(f"$ {shlex.join(words)}", fg="cyan"))
+                    sys.stdout.flush()
+                    command = [*starts[words[0]], *words[1:]]
+                    try:
+                        done = subprocess.run(command, cwd=folder, env=environment, check=False)  # noqa: S603 - our own words
+                    except FileNotFoundError as error:
+                        remedy = "Install Git, then run `recstore demo` again."
+                        raise GitError(words[0], "is not on the PATH", remedy) from error
+                    if bool(done.returncode) != (kind == "!"):
+                        raise RecstoreError(" ".join(words[:2]), f"ended with exit code {done.returncode}")

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -14,51 +13,48 @@ import click
 
 from recstore.cli.output import echo, echo_err, echo_error, json_option, show_json
 from recstore.cli.repository import open_project, open_repository
-from recstore.errors import RecstoreError
+from recstore.errors import RecstoreError, UsageError
 from recstore.files import FOLDER
-from recstore.git.hooks import HOOKS, HookState, hook_states, install_hooks, uninstall_hooks
+from recstore.git.hooks import HOOKS, hook_states, install_hooks, uninstall_hooks
 from recstore.git.program import Git
 from recstore.git.repository import Repository, operation_in_progress
 
 _REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
-@click.group("hooks")
-def command() -> None:
-    """Have Git call recstore: gc before a commit, a look for missing recordings before a push, healing after merges."""
-
-
-@command.command("install")
-@click.option("--force", is_flag=True, help="Also into a hooks folder that other repositories use.")
+@click.command("hooks")
+@click.argument("action", type=click.Choice(["install", "uninstall", "status"]))
+@click.option("--force", is_flag=True, help="Install also into a hooks folder that other repositories use.")
 @json_option
-def _install(*, force: bool, as_json: bool) -> None:
-    """Install the hooks, the merge driver for manifests, and readable diffs of blobs. Harmless to repeat.
+def command(action: str, *, force: bool, as_json: bool) -> None:
+    """Have Git call recstore: gc before a commit, a look for missing recordings before a push, healing after merges.
 
-    A hook that is there already is kept and run first.
+    `install` puts in place the hooks, the merge driver for manifests, and readable diffs of blobs; it is harmless to repeat. A
+    hook that is there already is kept and run first. `uninstall` takes the hooks away, and puts back what was there
+    before. `status` says which hooks are in place, and where.
     """
-    _show(lambda repository: install_hooks(repository, sys.executable, is_forced=force), as_json=as_json)
-    if not as_json:
+    if force and action != "install":
+        raise UsageError("--force", f"does not go with `{action}`", "Leave it out.")
+    with open_repository(open_project().store) as repository:
+        if action == "install":
+            hooks = install_hooks(repository, sys.executable, is_forced=force)
+        else:
+            hooks = uninstall_hooks(repository) if action == "uninstall" else hook_states(repository)
+    if as_json:
+        show_json(hooks)
+        return
+    for hook in hooks:
+        echo(f"{hook.name:<14}{hook.state}{', with the one that was there first' * hook.is_chained}  {hook.path}")
+        if hook.note:
+            echo(f"{'':<14}{hook.note}")
+    if action == "install":
         echo_err("`git config recstore.preCommit check` makes the commit hook only look; `off` turns it off.")
-
-
-@command.command("uninstall")
-@json_option
-def _uninstall(*, as_json: bool) -> None:
-    """Take the hooks away, and put back what was there before."""
-    _show(uninstall_hooks, as_json=as_json)
-
-
-@command.command("status")
-@json_option
-def _status(*, as_json: bool) -> None:
-    """Say which hooks are in place, and where."""
-    _show(hook_states, as_json=as_json)
 
 
 @click.command("hook", context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("event", type=click.Choice(HOOKS))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def hook_command(event: str, arguments: tuple[str, ...]) -> None:
+def hook_command(event: str, arguments: tuple[str, ...]) -> int:
     """Do what a commit, a push, a merge, a checkout or a rebase asks of recstore, in every project of the repository.
 
     Runs in the top folder of the work tree, with the variables, arguments and input of Git's hook EVENT.
@@ -68,20 +64,7 @@ def hook_command(event: str, arguments: tuple[str, ...]) -> None:
     except RecstoreError as error:
         echo_error(error)
         code = error.exit_code
-    if event.startswith("pre-"):  # nothing that has happened already can be stopped
-        raise click.exceptions.Exit(code)
-
-
-def _show(change: Callable[[Repository], tuple[HookState, ...]], *, as_json: bool) -> None:
-    with open_repository(open_project().store) as repository:
-        hooks = change(repository)
-    if as_json:
-        show_json(hooks)
-        return
-    for hook in hooks:
-        echo(f"{hook.name:<14}{hook.state}{', with the one that was there first' * hook.is_chained}  {hook.path}")
-        if hook.note:
-            echo(f"{'':<14}{hook.note}")
+    return code if event.startswith("pre-") else 0  # nothing that has happened already can be stopped
 
 
 def _run_hook(event: str, arguments: tuple[str, ...]) -> int:
@@ -123,12 +106,9 @@ def _before_commit(git: Git, projects: list[Path], *, is_under_way: bool) -> int
     if mode == "off":
         return 0
     if mode not in ("gc", "check"):
-        reason = f"recstore.preCommit is {mode!r}, not gc, check or off"
-        echo_err(f"warning: {reason}: recordings are checked, none is removed.")
-    paths = (":(glob)**/*.py", f":(glob){FOLDER}/**")
-    concerned = [
-        project for project in projects if git.in_folder(project).run("diff", "--cached", "--name-only", "--", *paths)
-    ]
+        echo_err(f"warning: recstore.preCommit is {mode!r}, not gc, check or off: nothing is removed, only checked.")
+    changed = ("diff", "--cached", "--name-only", "--", ":(glob)**/*.py", f":(glob){FOLDER}/**")
+    concerned = [project for project in projects if git.in_folder(project).run(*changed)]
     if not is_under_way:
         return _in_each(concerned, "gc" if mode == "gc" else "check", "--staged", "--quiet")
     if _in_each(concerned, "check", "--staged", "--fix", "--quiet"):

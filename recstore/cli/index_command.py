@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, Final
 
 import click
@@ -29,7 +28,7 @@ _LARGEST: Final = 5
 @click.option("--status", type=int, help="Only this HTTP status.")
 @click.option("--missing", is_flag=True, help="Only entries whose blob is missing or damaged.")
 @json_option
-def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
+def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> int:
     """List recordings by test: all, or those of tests with TEST in their id.
 
     A `*` in TEST or an option stands for any characters.
@@ -56,12 +55,12 @@ def ls_command(*, as_json: bool, missing: bool, **wanted: Any) -> None:
         echo("  " + "  ".join(filter(None, (*words, kind, f"(call {call})" if call > 1 else ""))))
     if not as_json:
         echo_err(_sum(len(rows), len({row.test_id for row in rows} - {None}), len({row.entry.blob for row in rows})))
-    _end(problems)
+    return _exit_code(problems)
 
 
 @click.command("stats")
 @json_option
-def stats_command(*, as_json: bool) -> None:
+def stats_command(*, as_json: bool) -> int:
     """Count and measure: tests, recordings, blobs, bytes as recorded and on disk, and where they went."""
     store = open_project().store
     rows, blobs, counts, problems = _measure(store)
@@ -85,15 +84,12 @@ def stats_command(*, as_json: bool) -> None:
         by_service = [{"upstream": name, "model": model, "recordings": count} for (name, model), count in services]
         by_size = [{"blob": blob.name, "size_bytes": blob.size_bytes} for blob in largest]
         show_json({**counts, **sizes, **saved, "by_service": by_service, "largest": by_size})
-        _end(problems)
-        return
-    unreferenced = counts["unreferenced_blobs"]
-    named = f"{plural(unreferenced, 'of them is', 'of them are')} named by no manifest" if unreferenced else ""
+        return _exit_code(problems)
+    unreferenced = plural(counts.pop("unreferenced_blobs"), "of them is", "of them are")
+    notes = {"blobs": "" if unreferenced.startswith("0 ") else f"{unreferenced} named by no manifest"}
     split = f"blobs {human_size(blob_bytes)}, manifests {human_size(manifest_bytes)}"
     for label, figure, note in (
-        ("tests", f"{counts['tests']:,}", ""),
-        ("recordings", f"{counts['recordings']:,}", ""),
-        ("blobs", f"{counts['blobs']:,}", named),
+        *((name, f"{count:,}", notes.get(name, "")) for name, count in counts.items()),
         ("as recorded", human_size(recorded), ""),
         ("on disk", human_size(blob_bytes + manifest_bytes), split),
         ("saved", human_size(by_layout), "by layout"),
@@ -107,12 +103,12 @@ def stats_command(*, as_json: bool) -> None:
     for blob in largest:
         size, key = human_size(blob.size_bytes), blob.name.key[:12]
         echo(f"  {size:>8}  {key}  {blob.method} {blob.upstream}{blob.path}  {blob.model}")
-    _end(problems)
+    return _exit_code(problems)
 
 
 @click.command("status")
 @json_option
-def status_command(*, as_json: bool) -> None:
+def status_command(*, as_json: bool) -> int:
     """Say in a few lines what state the store is in, from names and manifests alone: `verify` reads the bytes."""
     store = open_project().store
     rows, _, counts, problems = _measure(store)
@@ -129,7 +125,7 @@ def status_command(*, as_json: bool) -> None:
         if missing:
             remedy = "`git checkout -- .recstore` brings back committed ones."
             echo(f"{plural(len(missing), 'test')} without all its blobs: {remedy}")
-    _end(problems, is_incomplete=bool(missing))
+    return _exit_code(problems) or (NotInStore.exit_code if missing else 0)
 
 
 def _measure(store: Store) -> tuple[list[EntryRow], list[BlobRow], dict[str, int], tuple[RecstoreError, ...]]:
@@ -145,10 +141,8 @@ def _sum(recordings: int, tests: int, blobs: int) -> str:
     return f"{plural(recordings, 'recording')} of {plural(tests, 'test')} in {plural(blobs, 'blob')}."
 
 
-def _end(problems: Iterable[RecstoreError], *, is_incomplete: bool = False) -> None:
-    """End with the exit code of the first problem, or that of missing recordings; all problems are named."""
-    codes = [error.exit_code for error in problems] + [NotInStore.exit_code] * is_incomplete
+def _exit_code(problems: tuple[RecstoreError, ...]) -> int:
+    """Name all problems, and return the exit code of the first."""
     for problem in problems:
         echo_error(problem)
-    if codes:
-        raise click.exceptions.Exit(codes[0])
+    return problems[0].exit_code if problems else 0

@@ -36,7 +36,7 @@ _MOST_COUNTED_CONFLICTS: Final = 127
 @json_option
 def restore_command(
     what: str, *, everything: bool, is_listing: bool, revision: str | None, as_json: bool, **options: bool
-) -> None:
+) -> int:
     """Bring back what gc, a merge or a hand has removed: a test, a recording, or what the tests here miss.
 
     Looks in Git's index, the trash, HEAD's history, every ref, and what reflogs remember. Without KEY or TEST it
@@ -50,7 +50,7 @@ def restore_command(
     with open_repository(store) as repository:
         if is_listing:
             _list_trash(repository, as_json=as_json)
-            return
+            return 0
         wanted = EVERYTHING if everything else what
         plan = plan_restore(store, repository, wanted, revision=revision or "", is_forced=options["force"])
     if not dry_run:
@@ -70,14 +70,12 @@ def restore_command(
             echo_err(f"{number} nowhere: `git fetch` what has them, or record again.")
         elif plan.files and not dry_run:
             echo_err(f"Commit them with `git add {FOLDER}`.")
-    if plan.missing:
-        raise click.exceptions.Exit(NotInStore.exit_code)
+    return NotInStore.exit_code if plan.missing else 0
 
 
 def _list_trash(repository: Repository, *, as_json: bool) -> None:
-    is_empty = True
-    for run in trash_contents(repository):
-        is_empty = False
+    runs = list(trash_contents(repository))
+    for run in runs:
         time = dt.datetime.fromtimestamp(run.time_s, dt.UTC).isoformat()
         if as_json:
             show_json({"time": time, "tests": run.tests, "blobs": run.blobs})
@@ -85,7 +83,7 @@ def _list_trash(repository: Repository, *, as_json: bool) -> None:
         echo(f"{time}  {plural(len(run.blobs), 'blob')}, {plural(len(run.tests), 'manifest')}")
         for name in (*run.tests, *(short_blob(blob.path).rpartition("/")[2] for blob in run.blobs)):
             echo(f"  {name}")
-    if is_empty and not as_json:
+    if not (runs or as_json):
         echo_err("The trash is empty.")
 
 
@@ -96,7 +94,7 @@ def _list_trash(repository: Repository, *, as_json: bool) -> None:
 @click.option("--both", is_flag=True, help="Keep every answer: ours first, theirs as later calls.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would become of each, and change nothing.")
 @json_option
-def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: bool) -> None:
+def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **options: bool) -> int:
     """Settle manifests in conflict, all or those of TEST (or at its path), and stage them. Blobs in conflict need no choice.
 
     Without a choice, what both sides agree on is settled, and the rest listed. What is not taken stays in history.
@@ -104,13 +102,12 @@ def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **o
     """
     choices: list[Choice] = [name for name in ("ours", "theirs", "both") if options[name]]
     if len(choices) > 1:
-        remedy = "Choose one, or name tests and run it twice."
-        raise UsageError(f"--{choices[0]}", f"does not go with --{choices[1]}", remedy)
-    choice = choices[0] if choices else ""
+        reason = f"does not go with --{choices[1]}"
+        raise UsageError(f"--{choices[0]}", reason, "Choose one, or name tests and run it twice.")
     store = open_project().store
     with open_repository(store) as repository:
         conflicts = select_conflicts(find_conflicts(store, repository), tests)
-        resolutions = [resolve(conflict, choice) for conflict in conflicts]
+        resolutions = [resolve(conflict, next(iter(choices), "")) for conflict in conflicts]
         healed = () if dry_run else apply(store, repository, resolutions)
         ours, theirs = side_names(repository)
     left = sum(resolution.is_open for resolution in resolutions)
@@ -133,8 +130,7 @@ def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **o
             echo_err(f"{manifests} settled and staged. Go on with `git commit` or `git rebase --continue`.")
         else:
             echo(f"Nothing below {FOLDER} is in conflict.")
-    if left:
-        raise click.exceptions.Exit(ManifestConflict.exit_code)
+    return ManifestConflict.exit_code if left else 0
 
 
 @click.command("merge-driver", hidden=True)
@@ -142,7 +138,7 @@ def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **o
 @click.argument("ours", type=click.Path(path_type=Path))
 @click.argument("theirs", type=click.Path(path_type=Path))
 @click.argument("path", default="the manifest")
-def merge_driver_command(base: Path, ours: Path, theirs: Path, path: str) -> None:
+def merge_driver_command(base: Path, ours: Path, theirs: Path, path: str) -> int:
     """Merge the manifests BASE, OURS and THEIRS into the file OURS, as Git's merge drivers do. Exit code 1: a conflict."""
     sides = []
     for side in (base, ours, theirs):
@@ -155,9 +151,9 @@ def merge_driver_command(base: Path, ours: Path, theirs: Path, path: str) -> Non
         echo_err(f"{path}: is not a manifest that this recstore reads on every side; merged line by line.")
         command = [git_program(os.environ), "merge-file", "--quiet", str(ours), str(base), str(theirs)]
         done = subprocess.run(command, check=False)  # noqa: S603 - as Git would do without this driver
-        raise click.exceptions.Exit(done.returncode if 0 <= done.returncode <= _MOST_COUNTED_CONFLICTS else 1)
+        return done.returncode if 0 <= done.returncode <= _MOST_COUNTED_CONFLICTS else 1
     data, is_clean = merged
     Directory(ours.parent).write(ours.name, data)
     if not is_clean:
         echo_err(f"{path}: re-recorded on both sides; `recstore resolve` settles it.")
-        raise click.exceptions.Exit(1)
+    return int(not is_clean)

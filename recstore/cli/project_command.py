@@ -9,7 +9,7 @@ import click
 from recstore.cli.output import echo, echo_err, json_option, secrets_json, show_json, show_secrets
 from recstore.cli.repository import open_project, scan_of
 from recstore.errors import SecretFound, UsageError
-from recstore.importers.rewrite import redact_store, rekey_store
+from recstore.importers.rewrite import RewriteReport, redact_store, rekey_store
 from recstore.store import FOLDER, Store
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.store import scaffold_files
@@ -37,9 +37,9 @@ def init_command(folder: Path, *, as_json: bool) -> None:
         echo_err("warning: this folder is in no Git repository. The store works, but nothing keeps its history.")
     if missing:
         echo_err(
-            "Next: `recstore import FOLDER` brings in recordings, `recstore hooks install` has Git look after them; "
-            "then commit .recstore."
+            "Next: `recstore import FOLDER` brings in recordings, `recstore hooks install` has Git look after them;"
         )
+        echo_err("then commit .recstore.")
 
 
 @click.command("mv")
@@ -78,48 +78,44 @@ def rekey_command(*, dry_run: bool, as_json: bool) -> None:
     """
     project = open_project()
     report = rekey_store(project.store, project.settings.upstreams, dry_run=dry_run)
-    renamed, manifests, merges = report.renamed, report.changed_manifests, report.merged_requests
-    entries = len(report.entries)
+    entries, merges = len(report.entries), report.merged_requests
     if as_json:
-        names = [{"from": old, "to": new} for old, new in renamed]
-        counts = {"dry_run": dry_run, "entries": entries}
-        show_json({**counts, "renamed": names, "changed_manifests": manifests, "merges": merges})
+        show_json({"entries": entries, "merges": merges, **_rewrite_json(report, dry_run=dry_run)})
         return
     for new_key, old_keys in merges.items():
         echo(f"{new_key[:12]} is one request now; it was {', '.join(key[:12] for key in old_keys)}")
-    verb = "Would rename" if dry_run else "Renamed"
-    echo(
-        f"{verb} {plural(len(renamed), 'blob')} in {plural(len(manifests), 'manifest')}; "
-        f"{plural(entries, 'entry', 'entries')} read, {plural(len(merges), 'request')} merged."
-    )
+    blobs, manifests = plural(len(report.renamed), "blob"), plural(len(report.changed_manifests), "manifest")
+    read = f"{plural(entries, 'entry', 'entries')} read, {plural(len(merges), 'request')} merged"
+    echo(f"{'Would rename' if dry_run else 'Renamed'} {blobs} in {manifests}; {read}.")
 
 
 @click.command("redact")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be taken out, and change nothing.")
 @json_option
-def redact_command(*, dry_run: bool, as_json: bool) -> None:
+def redact_command(*, dry_run: bool, as_json: bool) -> int:
     """Take out secrets that are stored already: keys, tokens, passwords.
 
     Recordings get new names, manifests follow, and replay goes on: a request is looked up without its secrets.
     """
     project = open_project()
     report = redact_store(project.store, scan_of(project), project.settings.upstreams, dry_run=dry_run)
-    found, left, renamed = report.found, report.left, report.rewrite.renamed
-    manifests = report.rewrite.changed_manifests
+    found, left = report.found, report.left
     if as_json:
-        names = [{"from": old, "to": new} for old, new in renamed]
         secrets = {"found": secrets_json(found), "left": secrets_json(left)}
-        show_json({"dry_run": dry_run, **secrets, "renamed": names, "changed_manifests": manifests})
+        show_json({**secrets, **_rewrite_json(report.rewrite, dry_run=dry_run)})
     elif not found:
         echo("No secret was found.")
     else:
         show_secrets(left or found)
-        echo(
-            f"{'Would take' if dry_run else 'Took'} out {plural(len(found) - len(left), 'secret')}: "
-            f"{plural(len(renamed), 'blob')} with new names, {plural(len(manifests), 'manifest')} changed."
-        )
+        blobs, manifests = (len(names) for names in (report.rewrite.renamed, report.rewrite.changed_manifests))
+        renamed = f"{plural(blobs, 'blob')} with new names, {plural(manifests, 'manifest')} changed"
+        echo(f"{'Would take' if dry_run else 'Took'} out {plural(len(found) - len(left), 'secret')}: {renamed}.")
         if left:
             echo(f"{plural(len(left), 'secret')} cannot be taken out here: record those tests again.")
         echo_err(_HISTORY)
-    if left:
-        raise click.exceptions.Exit(SecretFound.exit_code)
+    return SecretFound.exit_code if left else 0
+
+
+def _rewrite_json(report: RewriteReport, *, dry_run: bool) -> dict[str, object]:
+    renamed = [{"from": old, "to": new} for old, new in report.renamed]
+    return {"dry_run": dry_run, "renamed": renamed, "changed_manifests": report.changed_manifests}

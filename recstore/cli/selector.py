@@ -47,25 +47,27 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     manifest = store.manifest(what)
     if manifest is not None:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
-    end = "/" + what.replace(os.sep, "/").removeprefix("./")
+    end, is_digits = "/" + what.replace(os.sep, "/").removeprefix("./"), bool(_DIGITS.fullmatch(what))
     with Index(store) as index:
         rows = list(index.listing())
+        functions = {row.test_id: _function(row.test_id) for row in rows if row.test_id is not None}
         selected = (
             _of_store_file(store, index, what)
             or _of_source_file(rows, what, lambda path: f"/{path}".endswith(end))
             or _of_digits(index, what.lower())
-            or _of_test_name(rows, what)
+            or _of_test_name(rows, functions, what)
             or _of_source_file(rows, what, lambda path: _stem(path) == what)
-            or _of_source_file(rows, what, lambda path: bool(_DIGITS.fullmatch(what)) and _stem(path).startswith(what))
+            or _of_source_file(rows, what, lambda path: is_digits and _stem(path).startswith(what))
         )
         problems = index.problems
     if not selected:
         unread = f" ({len(problems)} of its files could not be read: see `recstore verify`)" if problems else ""
-        functions: dict[str, str] = {}
-        for test_id in {row.test_id for row in rows if row.test_id}:
-            function = _function(test_id)
-            functions.update(dict.fromkeys((test_id, function, function.rpartition("::")[2]), function))
-        near = dict.fromkeys(functions[name] for name in difflib.get_close_matches(what, sorted(functions), n=_NEAREST))
+        names = {
+            name: function
+            for test_id, function in functions.items()
+            for name in (test_id, function, function.rpartition("::")[2])
+        }
+        near = dict.fromkeys(names[name] for name in difflib.get_close_matches(what, sorted(names), n=_NEAREST))
         remedy = "Nearest: " + ", ".join(f"`{name}`" for name in near) + "." if near else ""
         raise NotInStore(what, f"no test, recording or file of the store is called so{unread}", remedy)
     return selected
@@ -88,9 +90,9 @@ def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...
 
 def _of_source_file(rows: list[EntryRow], what: str, is_meant: Callable[[str], bool]) -> tuple[Selected, ...]:
     """Return the recordings that were imported from the one file whose path `is_meant`."""
-    files = [(origin_path(row.entry.origin), row) for row in rows]
-    _refuse_several(what, {path for path, _ in files if is_meant(path)})
-    return tuple(Selected(row.entry, (row.test_id,)) for path, row in files if is_meant(path))
+    meant = [(path, row) for row in rows if is_meant(path := origin_path(row.entry.origin))]
+    _refuse_several(what, {path for path, _ in meant})
+    return tuple(Selected(row.entry, (row.test_id,)) for _, row in meant)
 
 
 def _stem(path: str) -> str:
@@ -106,18 +108,15 @@ def _of_digits(index: Index, digits: str) -> tuple[Selected, ...]:
 
 def _used(index: Index, blob: BlobName) -> Selected:
     uses = [(test_id, entry) for test_id, entry in index.uses_of(blob.key) if entry.blob == blob]
-    if not uses:
-        return Selected(Entry(blob, 1), ())
-    return Selected(uses[0][1], tuple(dict.fromkeys(test_id for test_id, _ in uses)))
+    entry = uses[0][1] if uses else Entry(blob, 1)
+    return Selected(entry, tuple(dict.fromkeys(test_id for test_id, _ in uses)))
 
 
-def _of_test_name(rows: list[EntryRow], what: str) -> tuple[Selected, ...]:
+def _of_test_name(rows: list[EntryRow], functions: dict[str, str], what: str) -> tuple[Selected, ...]:
     """Return the recordings of all tests of one function, whose name ends in `what`; or of one test that has it in its id."""
-    functions = {row.test_id: _function(row.test_id) for row in rows if row.test_id is not None}
-    chosen = {test_id for test_id, function in functions.items() if function == what}
-    if not chosen:
-        chosen = {test_id for test_id, function in functions.items() if function.endswith(f"::{what}")}
-        _refuse_several(what, {functions[test_id] for test_id in chosen})
+    ends = {test_id for test_id, function in functions.items() if function.endswith(f"::{what}")}
+    chosen = {test_id for test_id, function in functions.items() if function == what} or ends
+    _refuse_several(what, {functions[test_id] for test_id in chosen})
     if not chosen:
         chosen = {test_id for test_id in functions if what in test_id}
         of_chosen = {functions[test_id] for test_id in chosen}

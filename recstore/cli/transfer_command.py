@@ -20,7 +20,7 @@ from recstore.text import human_size, plural
 @click.option("--replace", is_flag=True, help="Drop what earlier imports left and these files do not bring again.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @json_option
-def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: bool) -> None:
+def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_json: bool) -> int:
     """Bring the recordings in PATHS (files or folders) into the store.
 
     Recognises llama-stack's recordings and vcrpy's cassettes by what is in the files. Each recording is proved
@@ -38,8 +38,7 @@ def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_
         show_json({**to_json(report, dry_run=dry_run), "secrets": secrets})
     else:
         _show_import(report, dry_run=dry_run)
-    if report.problems:
-        raise click.exceptions.Exit(report.problems[0].exit_code)
+    return report.problems[0].exit_code if report.problems else 0
 
 
 def _show_import(report: ImportReport, *, dry_run: bool) -> None:
@@ -47,12 +46,12 @@ def _show_import(report: ImportReport, *, dry_run: bool) -> None:
         echo_error(problem)
     for name in head(report.not_recordings):
         echo_err(f"not a recording: {name}")
-    echo(
-        f"{'Would import' if dry_run else 'Imported'} {plural(report.recordings, 'recording')} "
-        f"of {plural(report.tests, 'test')} from {plural(report.files, 'file')} ({human_size(report.source_bytes)}): "
-        f"{plural(report.new_blobs, 'new blob')} ({human_size(report.new_bytes)}), "
-        f"{plural(len(report.changed_manifests), 'manifest')} changed."
-    )
+    recordings, tests = plural(report.recordings, "recording"), plural(report.tests, "test")
+    source = f"{plural(report.files, 'file')} ({human_size(report.source_bytes)})"
+    new = f"{plural(report.new_blobs, 'new blob')} ({human_size(report.new_bytes)})"
+    manifests = plural(len(report.changed_manifests), "manifest")
+    verb = "Would import" if dry_run else "Imported"
+    echo(f"{verb} {recordings} of {tests} from {source}: {new}, {manifests} changed.")
     if report.removed_entries or report.removed_blobs:
         entries, blobs = plural(report.removed_entries, "entry", "entries"), plural(report.removed_blobs, "blob")
         echo(f"Removed {entries} and {blobs} that the files do not bring again.")
@@ -74,7 +73,7 @@ def _show_import(report: ImportReport, *, dry_run: bool) -> None:
 @click.option("--force", is_flag=True, help="Overwrite files that are there with other bytes.")
 @click.option("-n", "--dry-run", is_flag=True, help="List the files that would be written, and write none.")
 @json_option
-def export_command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: bool) -> None:
+def export_command(folder: Path, *, test: str, force: bool, dry_run: bool, as_json: bool) -> int:
     """Write imported recordings back into FOLDER: each file at its path, byte for byte."""
     store = open_project().store
     with progress("Exporting") as step:
@@ -93,5 +92,4 @@ def export_command(folder: Path, *, test: str, force: bool, dry_run: bool, as_js
             echo(f"{plural(report.native, 'recording')} made with recstore {lack} no file to go back to.")
         if report.problems:
             echo(f"{plural(len(report.problems), 'file')} could not be written.")
-    if report.problems:
-        raise click.exceptions.Exit(report.problems[0].exit_code)
+    return report.problems[0].exit_code if report.problems else 0

@@ -32,11 +32,9 @@ from recstore.watch.sources import Sources
 from recstore.watch.watcher import Clock, Watcher
 
 _INTERRUPTED: Final = 130
-_SIGNALS_FOR_COMMAND: Final = 2
-"""The first signals are for the command inside."""
-
+_SIGNALS_FOR_COMMAND: Final = 2  # the first ones are for the command inside
 _SHOWN_LINES: Final = 12
-_COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed")
+_COUNTED: Final = ("new", "changed", "unchanged", "removed", "bad", "recorded", "consumed", "bytes", "tokens")
 _CHANGES: Final = ("new", "changed", "removed", "recorded")
 
 
@@ -48,7 +46,7 @@ _CHANGES: Final = ("new", "changed", "removed", "recorded")
 @click.option("--exec", "after", metavar="CMD", help="Run this after each settled change.")
 @json_option
 @click.pass_context
-def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
+def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
     """Keep the store in step with the files that another recorder writes, until Ctrl-C.
 
     SOURCE is a folder, file or glob of unimported recordings, which need not exist yet; without any, `sources` of the
@@ -81,18 +79,18 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     for source in paths:
         echo_err(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
     view.show_event("watching", sources=paths)
-    code, signals = 0, _Signals()
+    code, stop, children = 0, threading.Event(), list[subprocess.Popen[bytes]]()
     try:
-        with signals.handled():
+        with _handled_signals(stop, children):
             if not once:
                 watcher.holds_files = bool(inside)
                 with without_collector():
                     watcher.rescan()
                 view.show_event("ready")
-                with view.live(), signals.running(inside, stdout=view.stdout):
-                    watcher.follow(signals.stop, lambda: _run_after(after, view, watcher))
+                with view.live(), _running(inside, stop, children, view.stdout):
+                    watcher.follow(stop, lambda: _run_after(after, view, watcher))
                 watcher.holds_files = False
-                code = int(signals.child.returncode) if signals.child else _INTERRUPTED if inside else 0
+                code = int(children[0].returncode) if children else _INTERRUPTED if inside else 0
             watcher.drain()
             watcher.report_recorded()
         with suppress(RecstoreError):  # the next query brings it up to date, or says why not
@@ -105,63 +103,60 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     finally:
         view.show_summary()
     code = code or (view.exit_code if once else 0)
-    if code:
-        raise click.exceptions.Exit(code if code > 0 else 128 - code)
+    return code if code >= 0 else 128 - code
 
 
-class _Signals:
-    """Ctrl-C and SIGTERM end the watch, or are for the command that runs inside.
+@contextmanager
+def _handled_signals(stop: threading.Event, children: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM end the watch; while the command inside runs, the first ones are for that.
 
     A terminal sends Ctrl-C to the command as well: the first one only waits for it to end, the second one ends it.
     """
+    heard: list[int] = []
 
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.child: subprocess.Popen[bytes] | None = None
-        self._count = 0
-
-    @contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle the signals until the block ends."""
-        handlers = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, _frame: object) -> None:
-        self._count += 1
-        if self.child is not None and self.child.poll() is None and self._count <= _SIGNALS_FOR_COMMAND:
-            if number == signal.SIGTERM or self._count > 1:
-                self.child.terminate()
-        elif self.stop.is_set():
+    def handle(number: int, _frame: object) -> None:
+        heard.append(number)
+        running = [child for child in children if child.poll() is None]
+        if running and len(heard) <= _SIGNALS_FOR_COMMAND:
+            if number == signal.SIGTERM or len(heard) > 1:
+                running[0].terminate()
+        elif stop.is_set():
             raise KeyboardInterrupt
         else:
-            self.stop.set()
+            stop.set()
 
-    @contextmanager
-    def running(self, words: list[str], *, stdout: int | None) -> Iterator[None]:
-        """Run the command, if any, meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
-        if self.stop.is_set() or not words:
-            yield
-            return
-        try:
-            child = self.child = subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
-        except OSError as error:
-            raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
+    handlers = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
-        def wait() -> None:
-            child.wait()
-            self.stop.set()
 
-        threading.Thread(target=wait, daemon=True).start()
-        try:
-            yield
-        finally:
-            if child.poll() is None:
-                child.terminate()
-            child.wait()
+@contextmanager
+def _running(
+    words: list[str], stop: threading.Event, children: list[subprocess.Popen[bytes]], stdout: int | None
+) -> Iterator[None]:
+    """Run the command, if any, meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
+    if stop.is_set() or not words:
+        yield
+        return
+    try:
+        child = subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
+    except OSError as error:
+        raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
+    children.append(child)
+
+    def wait() -> None:
+        child.wait()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        yield
+    finally:
+        child.terminate()  # does nothing to one that has ended
+        child.wait()
 
 
 def _run_after(words: list[str], view: _WatchView, watcher: Watcher) -> None:
@@ -169,15 +164,13 @@ def _run_after(words: list[str], view: _WatchView, watcher: Watcher) -> None:
     if not (view.has_changed and watcher.is_settled):
         return
     view.has_changed = False
-    if not words:
-        return
     try:
-        done = subprocess.run(words, check=False, stdout=view.stdout)  # noqa: S603 - the user's own words
+        code = subprocess.run(words, check=False, stdout=view.stdout).returncode if words else 0  # noqa: S603 - the user's own
     except OSError as error:
         echo_err(f"warning: {words[0]} cannot be run: {error.strerror}")
     else:
-        if done.returncode:
-            echo_err(f"warning: `{shlex.join(words)}` ended with exit code {done.returncode}")
+        if code:
+            echo_err(f"warning: `{shlex.join(words)}` ended with exit code {code}")
 
 
 class _WatchView:
@@ -195,9 +188,8 @@ class _WatchView:
         self._store = store
         self._clock = clock
         self._started_at_s = clock.monotonic()
-        self._counts: Counter[str] = Counter()
-        self._bytes = self._tokens = 0
-        self._test = ""
+        self._counts: Counter[str] = Counter()  # outcomes, bytes and tokens
+        self._test = "nothing has come yet"
         self._lines: deque[str] = deque(maxlen=_SHOWN_LINES)
         self._live: Any = None
 
@@ -205,40 +197,47 @@ class _WatchView:
         """Return the context in which a terminal shows the table; elsewhere it does nothing."""
         if self._as_json or not sys.stderr.isatty():
             return nullcontext()
-        from rich.console import Console
+        from rich.console import Console, Group
         from rich.live import Live
+        from rich.text import Text
+
+        def table() -> Group:
+            counts, seconds = self._counts, self._clock.monotonic() - self._started_at_s
+            sums = f"{counts['new']:,} new, {counts['changed']:,} changed, {counts['unchanged']:,} unchanged   "
+            sums += f"{human_size(counts['bytes'])}, {plural(counts['tokens'], 'token')}, {seconds:.0f} s"
+            lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (sums, *self._lines))
+            return Group(Text(escape_control(f"watching   {self._test}"), "bold"), *lines)
 
         console = Console(stderr=True)
-        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table)
+        self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=table)
         return self._live  # type: ignore[no-any-return]
 
     def show(self, result: WatchResult) -> None:
         """Show what became of a file."""
-        problem = result.problem
+        problem, name, has_changed = result.problem, result.name, result.outcome in _CHANGES
         self._counts[result.outcome] += 1
-        self.has_changed |= result.outcome in _CHANGES
-        test = next(filter(None, result.tests), "")
-        self._test = test or self._test
+        self.has_changed |= has_changed
+        self._test = next(filter(None, result.tests), self._test)
         facts = self._facts(result)
         if problem is not None:
             self.exit_code = self.exit_code or problem.exit_code
         if self._as_json:
-            show_json({"event": result.outcome, "file": result.name, "tests": result.tests, **facts})
-        elif problem is not None and self._live is None:
+            show_json({"event": result.outcome, "file": name, "tests": result.tests, **facts})
+            return
+        if problem is not None and self._live is None:
             echo_error(problem)
         elif problem is not None:
-            self._show_line(f"bad        {result.name}: {problem.reason}")
-        else:
-            if result.outcome in _CHANGES:
-                request = [f"{facts['upstream']}{facts['path']}", str(facts["model"])] if "upstream" in facts else []
-                size = human_size(facts["bytes"]) if "bytes" in facts else ""
-                words = filter(None, (*request, size, test or result.name))
-                self._show_line(f"{result.outcome:<10} " + "  ".join(words))
-            if result.has_new_answer:
-                self._show_line(f"warning: {result.name}: the same request, another answer")
-            for secret in result.secrets:
-                self._show_line(f"warning: {result.name}: {secret.kind}, {secret.excerpt}, in {secret.place}")
-                self._show_line(f"  {SecretFound.default_remedy}")
+            self._show_line(f"bad        {name}: {problem.reason}")
+        elif has_changed:
+            request = [f"{facts['upstream']}{facts['path']}", facts["model"]] if "upstream" in facts else []
+            size = human_size(facts["bytes"]) if result.blobs else ""
+            words = filter(None, (*request, size, next(filter(None, result.tests), name)))
+            self._show_line(f"{result.outcome:<10} " + "  ".join(words))
+        if result.has_new_answer:
+            self._show_line(f"warning: {name}: the same request, another answer")
+        for secret in result.secrets:
+            self._show_line(f"warning: {name}: {secret.kind}, {secret.excerpt}, in {secret.place}")
+            self._show_line(f"  {SecretFound.default_remedy}")
 
     def show_event(self, name: str, **more: Any) -> None:
         """Show something that is not about a file, in JSON alone."""
@@ -247,32 +246,29 @@ class _WatchView:
 
     def show_trouble(self, problem: RecstoreError | None) -> None:
         """Show what keeps the store from being written, or that it can be again."""
-        if self._as_json and problem is not None:
+        if problem is not None:
             self.show_event("waiting", subject=problem.subject, reason=problem.reason, remedy=problem.remedy)
-        elif self._as_json:
+        else:
             self.show_event("going on")
-        elif self._live is not None:
+        if self._live is not None:
             self._show_line(f"waiting    {problem.subject}: {problem.reason}" if problem else "going on")
-        elif problem is not None:
+        elif problem is not None and not self._as_json:
             echo_error(problem)
             echo_err("watching goes on; what comes waits until this is over")
-        else:
+        elif not self._as_json:
             echo_err("it is over: all that waited is stored")
 
     def show_summary(self) -> None:
         """Say what was done in all."""
         seconds, counts = self._clock.monotonic() - self._started_at_s, self._counts
+        self.show_event("summary", **{name: counts[name] for name in _COUNTED}, seconds=seconds)
         if self._as_json:
-            sums = {"bytes": self._bytes, "tokens": self._tokens, "seconds": seconds}
-            self.show_event("summary", **{name: counts[name] for name in _COUNTED}, **sums)
             return
+        files = f"{plural(counts['new'], 'new file')}, {counts['changed']:,} changed, {counts['unchanged']:,} unchanged"
         consumed = f"{plural(counts['consumed'], 'file')} consumed; " if counts["consumed"] else ""
-        echo_err(
-            f"{plural(counts['new'], 'new file')}, {counts['changed']:,} changed, "
-            f"{counts['unchanged']:,} unchanged, {counts['removed']:,} removed, {counts['bad']:,} bad; "
-            f"{plural(counts['recorded'], 'test')} recorded by others; {consumed}"
-            f"{human_size(self._bytes)}, {plural(self._tokens, 'token')}, in {seconds:.0f} s."
-        )
+        recorded = f"{plural(counts['recorded'], 'test')} recorded by others; {consumed}{human_size(counts['bytes'])}"
+        gone, tokens = f"{counts['removed']:,} removed, {counts['bad']:,} bad", plural(counts["tokens"], "token")
+        echo_err(f"{files}, {gone}; {recorded}, {tokens}, in {seconds:.0f} s.")
 
     def _show_line(self, line: str) -> None:
         if self._live is not None:
@@ -286,34 +282,18 @@ class _WatchView:
         if result.problem is not None:
             facts |= {"reason": result.problem.reason, "remedy": result.problem.remedy}
         if result.secrets:
-            facts["secrets"] = [
-                {"kind": secret.kind, "place": secret.place, "excerpt": secret.excerpt} for secret in result.secrets
-            ]
+            facts["secrets"] = result.secrets
         if result.outcome not in ("new", "changed", "recorded"):
             return facts
         facts |= {"bytes": 0, "tokens": 0, "has_new_answer": result.has_new_answer}
         for blob in result.blobs:
-            try:
+            with suppress(RecstoreError):  # removed since
                 data = self._store.read_blob(blob)
                 recording = decode_recording(data, str(blob))
-            except RecstoreError:  # removed since
-                continue
-            body = json_value(recording.request.body)
-            facts["upstream"], facts["path"] = recording.request.upstream, recording.request.path
-            facts["model"] = body.get("model", "") if isinstance(body, dict) else ""
-            facts["bytes"] += len(data)
-            facts["tokens"] += tokens_paid(recording.response)
-        self._bytes += facts["bytes"]
-        self._tokens += facts["tokens"]
+                body = json_value(recording.request.body)
+                facts["upstream"], facts["path"] = recording.request.upstream, recording.request.path
+                facts["model"] = str(body.get("model", "")) if isinstance(body, dict) else ""
+                facts["bytes"] += len(data)
+                facts["tokens"] += tokens_paid(recording.response)
+        self._counts.update(bytes=facts["bytes"], tokens=facts["tokens"])
         return facts
-
-    def _table(self) -> Any:
-        from rich.console import Group
-        from rich.text import Text
-
-        counts, seconds = self._counts, self._clock.monotonic() - self._started_at_s
-        sums = f"{counts['new']:,} new, {counts['changed']:,} changed, {counts['unchanged']:,} unchanged"
-        sums += f"   {human_size(self._bytes)}, {plural(self._tokens, 'token')}, {seconds:.0f} s"
-        lines = (Text(line, no_wrap=True, overflow="ellipsis") for line in (sums, *self._lines))
-        title = f"watching   {self._test or 'nothing has come yet'}"
-        return Group(Text(escape_control(title), "bold"), *lines)

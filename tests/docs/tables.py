@@ -47,9 +47,11 @@ def commands_table() -> str:
 
 
 def _usage(command: click.Command) -> str:
-    words = ["\\|".join(command.commands)] if isinstance(command, click.Group) else []
+    words = []
     for parameter in command.params:
-        if isinstance(parameter, click.Argument):
+        if isinstance(parameter, click.Argument) and isinstance(parameter.type, click.Choice):
+            words.append("\\|".join(parameter.type.choices))
+        elif isinstance(parameter, click.Argument):
             name = parameter.human_readable_name.strip("[].").upper().replace("|", "\\|")
             words.append(name if parameter.required else f"[{name}]")
         elif parameter.opts != ["--json"]:
