@@ -15,6 +15,7 @@ import click
 from recstore.check.check import (
     Check,
     Finding,
+    FindingKind,
     exit_code_of,
     manifest_finding,
     mend,
@@ -81,7 +82,10 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
         if healed:
             result = _check(project, repository, remote, options)
         findings = with_remedies(project.store, repository, result.findings)
-        is_let_through = bool(options["pre_push"] and findings) and _may_push_incomplete(repository)
+        is_let_through = bool(options["pre_push"] and findings) and (
+            os.environ.get(_SKIP_VARIABLE, "") not in ("", "0")
+            or "".join(repository.git.configured(_SKIP_SETTING)[-1:]).lower() in ("true", "1", "yes", "on")
+        )
     if as_json:
         counts = {"places": result.places, "tests": result.tests, "blobs": len(result.blobs)}
         show_json({**counts, "findings": findings, "healed": healed, "let_through": is_let_through})
@@ -127,8 +131,9 @@ def _check(project: Project, repository: Repository, remote: tuple[str, ...], op
         except (Damage, ManifestConflict) as error:
             check.findings.add(manifest_finding(f"{FOLDER}/{path}", error, WORK_TREE))
     for name, is_known in unimported_files(store, settings, manifests) if len(manifests) == len(paths) else ():
-        facts = {"subject": name, "path": name, "remedy": f"recstore import {shlex.quote(name)}"}
-        check.findings.add(Finding(kind="changed" if is_known else "unimported", **facts))
+        kind: FindingKind = "changed" if is_known else "unimported"
+        remedy = f"recstore import {shlex.quote(name)}"
+        check.findings.add(Finding(kind=kind, subject=name, remedy=remedy, path=name))
     return check
 
 
@@ -142,12 +147,6 @@ def _line_of_pre_commit() -> str:
     name = os.environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
     local, known = os.environ.get("PRE_COMMIT_TO_REF", name), os.environ.get("PRE_COMMIT_FROM_REF", "0" * 40)
     return f"{name} {local} {os.environ.get('PRE_COMMIT_REMOTE_BRANCH', name)} {known}"
-
-
-def _may_push_incomplete(repository: Repository) -> bool:
-    if os.environ.get(_SKIP_VARIABLE, "") not in ("", "0"):
-        return True
-    return any(value.lower() in ("true", "1", "yes", "on") for value in repository.git.configured(_SKIP_SETTING)[-1:])
 
 
 def _show_findings(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None:

@@ -71,7 +71,7 @@ class _WithTests(click.Command):
 @click.option("--stat", is_flag=True, help="One line for each test.")
 @click.option("--exit-code", is_flag=True, help="End with exit code 1 if anything differs.")
 @json_option
-def command(words: tuple[str, ...], *, exit_code: bool, as_json: bool, staged: bool, **shown: bool) -> None:
+def diff_command(words: tuple[str, ...], *, exit_code: bool, as_json: bool, staged: bool, **shown: bool) -> None:
     """Show which tests were added, removed, renamed or recorded again, and what the model now says differently.
 
     \b

@@ -30,7 +30,7 @@ _DAY_S: Final = 86_400
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is removed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @json_option
-def command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> None:
+def gc_command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) -> None:
     """Remove recordings that nothing needs: not the tests, Git's index, a branch, a stash or another work tree.
 
     Nothing is lost: what no commit has goes to the trash. `recstore restore` brings anything back. With --staged nothing

@@ -26,7 +26,7 @@ _REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 @click.argument("action", type=click.Choice(["install", "uninstall", "status"]))
 @click.option("--force", is_flag=True, help="Install also into a hooks folder that other repositories use.")
 @json_option
-def command(action: str, *, force: bool, as_json: bool) -> None:
+def hooks_command(action: str, *, force: bool, as_json: bool) -> None:
     """Have Git call recstore: gc before a commit, a look for missing recordings before a push, healing after merges.
 
     `install` puts in place the hooks, the merge driver for manifests, and readable diffs of blobs; it is harmless to repeat. A
@@ -119,7 +119,7 @@ def _before_commit(git: Git, projects: list[Path], *, is_under_way: bool) -> int
 def _in_each(projects: list[Path], name: str, *arguments: str, data: str = "") -> int:
     """Run a command in each project's folder, `data` its input; return the last exit code that is not 0."""
     from recstore.cli.check_command import check_command
-    from recstore.cli.gc_command import command as gc_command
+    from recstore.cli.gc_command import gc_command
 
     program = check_command if name == "check" else gc_command
     code = 0

@@ -52,7 +52,7 @@ _MODULES: Final = {
     **dict.fromkeys(("help", "demo"), "guide"),
     "hook": "hooks",
 }
-"""Command -> its module, `<module>_command`, where that has more than one."""
+"""Command -> its module, `<module>_command`, where that has another name."""
 
 EXIT_CODES: Final = """\
 \b
@@ -78,8 +78,7 @@ class _LazyCommands(click.Group):
             hint = f" Did you mean `recstore {near[0]}`?" if near else ""
             context.fail(f"There is no command `{name}`.{hint}")
         module = importlib.import_module(f"recstore.cli.{_MODULES.get(name, name)}_command")
-        attribute = f"{name.replace('-', '_')}_command" if name in _MODULES else "command"
-        command: click.Command = getattr(module, attribute)
+        command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

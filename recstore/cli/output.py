@@ -63,18 +63,17 @@ def to_json(report: Any, **more: object) -> Any:
         return str(report)
     if isinstance(report, bytes):
         return len(report)
-    if isinstance(report, list | tuple):
-        return [to_json(item) for item in report]
-    if isinstance(report, set | frozenset):
-        return sorted(to_json(item) for item in report)
+    if isinstance(report, list | tuple | set | frozenset):
+        items = [to_json(item) for item in report]
+        return items if isinstance(report, list | tuple) else sorted(items)
     if dataclasses.is_dataclass(report):
         names = (field.name for field in dataclasses.fields(report) if not field.name.startswith("_"))
         report = {name.rstrip("_"): getattr(report, name) for name in names}
     if isinstance(report, Mapping):
-        members: dict[str, Any] = {}
-        for name, value in {**more, **report}.items():
-            members["size_bytes" if isinstance(value, bytes) else str(name)] = to_json(value)
-        return members
+        return {
+            "size_bytes" if isinstance(value, bytes) else str(name): to_json(value)
+            for name, value in {**more, **report}.items()
+        }
     return report
 
 

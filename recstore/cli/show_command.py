@@ -40,7 +40,7 @@ _SHOWN_TESTS: Final = 5
 @click.argument("what")
 @click.option("--raw", is_flag=True, help="Print the blobs, byte for byte.")
 @json_option
-def command(what: str, *, raw: bool, as_json: bool) -> None:
+def show_command(what: str, *, raw: bool, as_json: bool) -> None:
     """Show what a test asked and was answered: a chat as a chat, a stream as its joined text.
 
     WHAT is the id of a test, with or without its parameters, or a part of one; the first four digits or more of a

@@ -24,7 +24,7 @@ _NOTICE = "recstore textconv shows the file as it is"
 
 @click.command("textconv", hidden=True)
 @click.argument("file")
-def command(file: str) -> None:
+def textconv_command(file: str) -> None:
     """Print the recording in FILE as text to compare: the request, its messages, and the joined answer.
 
     Any other FILE is printed as it is, below a line that says why: a diff must not die of it.

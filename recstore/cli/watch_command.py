@@ -46,7 +46,7 @@ _CHANGES: Final = ("new", "changed", "removed", "recorded")
 @click.option("--exec", "after", metavar="CMD", help="Run this after each settled change.")
 @json_option
 @click.pass_context
-def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
+def watch_command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
     """Keep the store in step with the files that another recorder writes, until Ctrl-C.
 
     SOURCE is a folder, file or glob of unimported recordings, which need not exist yet; without any, `sources` of the
