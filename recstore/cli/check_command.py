@@ -25,7 +25,7 @@ from recstore.check.check import (
 )
 from recstore.check.restore import Repaired, repair
 from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, secrets_json, show_json, show_secrets
-from recstore.cli.repository import open_project, open_repository, scan_of
+from recstore.cli.project import open_project, scan_of
 from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound, UsageError
 from recstore.git.repository import Repository
 from recstore.git.trees import WORK_TREE, CommitTree, IndexTree, WorkTree
@@ -50,9 +50,7 @@ _IN_PROPERTY: Final = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
 @click.option("--pre-push", is_flag=True, help="Look at what a push would send: its hook's standard input says what.")
 @click.option("--fix", is_flag=True, help="Put back what is missing here and Git has somewhere.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is wrong.")
-@click.option(
-    "--format", "layout", type=click.Choice(["text", "github"]), default="text", help="How to print findings."
-)
+@click.option("--format", "layout", type=click.Choice(["text", "github"]), default="text", help="How findings look.")
 @json_option
 def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> int:
     """Find what is missing: recordings that tests name or ask for, in the work tree, a commit or a push.
@@ -74,7 +72,7 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
     if options["fix"] and not {"staged"}.issuperset(scopes):
         raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
     project = open_project()
-    with open_repository(project.store) as repository:
+    with Repository(project.store.directory.root, os.environ) as repository:
         result = _check(project, repository, remote, options)
         healed: tuple[str, ...] = ()
         if options["fix"]:
@@ -162,10 +160,9 @@ def _show_findings(findings: list[Finding], healed: tuple[str, ...], layout: str
             echo(str(finding))
             continue
         properties = {"file": finding.path, "line": str(finding.line or ""), "title": f"recstore: {finding.kind}"}
-        stated = ",".join(
-            f"{name}={escape_control(text).translate(_IN_PROPERTY)}" for name, text in properties.items() if text
-        )
-        text = f"{finding}\n{finding.remedy}" if finding.remedy else str(finding)
+        escaped = {name: escape_control(text).translate(_IN_PROPERTY) for name, text in properties.items()}
+        stated = ",".join(f"{name}={text}" for name, text in escaped.items() if text)
+        text = f"{finding}\n{finding.remedy}".rstrip("\n")
         echo(f"::error {stated}::{escape_control(text).translate(_IN_TEXT)}")
     by_remedy = sorted(findings, key=lambda finding: (finding.remedy, finding))
     for remedy, group in groupby(by_remedy, lambda finding: finding.remedy):
@@ -187,7 +184,7 @@ def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool)
     if options["repair"] and (report.damaged_files or report.missing_files):
         with ExitStack() as stack:
             try:
-                repository = stack.enter_context(open_repository(store))
+                repository = stack.enter_context(Repository(store.directory.root, os.environ))
             except GitError as error:
                 echo_err(f"warning: nothing can be put back: {error.subject}: {error.reason}")
                 repository = None
@@ -236,5 +233,4 @@ def _show_report(report: VerifyReport, repaired: Repaired) -> None:
     if report.unreferenced:
         echo(f"{plural(len(report.unreferenced), 'blob')} sound, but named by no manifest here.")
     if report.temporary_files:
-        temporary = plural(len(report.temporary_files), "temporary file")
-        echo(f"{temporary} left by a process that was stopped; harmless.")
+        echo(f"{plural(len(report.temporary_files), 'temporary file')} left by a process that was stopped; harmless.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from recstore.check.diff import (
     diff_manifests,
 )
 from recstore.cli.output import echo_encodable, echo_error, json_option, show_json
-from recstore.cli.repository import open_project, open_repository
+from recstore.cli.project import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import GitError, NotInStore, UsageError
 from recstore.git.repository import Repository
@@ -87,7 +88,7 @@ def diff_command(words: tuple[str, ...], *, exit_code: bool, as_json: bool, stag
     --exit-code; what is missing or damaged is named, and its own exit code counts.
     """  # noqa: D301 - click's mark for a block that is not to be wrapped
     store = open_project().store
-    with open_repository(store) as repository:
+    with Repository(store.directory.root, os.environ) as repository:
         diff = _answer(store, repository, words, click.get_current_context().meta.get(_TESTS), is_staged=staged)
     if as_json:
         show_json(diff)

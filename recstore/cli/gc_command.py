@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from typing import Final
@@ -10,7 +11,7 @@ import click
 
 from recstore.check.check import Check, with_remedies
 from recstore.cli.output import echo, echo_err, json_option, show_json
-from recstore.cli.repository import open_project, open_repository, without_collector
+from recstore.cli.project import open_project, without_collector
 from recstore.errors import DamagedBlob, UsageError
 from recstore.gc.execute import GcResult, execute_plan
 from recstore.gc.plan import GcOptions, Plan, plan_gc
@@ -37,7 +38,7 @@ def gc_command(*, quiet: bool, dry_run: bool, as_json: bool, **options: bool) ->
     is removed while a damaged blob is about to be committed.
     """
     store, now_s = open_project().store, int(time.time())
-    with without_collector(), open_repository(store) as repository:
+    with without_collector(), Repository(store.directory.root, os.environ) as repository:
         days = _days(repository, "recstore.trashDays", EXPIRY_DAYS)
         tips_since_s = max(0, now_s - _days(repository, "recstore.tipDays", now_s) * _DAY_S)
         plan = _plan(store, repository, GcOptions(options["staged"], options["unused"], options["force"], tips_since_s))

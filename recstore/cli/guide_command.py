@@ -33,15 +33,12 @@ def help_command(topic: str | None) -> None:
     """List the guides, or print the one on TOPIC."""
     if topic is not None and topic not in TOPICS:
         raise click.BadParameter(f"there is no guide {topic!r}. They are {', '.join(TOPICS)}.", param_hint="TOPIC")
-    width = max(map(len, TOPICS))
     for name in TOPICS if topic is None else [topic]:
-        lines = (files("recstore") / "docs" / f"{name}.md").read_text(encoding="utf-8").splitlines(keepends=True)
-        # comments are for the program that brings the guides up to date, and for its tests
-        guide = "".join(line for line in lines if not line.startswith("<!-- "))
+        lines = (files("recstore") / "docs" / f"{name}.md").read_text(encoding="utf-8").splitlines()
         if topic is None:
-            click.echo(f"{name:{width}}  {guide.partition(chr(10))[0].removeprefix('# ')}")
-        else:
-            click.echo(guide, nl=False)
+            click.echo(f"{name:{max(map(len, TOPICS))}}  {lines[0].removeprefix('# ')}")
+        else:  # comments are for the program that brings the guides up to date, and for its tests
+            click.echo("\n".join(line for line in lines if not line.startswith("<!-- ")))
     if topic is None:
         click.echo("\n`recstore help TOPIC` prints one, `recstore COMMAND --help` explains a command.", err=True)
 
@@ -55,14 +52,12 @@ def demo_command(keep: Path | None) -> None:
     a handful of recordings that come with the package, finds, shows, verifies and exports them; then removes a test
     before a commit, and mends a push that would have missed a recording.
     """
-    if keep is None:
-        with tempfile.TemporaryDirectory(prefix="recstore-demo-") as folder:
-            _tour(Path(folder) / "project")
-        return
-    if keep.exists():
+    if keep is not None and keep.exists():
         raise click.UsageError(f"{keep} is there already; name a folder that is not.")
-    _tour(keep)
-    echo_err(f"The project stays in {keep}.")
+    with tempfile.TemporaryDirectory(prefix="recstore-demo-") as folder:
+        _tour(keep or Path(folder) / "project")
+    if keep is not None:
+        echo_err(f"The project stays in {keep}.")
 
 
 def _tour(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.output import echo, echo_err, echo_error, json_option, show_json
-from recstore.cli.repository import open_project, open_repository
+from recstore.cli.project import open_project
 from recstore.errors import RecstoreError, UsageError
 from recstore.files import FOLDER
 from recstore.git.hooks import HOOKS, hook_states, install_hooks, uninstall_hooks
@@ -35,7 +35,7 @@ def hooks_command(action: str, *, force: bool, as_json: bool) -> None:
     """
     if force and action != "install":
         raise UsageError("--force", f"does not go with `{action}`", "Leave it out.")
-    with open_repository(open_project().store) as repository:
+    with Repository(open_project().store.directory.root, os.environ) as repository:
         if action == "install":
             hooks = install_hooks(repository, sys.executable, is_forced=force)
         else:
@@ -80,10 +80,10 @@ def _run_hook(event: str, arguments: tuple[str, ...]) -> int:
     if event == "pre-push":
         lines = sys.stdin.read()  # what the push would send: every project reads it
         return _in_each(projects, "check", "--pre-push", "--quiet", "--", *arguments, data=lines)
-    is_under_way = False
-    if projects:
-        with Repository(projects[0] / FOLDER, os.environ) as opened:  # one repository holds all projects
-            is_under_way = operation_in_progress(opened) is not None
+    if not projects:
+        return 0
+    with Repository(projects[0] / FOLDER, os.environ) as opened:  # one repository holds all projects
+        is_under_way = operation_in_progress(opened) is not None
     if event == "pre-commit":
         return _before_commit(git, projects, is_under_way=is_under_way)
     is_finished = event == "post-merge" or (event, arguments[:1]) == ("post-rewrite", ("rebase",))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
-from recstore.cli.repository import open_project
+from recstore.cli.project import open_project
 from recstore.errors import NotInStore, RecstoreError
 from recstore.importers.formats import recorded_bytes
 from recstore.store import Store

@@ -13,7 +13,7 @@ import click
 from recstore.check.resolve import Choice, apply, find_conflicts, merge_files, resolve, select_conflicts, side_names
 from recstore.check.restore import EVERYTHING, execute_restore, plan_restore, trash_contents
 from recstore.cli.output import echo, echo_err, json_option, show_json
-from recstore.cli.repository import open_project, open_repository
+from recstore.cli.project import open_project
 from recstore.errors import ManifestConflict, NotInStore, UsageError
 from recstore.git.program import git_program
 from recstore.git.repository import Repository
@@ -47,7 +47,7 @@ def restore_command(
     if revision == "":
         raise UsageError("--from", "names nothing", "Leave it out to look everywhere.")
     store, dry_run = open_project().store, options["dry_run"]
-    with open_repository(store) as repository:
+    with Repository(store.directory.root, os.environ) as repository:
         if is_listing:
             _list_trash(repository, as_json=as_json)
             return 0
@@ -105,7 +105,7 @@ def resolve_command(tests: tuple[str, ...], *, dry_run: bool, as_json: bool, **o
         reason = f"does not go with --{choices[1]}"
         raise UsageError(f"--{choices[0]}", reason, "Choose one, or name tests and run it twice.")
     store = open_project().store
-    with open_repository(store) as repository:
+    with Repository(store.directory.root, os.environ) as repository:
         conflicts = select_conflicts(find_conflicts(store, repository), tests)
         resolutions = [resolve(conflict, next(iter(choices), "")) for conflict in conflicts]
         healed = () if dry_run else apply(store, repository, resolutions)

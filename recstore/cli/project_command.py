@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.output import echo, echo_err, json_option, secrets_json, show_json, show_secrets
-from recstore.cli.repository import open_project, scan_of
+from recstore.cli.project import open_project, scan_of
 from recstore.errors import SecretFound, UsageError
 from recstore.importers.rewrite import RewriteReport, redact_store, rekey_store
 from recstore.store import FOLDER, Store

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from recstore.cli.output import echo_ascii_json, echo_encodable, echo_error, json_option
-from recstore.cli.repository import open_project
+from recstore.cli.project import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
 from recstore.model import Body, JsonBody, Recording, StreamBody

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, to_json
-from recstore.cli.repository import open_project, scan_of
+from recstore.cli.project import open_project, scan_of
 from recstore.errors import SecretFound
 from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.importers.run import ImportOptions, ImportReport, import_paths

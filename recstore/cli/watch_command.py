@@ -18,7 +18,7 @@ import click
 
 from recstore import __version__
 from recstore.cli.output import echo, echo_err, echo_error, json_option, show_json
-from recstore.cli.repository import open_project, scan_of, without_collector
+from recstore.cli.project import open_project, scan_of, without_collector
 from recstore.content.bodies import json_value
 from recstore.content.tokens import tokens_paid
 from recstore.errors import RecstoreError, SecretFound, UsageError
@@ -80,6 +80,12 @@ def watch_command(context: click.Context, /, sources: tuple[str, ...], **options
         echo_err(f"watching {source}: {'named here' if stated else '`sources` of the configuration'}")
     view.show_event("watching", sources=paths)
     code, stop, children = 0, threading.Event(), list[subprocess.Popen[bytes]]()
+
+    def on_tick() -> None:
+        _run_after(after, view, watcher)
+        if any(child.poll() is not None for child in children):  # the watch ends with the command
+            stop.set()
+
     try:
         with _handled_signals(stop, children):
             if not once:
@@ -87,8 +93,15 @@ def watch_command(context: click.Context, /, sources: tuple[str, ...], **options
                 with without_collector():
                     watcher.rescan()
                 view.show_event("ready")
-                with view.live(), _running(inside, stop, children, view.stdout):
-                    watcher.follow(stop, lambda: _run_after(after, view, watcher))
+                if inside and not stop.is_set():
+                    children.append(_started(inside, view.stdout))
+                try:
+                    with view.live():
+                        watcher.follow(stop, on_tick)
+                finally:  # the command does not outlive the watch
+                    for child in children:
+                        child.terminate()  # does nothing to one that has ended
+                        child.wait()
                 watcher.holds_files = False
                 code = int(children[0].returncode) if children else _INTERRUPTED if inside else 0
             watcher.drain()
@@ -133,30 +146,11 @@ def _handled_signals(stop: threading.Event, children: list[subprocess.Popen[byte
             signal.signal(number, handler)
 
 
-@contextmanager
-def _running(
-    words: list[str], stop: threading.Event, children: list[subprocess.Popen[bytes]], stdout: int | None
-) -> Iterator[None]:
-    """Run the command, if any, meanwhile; the watch ends when it has ended, and it does not outlive the watch."""
-    if stop.is_set() or not words:
-        yield
-        return
+def _started(words: list[str], stdout: int | None) -> subprocess.Popen[bytes]:
     try:
-        child = subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
+        return subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
     except OSError as error:
         raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
-    children.append(child)
-
-    def wait() -> None:
-        child.wait()
-        stop.set()
-
-    threading.Thread(target=wait, daemon=True).start()
-    try:
-        yield
-    finally:
-        child.terminate()  # does nothing to one that has ended
-        child.wait()
 
 
 def _run_after(words: list[str], view: _WatchView, watcher: Watcher) -> None:

@@ -18,28 +18,26 @@ _WORDS: Final = ("Hello", ", world", ". This", " answer", " was", " paid", " for
 _PAUSE_S: Final = 0.05
 
 
-class Upstream:
-    """The running server: its base URL, and how many requests it has answered."""
+class Upstream(ThreadingHTTPServer):
+    """The running server; `requests` is how many it has answered."""
 
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.requests = 0
+    requests = 0
+
+    @property
+    def base_url(self) -> str:
+        """Where clients find it."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[Upstream]:
     """Run the demo upstream on this machine, on that port or a free one, until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}/v1")
-    server.upstream = upstream  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield upstream
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with Upstream(("127.0.0.1", port), _Handler) as upstream:
+        threading.Thread(target=upstream.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield upstream
+        finally:
+            upstream.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,8 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Stream the answer."""
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        upstream: Upstream = self.server.upstream  # type: ignore[attr-defined]
-        upstream.requests += 1
+        self.server.requests += 1  # type: ignore[attr-defined]
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")

@@ -1,4 +1,4 @@
-"""The project that a command works in, its secrets, and the Git repository around it."""
+"""The project that a command works in, and its secrets."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recstore.project import Project, find_project
 from recstore.secrets.redact import SecretScan
-from recstore.store import Store
-
-if TYPE_CHECKING:
-    from recstore.git import Repository
 
 
 def open_project() -> Project:
@@ -28,13 +23,6 @@ def open_project() -> Project:
 def scan_of(project: Project) -> SecretScan:
     """Return what the project takes for a secret, and what it allows."""
     return SecretScan(frozenset(project.settings.allowed_secrets), project.settings.redact.patterns)
-
-
-def open_repository(store: Store) -> Repository:
-    """Return the repository around the store, for a `with` block. Raises: GitError: there is no Git, or no repository."""
-    from recstore.git import Repository
-
-    return Repository(store.directory.root, os.environ)
 
 
 @contextmanager
