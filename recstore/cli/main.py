@@ -44,9 +44,8 @@ HIDDEN: Final = frozenset({"hook", "merge-driver", "textconv"})
 """Commands that Git calls and people do not."""
 
 _MODULES: Final = {
-    **dict.fromkeys(("init", "mv", "rekey", "redact"), "project"),
+    **dict.fromkeys(("init", "import", "export", "mv", "rekey", "redact"), "project"),
     **dict.fromkeys(("ls", "stats", "status"), "index"),
-    **dict.fromkeys(("import", "export"), "transfer"),
     **dict.fromkeys(("restore", "resolve", "merge-driver"), "mend"),
     **dict.fromkeys(("check", "verify"), "check"),
     **dict.fromkeys(("help", "demo"), "guide"),

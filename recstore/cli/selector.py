@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,63 +47,70 @@ def select(store: Store, what: str) -> tuple[Selected, ...]:
     manifest = store.manifest(what)
     if manifest is not None:
         return tuple(Selected(entry, (what,)) for entry in manifest.entries)
-    end, is_digits = "/" + what.replace(os.sep, "/").removeprefix("./"), bool(_DIGITS.fullmatch(what))
     with Index(store) as index:
         rows = list(index.listing())
-        functions = {row.test_id: _function(row.test_id) for row in rows if row.test_id is not None}
-        selected = (
-            _of_store_file(store, index, what)
-            or _of_source_file(rows, what, lambda path: f"/{path}".endswith(end))
-            or _of_digits(index, what.lower())
-            or _of_test_name(rows, functions, what)
-            or _of_source_file(rows, what, lambda path: _stem(path) == what)
-            or _of_source_file(rows, what, lambda path: is_digits and _stem(path).startswith(what))
-        )
+        meant = next(filter(None, _meanings(store, index, rows, what)), {})
         problems = index.problems
-    if not selected:
+    if len(meant) > 1:
+        shown = sorted(meant)[:_SHOWN_CANDIDATES]
+        if len(meant) > _SHOWN_CANDIDATES:
+            shown.append(f"... and {len(meant) - _SHOWN_CANDIDATES:,} more")
+        raise UsageError(what, f"may mean any of {len(meant):,}", "\n    ".join(["Name one of", *shown]))
+    if not meant:
         unread = f" ({len(problems)} of its files could not be read: see `recstore verify`)" if problems else ""
-        names = {
-            name: function
-            for test_id, function in functions.items()
-            for name in (test_id, function, function.rpartition("::")[2])
-        }
-        near = dict.fromkeys(names[name] for name in difflib.get_close_matches(what, sorted(names), n=_NEAREST))
+        functions: dict[str, str] = {}
+        for test_id in {row.test_id for row in rows if row.test_id}:
+            function = _function(test_id)
+            functions.update(dict.fromkeys((test_id, function, function.rpartition("::")[2]), function))
+        near = dict.fromkeys(functions[name] for name in difflib.get_close_matches(what, sorted(functions), n=_NEAREST))
         remedy = "Nearest: " + ", ".join(f"`{name}`" for name in near) + "." if near else ""
         raise NotInStore(what, f"no test, recording or file of the store is called so{unread}", remedy)
-    return selected
+    return tuple(next(iter(meant.values())))
 
 
-def _of_store_file(store: Store, index: Index, what: str) -> tuple[Selected, ...]:
-    """Return the recordings of a manifest or a blob at a path from here, from the project's or from the store's folder."""
+def _meanings(store: Store, index: Index, rows: list[EntryRow], what: str) -> Iterator[dict[str, list[Selected]]]:
+    """Yield what `what` may mean, in the order of `select`: the names of all that it fits, each with its recordings."""
     root = os.path.realpath(store.directory.root)
-    paths = (os.path.realpath(what), os.path.join(os.path.dirname(root), what))
+    paths = (
+        os.path.realpath(what),
+        os.path.join(os.path.dirname(root), what),
+    )  # from here, or from the project's folder
     below = (path[len(root) + 1 :].replace(os.sep, "/") for path in paths if path.startswith(root + os.sep))
     name = next(below, what.removeprefix(f"{FOLDER}/"))
     blob = BlobName.parse(Path(name).name.removesuffix(".json"))
     if name.startswith(("tests/", "shared/")) and store.directory.path(name).is_file():
         manifest = store.read_manifest(name)
-        return tuple(Selected(entry, (manifest.test_id,)) for entry in manifest.entries)
-    if blob is not None and (index.resolve(blob.digest) or store.directory.path(blob.path).is_file()):
-        return (_used(index, blob),)
-    return ()
+        yield {name: [Selected(entry, (manifest.test_id,)) for entry in manifest.entries]}
+    elif blob is not None and (index.resolve(blob.digest) or store.directory.path(blob.path).is_file()):
+        yield {name: [_used(index, blob)]}
+    files = [(origin_path(row.entry.origin), row) for row in rows]
+    end = "/" + what.replace(os.sep, "/").removeprefix("./")
+    yield _grouped((path, row) for path, row in files if f"/{path}".endswith(end))
+    digits = what.lower()
+    of_keys: dict[str, list[BlobName]] = {}
+    for blob in index.resolve(digits):
+        of_keys.setdefault(blob.key, []).append(blob)
+    yield {
+        key if key.startswith(digits) else blobs[0].digest: [_used(index, blob) for blob in blobs]
+        for key, blobs in of_keys.items()
+    }
+    tests = [(row.test_id, _function(row.test_id), row) for row in rows if row.test_id is not None]
+    yield _grouped((function, row) for _, function, row in tests if function == what)
+    yield _grouped((function, row) for _, function, row in tests if function.endswith(f"::{what}"))
+    by_test = _grouped((test_id, row) for test_id, _, row in tests if what in test_id)
+    by_function = _grouped((function, row) for test_id, function, row in tests if what in test_id)
+    yield by_function if len(by_test) > _SHOWN_CANDIDATES and len(by_function) > 1 else by_test
+    stems = [(path.rpartition("/")[2].partition(".")[0], path, row) for path, row in files]
+    yield _grouped((path, row) for stem, path, row in stems if stem == what)
+    if _DIGITS.fullmatch(what):
+        yield _grouped((path, row) for stem, path, row in stems if stem.startswith(what))
 
 
-def _of_source_file(rows: list[EntryRow], what: str, is_meant: Callable[[str], bool]) -> tuple[Selected, ...]:
-    """Return the recordings that were imported from the one file whose path `is_meant`."""
-    meant = [(path, row) for row in rows if is_meant(path := origin_path(row.entry.origin))]
-    _refuse_several(what, {path for path, _ in meant})
-    return tuple(Selected(row.entry, (row.test_id,)) for _, row in meant)
-
-
-def _stem(path: str) -> str:
-    return path.rpartition("/")[2].partition(".")[0]
-
-
-def _of_digits(index: Index, digits: str) -> tuple[Selected, ...]:
-    blobs = index.resolve(digits)
-    if len({blob.key for blob in blobs}) > 1:
-        _refuse_several(digits, {blob.key if blob.key.startswith(digits) else blob.digest for blob in blobs})
-    return tuple(_used(index, blob) for blob in blobs)
+def _grouped(named: Iterable[tuple[str, EntryRow]]) -> dict[str, list[Selected]]:
+    groups: dict[str, list[Selected]] = {}
+    for name, row in named:
+        groups.setdefault(name, []).append(Selected(row.entry, (row.test_id,)))
+    return groups
 
 
 def _used(index: Index, blob: BlobName) -> Selected:
@@ -112,28 +119,7 @@ def _used(index: Index, blob: BlobName) -> Selected:
     return Selected(entry, tuple(dict.fromkeys(test_id for test_id, _ in uses)))
 
 
-def _of_test_name(rows: list[EntryRow], functions: dict[str, str], what: str) -> tuple[Selected, ...]:
-    """Return the recordings of all tests of one function, whose name ends in `what`; or of one test that has it in its id."""
-    ends = {test_id for test_id, function in functions.items() if function.endswith(f"::{what}")}
-    chosen = {test_id for test_id, function in functions.items() if function == what} or ends
-    _refuse_several(what, {functions[test_id] for test_id in chosen})
-    if not chosen:
-        chosen = {test_id for test_id in functions if what in test_id}
-        of_chosen = {functions[test_id] for test_id in chosen}
-        is_long = len(chosen) > _SHOWN_CANDIDATES and len(of_chosen) > 1
-        _refuse_several(what, of_chosen if is_long else chosen)
-    return tuple(Selected(row.entry, (row.test_id,)) for row in rows if row.test_id in chosen)
-
-
 def _function(test_id: str) -> str:
     """Return a test's id without its parameters, which begin at the first `[` behind the file's name."""
     file, colons, rest = test_id.partition("::")
     return file + colons + rest.partition("[")[0]
-
-
-def _refuse_several(what: str, candidates: set[str]) -> None:
-    if len(candidates) > 1:
-        shown = sorted(candidates)[:_SHOWN_CANDIDATES]
-        if len(candidates) > _SHOWN_CANDIDATES:
-            shown.append(f"... and {len(candidates) - _SHOWN_CANDIDATES:,} more")
-        raise UsageError(what, f"may mean any of {len(candidates):,}", "\n    ".join(["Name one of", *shown]))
