@@ -24,7 +24,7 @@ from recstore.check.check import (
     with_remedies,
 )
 from recstore.check.restore import Repaired, repair
-from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, secrets_json, show_json, show_secrets
+from recstore.cli.output import echo, echo_err, echo_error, json_option, progress, show_json, show_secrets
 from recstore.cli.project import open_project, scan_of
 from recstore.errors import Damage, GitError, ManifestConflict, RecstoreError, SecretFound, UsageError
 from recstore.git.repository import Repository
@@ -108,8 +108,13 @@ def _check(project: Project, repository: Repository, remote: tuple[str, ...], op
     if options["span"]:
         ranges = [parse_range(repository, options["span"])]
     elif options["pre_push"]:
+        # The pre-commit framework states no commits for a branch that the remote does not have, nothing for a run by hand.
+        environ = os.environ
+        branch, known = environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD"), environ.get("PRE_COMMIT_FROM_REF", "0" * 40)
+        local, target = environ.get("PRE_COMMIT_TO_REF", branch), environ.get("PRE_COMMIT_REMOTE_BRANCH", branch)
+        line = f"{branch} {local} {target} {known}" if environ.get("PRE_COMMIT") else sys.stdin.read()
         name = remote[0] if remote else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
-        ranges = list(pushed_ranges(repository, _line_of_pre_commit() or sys.stdin.read(), name))
+        ranges = list(pushed_ranges(repository, line, name))
         if not ranges:
             return check
     else:
@@ -133,18 +138,6 @@ def _check(project: Project, repository: Repository, remote: tuple[str, ...], op
         remedy = f"recstore import {shlex.quote(name)}"
         check.findings.add(Finding(kind=kind, subject=name, remedy=remedy, path=name))
     return check
-
-
-def _line_of_pre_commit() -> str:
-    """Return the hook's input rebuilt from PRE_COMMIT_* variables; "" when not run by the pre-commit framework.
-
-    The framework passes no commits for a branch that the remote does not have, and nothing for a run by hand.
-    """
-    if not os.environ.get("PRE_COMMIT"):
-        return ""
-    name = os.environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD")
-    local, known = os.environ.get("PRE_COMMIT_TO_REF", name), os.environ.get("PRE_COMMIT_FROM_REF", "0" * 40)
-    return f"{name} {local} {os.environ.get('PRE_COMMIT_REMOTE_BRANCH', name)} {known}"
 
 
 def _show_findings(findings: list[Finding], healed: tuple[str, ...], layout: str) -> None:
@@ -198,7 +191,7 @@ def verify_command(*, fast: bool, secrets: bool, as_json: bool, **options: bool)
             found, unread = scan_store(store, scan_of(project), workers, step)
     if as_json:
         files = [{"file": f"{FOLDER}/{file.path}", "from": file.location} for file in repaired.files]
-        more = {"secrets": secrets_json(found)} if secrets else {}
+        more = {"secrets": found} if secrets else {}
         show_json(report, quarantined=repaired.quarantined, repaired=files, **more)
     else:
         _show_report(report, repaired)

@@ -33,11 +33,6 @@ def echo_encodable(text: str, *, ends_line: bool = True) -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=ends_line)
 
 
-def echo_ascii_json(value: Any) -> None:
-    """Print `value` as one line of JSON in ASCII, which every encoding has and no terminal acts on."""
-    click.echo(json.dumps(value).replace("\x7f", "\\u007f"))
-
-
 def echo_err(text: str = "") -> None:
     """Print a line of talk on standard error."""
     click.echo(escape_control(text), err=True)
@@ -49,14 +44,16 @@ def echo_error(error: RecstoreError) -> None:
 
 
 def to_json(report: Any, **more: object) -> Any:
-    """Return a report as JSON values; `more` goes before the members of an object.
+    """Return a report as JSON values; `more` goes before the members of an object, and counts above them.
 
     Shape: a dataclass is an object of its fields by their names, without those that begin with an underscore (one at the
-    end of a name is dropped: `from_`); an error is `{"file", "reason", "remedy", "exit_code"}`; the name of a blob or a
+    end of a name is dropped: `from_`); a stored secret has the members of its secret itself, masked; an error is `{"file", "reason", "remedy", "exit_code"}`; the name of a blob or a
     file is its text; bytes are their number, as `size_bytes`; a set is a sorted array; an enum is its value.
     """
     if isinstance(report, RecstoreError):
         return {"file": report.subject, "reason": report.reason, "remedy": report.remedy, "exit_code": report.exit_code}
+    if isinstance(report, StoredSecret):
+        return {"tests": list(report.tests), "file": report.file, **to_json(report.secret)}
     if isinstance(report, Enum):
         return report.value
     if isinstance(report, BlobName | PurePath):
@@ -72,19 +69,14 @@ def to_json(report: Any, **more: object) -> Any:
     if isinstance(report, Mapping):
         return {
             "size_bytes" if isinstance(value, bytes) else str(name): to_json(value)
-            for name, value in {**more, **report}.items()
+            for name, value in {**more, **report, **more}.items()
         }
     return report
 
 
 def show_json(report: Any, **more: object) -> None:
-    """Print `report` as `to_json` has it, on one line."""
-    echo_ascii_json(to_json(report, **more))
-
-
-def secrets_json(secrets: Iterable[StoredSecret]) -> list[dict[str, Any]]:
-    """Return secrets as JSON values: masked, with their digests."""
-    return [{"tests": secret.tests, "file": secret.file, **to_json(secret.secret)} for secret in secrets]
+    """Print `report` as `to_json` has it, on one line in ASCII, which every encoding has and no terminal acts on."""
+    click.echo(json.dumps(to_json(report, **more)).replace("\x7f", "\\u007f"))
 
 
 def show_secrets(secrets: Iterable[StoredSecret]) -> None:

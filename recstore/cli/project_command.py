@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from recstore.cli.output import (
-    echo,
-    echo_err,
-    echo_error,
-    head,
-    json_option,
-    progress,
-    secrets_json,
-    show_json,
-    show_secrets,
-    to_json,
-)
+from recstore.cli.output import echo, echo_err, echo_error, head, json_option, progress, show_json, show_secrets
 from recstore.cli.project import open_project, scan_of
 from recstore.errors import SecretFound, UsageError
 from recstore.importers.formats import ExportOptions, export_recordings
@@ -75,8 +65,8 @@ def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_
     with progress("Importing") as step:
         report = import_paths(project.store, paths, options, step)
     if as_json:
-        secrets = [{"file": file, **to_json(secret)} for file, secret in report.secrets]
-        show_json({**to_json(report, dry_run=dry_run), "secrets": secrets})
+        secrets = [{"file": file, **asdict(secret)} for file, secret in report.secrets]
+        show_json(report, dry_run=dry_run, secrets=secrets)
     else:
         _show_import(report, dry_run=dry_run)
     return report.problems[0].exit_code if report.problems else 0
@@ -120,7 +110,7 @@ def export_command(folder: Path, *, test: str, force: bool, dry_run: bool, as_js
     with progress("Exporting") as step:
         report = export_recordings(store, folder, ExportOptions(test, force, dry_run), step)
     if as_json:
-        show_json({**to_json(report, dry_run=dry_run), "unchanged": len(report.unchanged)})
+        show_json(report, dry_run=dry_run, unchanged=len(report.unchanged))
     else:
         for problem in report.problems:
             echo_error(problem)
@@ -195,8 +185,7 @@ def redact_command(*, dry_run: bool, as_json: bool) -> int:
     report = redact_store(project.store, scan_of(project), project.settings.upstreams, dry_run=dry_run)
     found, left = report.found, report.left
     if as_json:
-        secrets = {"found": secrets_json(found), "left": secrets_json(left)}
-        show_json({**secrets, **_rewrite_json(report.rewrite, dry_run=dry_run)})
+        show_json({"found": found, "left": left, **_rewrite_json(report.rewrite, dry_run=dry_run)})
     elif not found:
         echo("No secret was found.")
     else:

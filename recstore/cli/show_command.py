@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from recstore.cli.output import echo_ascii_json, echo_encodable, echo_error, json_option
+from recstore.cli.output import echo_encodable, echo_error, json_option, show_json
 from recstore.cli.project import open_project
 from recstore.cli.selector import Selected, select
 from recstore.errors import RecstoreError, UsageError
@@ -64,7 +64,7 @@ def show_command(what: str, *, raw: bool, as_json: bool) -> None:
             problems.append(error)
     if as_json:
         for selected, recording in recordings:
-            echo_ascii_json(_as_json(selected, recording))
+            show_json(_as_json(selected, recording))
     elif recordings:
         _show_pages(recordings)
     for problem in problems:
