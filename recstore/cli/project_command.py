@@ -13,7 +13,7 @@ from recstore.cli.project import open_project, scan_of
 from recstore.errors import SecretFound, UsageError
 from recstore.importers.formats import ExportOptions, export_recordings
 from recstore.importers.rewrite import RewriteReport, redact_store, rekey_store
-from recstore.importers.run import ImportOptions, ImportReport, import_paths
+from recstore.importers.run import ImportOptions, import_paths
 from recstore.store import FOLDER, Store
 from recstore.store.rename import execute_moves, plan_moves
 from recstore.store.store import scaffold_files
@@ -67,12 +67,7 @@ def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_
     if as_json:
         secrets = [{"file": file, **asdict(secret)} for file, secret in report.secrets]
         show_json(report, dry_run=dry_run, secrets=secrets)
-    else:
-        _show_import(report, dry_run=dry_run)
-    return report.problems[0].exit_code if report.problems else 0
-
-
-def _show_import(report: ImportReport, *, dry_run: bool) -> None:
+        return report.problems[0].exit_code if report.problems else 0
     for problem in report.problems:
         echo_error(problem)
     for name in head(report.not_recordings):
@@ -94,6 +89,7 @@ def _show_import(report: ImportReport, *, dry_run: bool) -> None:
         echo_err(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
     if report.problems:
         echo(f"{plural(len(report.problems), 'file')} could not be read; nothing of it was stored.")
+    return report.problems[0].exit_code if report.problems else 0
 
 
 @click.command("export")

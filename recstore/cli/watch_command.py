@@ -94,7 +94,11 @@ def watch_command(context: click.Context, /, sources: tuple[str, ...], **options
                     watcher.rescan()
                 view.show_event("ready")
                 if inside and not stop.is_set():
-                    children.append(_started(inside, view.stdout))
+                    try:
+                        child = subprocess.Popen(inside, stdout=view.stdout)  # noqa: S603 - the user's own words
+                    except OSError as error:
+                        raise UsageError(inside[0], f"cannot be run: {error.strerror}") from error
+                    children.append(child)
                 try:
                     with view.live():
                         watcher.follow(stop, on_tick)
@@ -144,13 +148,6 @@ def _handled_signals(stop: threading.Event, children: list[subprocess.Popen[byte
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _started(words: list[str], stdout: int | None) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(words, stdout=stdout)  # noqa: S603 - the user's own words
-    except OSError as error:
-        raise UsageError(words[0], f"cannot be run: {error.strerror}") from error
 
 
 def _run_after(words: list[str], view: _WatchView, watcher: Watcher) -> None:

@@ -54,21 +54,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        head = {"id": f"chatcmpl-{time.time_ns()}", "object": "chat.completion.chunk", "created": int(time.time())}
-        for word in _WORDS:
-            self._send({**head, "model": request["model"], "choices": [{"index": 0, "delta": {"content": word}}]})
-            time.sleep(_PAUSE_S)
+        facts = {"object": "chat.completion.chunk", "created": int(time.time()), "model": request["model"]}
+        head = {"id": f"chatcmpl-{time.time_ns()}", **facts}
         usage = {"prompt_tokens": 8, "completion_tokens": len(_WORDS), "total_tokens": 8 + len(_WORDS)}
-        self._send({**head, "model": request["model"], "choices": [], "usage": usage})
-        self._chunk(b"data: [DONE]\n\n")
-        self._chunk(b"")
-
-    def _send(self, event: dict[str, Any]) -> None:
-        self._chunk(b"data: %b\n\n" % json.dumps(event).encode())
-
-    def _chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
-        self.wfile.flush()
+        events = [{**head, "choices": [{"index": 0, "delta": {"content": word}}]} for word in _WORDS]
+        for text in (*map(json.dumps, (*events, {**head, "choices": [], "usage": usage})), "[DONE]"):
+            line = f"data: {text}\n\n".encode()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
+            time.sleep(_PAUSE_S)
+        self.wfile.write(b"0\r\n\r\n")
 
 
 if __name__ == "__main__":
