@@ -86,10 +86,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the upstream answered, or the error that the client raised instead.
+    """What the upstream answered, or the error that the client raised instead: a JSON object with at least `type` and `message`.
 
     `type_name` is what a recorder said the body's (or each event's) type was: data, never imported.
-    `error` is a JSON object with the error's `type`, `message` and whatever else the recorder kept.
     """
 
     status: int | None = None

@@ -97,10 +97,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    r"""Replaces what matches `pattern` by `replacement` (`\1` being the first group) in the given parts of a request.
-
-    In a JSON body that is every string but the names of members; in a body of other text the text.
-    """
+    r"""Replaces what matches `pattern` by `replacement` (`\1`: the first group), in a JSON body in all strings but names."""
 
     pattern: re.Pattern[str]
     replacement: str

@@ -72,9 +72,9 @@ def load_settings(project: Path, environment: Mapping[str, str]) -> Settings:
 
 
 def parse_settings(table: Mapping[str, Any], subject: str) -> Settings:
-    """Return the settings that the table states; `subject` is where it stands, for errors.
+    """Return the settings that the table at `subject` states.
 
-    Raises: UsageError: a name is not known, or its value is none for it.
+    Raises: UsageError: a name is not known, or its value does not fit it.
     """
     refuse_unknown(table, _PARSERS, subject)
     return Settings(**{name: _PARSERS[name](value, name, subject) for name, value in table.items()})

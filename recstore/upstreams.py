@@ -1,7 +1,7 @@
 """Which named service a URL belongs to.
 
-A label stands for one or more base URLs. Without configuration a host is its own label, with its port
-where that is not the scheme's own; loopback addresses are all `localhost`, whatever their port.
+A label stands for base URLs. Without configuration a host is its own label, with its port where that is not the scheme's
+own; loopback addresses are all `localhost`, whatever their port.
 """
 
 from __future__ import annotations

@@ -151,10 +151,9 @@ class SecretScan:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What a project takes for secret besides what everybody does.
+    """What a project takes for secret besides what everybody does: names, in small letters, and regular expressions.
 
-    Names, in small letters, of headers, of a query's parameters, of members of a JSON object or a form; and regular
-    expressions for the bytes of every body, path, query and response header.
+    `fields` are members of a JSON object or a form; `patterns` are for every body, path, query and response header.
     """
 
     headers: tuple[str, ...] = ()
@@ -188,10 +187,7 @@ class Redaction:
         return self.path_text("&".join(parameters))
 
     def secret_parameters(self, query: str) -> tuple[str, ...]:
-        """Return the values of parameters that are secret wherever they occur, raw and percent-decoded.
-
-        `key` and its like name an object as often as a secret: there, the value has to look made up.
-        """
+        """Return the values of secret parameters, raw and percent-decoded; of `key` and its like only what looks made up."""
         secrets: list[str] = []
         for raw_name, _, raw in (parameter.partition("=") for parameter in query.split("&")):
             name, value = unquote_plus(raw_name).lower(), unquote_plus(raw)

@@ -137,10 +137,7 @@ class BlobFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRow(BlobFacts):
-    """One entry of one manifest, and the facts of its blob: none where that is missing or damaged.
-
-    Units: `size_bytes` is the size of the blob's file, 0 where it is missing.
-    """
+    """One entry of one manifest, the size of its blob's file (0: missing), and its facts: none where missing or damaged."""
 
     test_id: str | None
     entry: Entry
@@ -162,7 +159,8 @@ class BlobRow(BlobFacts):
 class EntryFilter:
     """Which rows a listing has: those that match every member that is not empty.
 
-    With a `*` for any characters the whole must match; without, `test` and `endpoint` may stand anywhere in id and path.
+    With a `*` for any characters the whole must match. Without one, `test` and `endpoint` may stand anywhere in the id
+    and the path; `upstream` and `model` must be equal.
     """
 
     test: str = ""
