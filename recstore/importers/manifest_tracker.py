@@ -25,14 +25,6 @@ _ShortName: TypeAlias = tuple[int, int]
 """The first 64 bits of a blob's key and digest: a compact key."""
 
 
-class RecordedBlobs(NamedTuple):
-    """The blobs that are new to a manifest, and whether one answers a request that it had an answer to."""
-
-    test_id: str | None
-    blobs: tuple[BlobName, ...]
-    has_new_answer: bool
-
-
 class _Known(NamedTuple):
     fingerprint: Fingerprint
     files: tuple[str, ...]
@@ -50,7 +42,7 @@ class ManifestTracker:
         self._cache = FileCache(store.directory, MANIFEST_FOLDERS)
         self._since_ns = time.time_ns()
         self._known: dict[str, _Known] = {}
-        self._recorded: list[RecordedBlobs] = []
+        self._recorded: list[tuple[str | None, tuple[BlobName, ...], bool]] = []
         self._read = lru_cache(_CACHED_MANIFESTS)(self._read_now)
 
     def digest(self) -> str:
@@ -77,10 +69,13 @@ class ManifestTracker:
             new = tuple(blob for blob in blobs if _short(blob) not in had)
             if new and not is_own and (before is not None or fingerprint.modified_ns >= self._since_ns):
                 has_new_answer = not {key for key, _ in had}.isdisjoint(_short(blob)[0] for blob in new)
-                self._recorded.append(RecordedBlobs(manifest.test_id, new, has_new_answer))
+                self._recorded.append((manifest.test_id, new, has_new_answer))
 
-    def take_recorded(self) -> list[RecordedBlobs]:
-        """Return what has come into manifests since the last call, or since this was made."""
+    def take_recorded(self) -> list[tuple[str | None, tuple[BlobName, ...], bool]]:
+        """Return what has come into manifests since the last call, or since this was made.
+
+        Shape: (id of the test, blobs that are new to its manifest, whether one answers what it had an answer to)
+        """
         recorded, self._recorded = self._recorded, []
         return recorded
 

@@ -48,7 +48,6 @@ class Directory:
     def __init__(self, root: Path, *, follows_links: bool = False) -> None:
         self.root = root
         self._follows_links = follows_links
-        self._folders: set[str] = set()
         self._unflushed: set[str] = set()
         self._unflushed_folders: set[str] = set()
 
@@ -85,7 +84,6 @@ class Directory:
             try:
                 _write_file(temporary, data)
             except FileNotFoundError:  # another process has removed the folder, empty, since we made it
-                self._folders.discard(folder)
                 self._ensure_folder(folder)
                 _write_file(temporary, data)
             os.replace(temporary, f"{self.root}/{name}")
@@ -116,7 +114,6 @@ class Directory:
                 os.rmdir(f"{self.root}/{folder}")
             except OSError:
                 break  # other files are in it
-            self._folders.discard(folder)
             folder = folder.rpartition("/")[0]
         self._unflushed_folders.add(folder)
 
@@ -193,14 +190,12 @@ class Directory:
             name = name.rpartition("/")[0]
 
     def _ensure_folder(self, folder: str) -> None:
-        if folder in self._folders:
-            return
         new = folder
         while new and not os.path.isdir(f"{self.root}/{new}"):
             new = new.rpartition("/")[0]
             self._unflushed_folders.add(new)
-        os.makedirs(f"{self.root}/{folder}", exist_ok=True)
-        self._folders.add(folder)
+        if new != folder or not folder:
+            os.makedirs(f"{self.root}/{folder}", exist_ok=True)
 
     def _flush(self, name: str, flags: int) -> bool:
         """Make one file or folder durable; return whether it was there: another process may have removed it since."""
