@@ -1,5 +1,21 @@
 """Every error recstore raises, with its exit code and the command that mends it: docs/commands.md has the table.
 
+    RecstoreError                 1
+    +-- UsageError                2
+    +-- Missing                  10
+    |   +-- NotInStore
+    |   +-- ReplayMiss
+    +-- Damage                   20
+    |   +-- DamagedBlob
+    |   +-- DamagedManifest
+    |   |   +-- ForeignManifest
+    |   +-- DamagedSource
+    +-- NewerVersion             21
+    +-- Locked                   30
+    +-- GitError                 40
+    +-- ManifestConflict         41
+    +-- SecretFound              60
+
 Codes 50 (remote) and 130 (interrupted) are reserved: the last one is returned for Ctrl-C, which is no error of recstore's.
 """
 
