@@ -37,7 +37,7 @@ def generated(seed: int = 0) -> Iterator[tuple[str, str, Document]]:
         test_id = document.get("test_id") or f"tests/common/{shape}"
         folder = str(test_id).rpartition("/")[0].partition("::")[0]
         digest = hashlib.sha256(f"{shape}{seed}{json.dumps(document, sort_keys=True)}".encode()).hexdigest()
-        yield shape, f"{folder}/recordings/{_file_name(shape, digest)}", _with_minted_ids(document, digest[:12])
+        yield shape, f"{folder}/recordings/{_file_name(shape, digest)}", _with_placeholder_ids(document, digest[:12])
 
 
 def write_recordings(folder: Path, count: int) -> None:
@@ -59,12 +59,12 @@ def _file_name(shape: str, digest: str) -> str:
     return f"{digest[:12] if shape == 'short name' else digest}.json"
 
 
-def _with_minted_ids(value: Any, minted: str) -> Any:
+def _with_placeholder_ids(value: Any, generated_id: str) -> Any:
     if isinstance(value, dict):
-        return {key: _with_minted_ids(member, minted) for key, member in value.items()}
+        return {key: _with_placeholder_ids(member, generated_id) for key, member in value.items()}
     if isinstance(value, list):
-        return [_with_minted_ids(item, minted) for item in value]
-    return f"rec-{minted}" if value == "MINTED" else value
+        return [_with_placeholder_ids(item, generated_id) for item in value]
+    return f"rec-{generated_id}" if value == "MINTED" else value
 
 
 def _text(chance: random.Random, count: int = 8) -> str:

@@ -28,8 +28,8 @@ from recstore.store.blob import (
     decode_recording,
     encode_recording,
     is_imported,
-    minted_id,
     origin_path,
+    placeholder_id,
 )
 from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
@@ -248,12 +248,12 @@ def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams:
 def _encode_and_write(source: SourceRecording) -> tuple[EncodedRecording, bytes]:
     """Return the recording encoded, and the bytes of the file that comes out of the encoded form."""
     encoded = _encode(source)
-    recording = decode_recording(encoded.data, str(encoded.entry.blob), minted_id(source.origin))
+    recording = decode_recording(encoded.data, str(encoded.entry.blob), placeholder_id(source.origin))
     return encoded, llama_stack.write_file(recording, source.test_id, source.origin)
 
 
 def _encode(source: SourceRecording) -> EncodedRecording:
-    data = encode_recording(source.recording, minted_id(source.origin))
+    data = encode_recording(source.recording, placeholder_id(source.origin))
     blob = BlobName(request_key(source.recording.request), Digest.of(data))
     return EncodedRecording(source.test_id, Entry(blob, 0, source.is_union, source.origin), data)
 

@@ -17,7 +17,7 @@ from recstore.record.exchange import NormalisedRequest
 from recstore.record.replay import DELAYS, merge_union
 from recstore.rules import RuleSet
 from recstore.store import Store
-from recstore.store.blob import LLAMA_STACK, decode_recording, decode_request, minted_id
+from recstore.store.blob import LLAMA_STACK, decode_recording, decode_request, placeholder_id
 
 Occurrence: TypeAlias = tuple[Entry, ...]
 """The entries that answer one occurrence of a request: one, or several where a list of models is a union."""
@@ -123,7 +123,7 @@ class Recordings:
         from recstore.store.index import Index  # replay does without
 
         with Index(self._store) as index:
-            uses = [use for use in index.uses_of(request.key) if not minted_id(use[1].origin)]
+            uses = [use for use in index.uses_of(request.key) if not placeholder_id(use[1].origin)]
         owner = next((owner for owner, entry in uses if entry.n == occurrence), None)
         entries = [entry for other, entry in uses if other == owner and entry.n == occurrence]
         if not entries or (len({entry.blob for _, entry in uses}) > 1 and not share):
@@ -144,7 +144,7 @@ class Recordings:
         responses = []
         for entry in entries:
             data, subject = self._read(entry.blob), f"{FOLDER}/{entry.blob.path}"
-            responses.append(decode_recording(data, subject, minted_id(entry.origin)).response)
+            responses.append(decode_recording(data, subject, placeholder_id(entry.origin)).response)
         return Match(entries, merge_union(responses))
 
     def _read(self, blob: BlobName) -> bytes:

@@ -29,21 +29,21 @@ _MINTED_LENGTH: Final = 12
 _HASH: Final = re.compile(rf"[0-9a-f]{{{_MINTED_LENGTH},}}")
 
 PLACEHOLDER: Final = b"rec-*"
-"""Stands in a blob for the id that the recorder minted for the response."""
+"""Stands in a blob for the id that a recorder made up for the response."""
 
-_MINTED_MEMBER: Final = b'"minted":"rec-*",\n'
+_PLACEHOLDER_MEMBER: Final = b'"placeholder":"rec-*",\n'
 _RESPONSE_START: Final = b'\n"response":{'
 _FIELD_TYPES: Final = frozenset((str, dict, list))
 _FRAMINGS: Final = frozenset(get_args(Framing))
 
 
-def encode_recording(recording: Recording, minted: str = "") -> bytes:
-    """Return the blob of `recording`; `minted` is the id that its recorder made up for the response."""
+def encode_recording(recording: Recording, generated_id: str = "") -> bytes:
+    """Return the blob of `recording`; `placeholder` is the id that its recorder made up for the response."""
     response = _response_text(recording.response)
     start = _RESPONSE_START
-    if minted and minted.encode() in response and PLACEHOLDER not in response:
-        response = response.replace(minted.encode(), PLACEHOLDER)
-        start += _MINTED_MEMBER
+    if generated_id and generated_id.encode() in response and PLACEHOLDER not in response:
+        response = response.replace(generated_id.encode(), PLACEHOLDER)
+        start += _PLACEHOLDER_MEMBER
     request = _request_text(recording.request)
     return b'{"recstore":%d,\n"request":{%b},%b%b}}\n' % (BLOB_VERSION, request, start, response)
 
@@ -66,16 +66,16 @@ def encode_checked(recording: Recording) -> bytes:
     return data
 
 
-def decode_recording(data: bytes, subject: str, minted: str = "") -> Recording:
-    """Return the recording of the blob `data`, the placeholder replaced by `minted` if there is one.
+def decode_recording(data: bytes, subject: str, generated_id: str = "") -> Recording:
+    """Return the recording of the blob `data`, the placeholder replaced by `placeholder` if there is one.
 
     `subject` is the blob's file name, for errors.
 
     Raises: DamagedBlob: the bytes are not in the format. NewerVersion: a later recstore wrote them.
     """
-    before, mark, after = data.partition(_RESPONSE_START + _MINTED_MEMBER)
-    if minted and mark:
-        data = before + _RESPONSE_START + after.replace(PLACEHOLDER, minted.encode())
+    before, mark, after = data.partition(_RESPONSE_START + _PLACEHOLDER_MEMBER)
+    if generated_id and mark:
+        data = before + _RESPONSE_START + after.replace(PLACEHOLDER, generated_id.encode())
     with _document_of(data, subject) as document:
         return Recording(_read_request(document["request"]), _read_response(document["response"]))
 
@@ -100,7 +100,7 @@ def origin_path(origin: dict[str, Json]) -> str:
     return path if isinstance(path, str) else ""
 
 
-def minted_id(origin: dict[str, Json]) -> str:
+def placeholder_id(origin: dict[str, Json]) -> str:
     """Return the id that the recorder made up for the response, "" where it made up none.
 
     Source: llama-stack's recorder: `rec-` and the first 12 digits of the hash that names the file.

@@ -23,7 +23,7 @@ from recstore.errors import DamagedBlob, DamagedManifest, ForeignManifest, Locke
 from recstore.files import FOLDER, is_store, read_file
 from recstore.model import BlobName, Digest, Entry, Manifest, Recording, Request
 from recstore.rules import RuleSet, close_enough
-from recstore.store.blob import decode_recording, decode_request, encode_checked, minted_id
+from recstore.store.blob import decode_recording, decode_request, encode_checked, placeholder_id
 from recstore.store.directory import Directory, file_failure
 from recstore.store.manifest import MANIFEST_FOLDERS, format_manifest, manifest_path, parse_manifest, shared_path
 
@@ -276,7 +276,7 @@ class Store:
         NewerVersion: a later recstore wrote it.
         """
         data = self.read_blob(entry.blob)
-        return decode_recording(data, self.subject(entry.blob.path), minted_id(entry.origin))
+        return decode_recording(data, self.subject(entry.blob.path), placeholder_id(entry.origin))
 
     def read_blob(self, blob: BlobName) -> bytes:
         """Return the blob's bytes, which are what its name says.

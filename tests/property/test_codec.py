@@ -26,14 +26,14 @@ def exact(recording: Recording) -> str:
 
 
 @given(recordings, st.sampled_from(["", MINTED]))
-def test_a_recording_comes_back_exactly(recording: Recording, minted: str) -> None:
+def test_a_recording_comes_back_exactly(recording: Recording, generated_id: str) -> None:
     """Decoding a blob gives the very recording, the recorder's own id filled in again."""
     before = exact(recording)
 
-    blob = encode_recording(recording, minted)
+    blob = encode_recording(recording, generated_id)
 
     assert before == exact(recording)
-    assert before == exact(decode_recording(blob, "blob", minted))
+    assert before == exact(decode_recording(blob, "blob", generated_id))
 
 
 @given(recordings)
@@ -49,17 +49,17 @@ def test_a_blob_is_valid_json_and_written_one_way(recording: Recording) -> None:
 
 
 @given(st.text(), st.text())
-def test_responses_that_differ_in_the_minted_id_alone_are_one_blob(text: str, other: str) -> None:
+def test_responses_that_differ_in_the_placeholder_id_alone_are_one_blob(text: str, other: str) -> None:
     """The id that a recorder makes of a file's name does not keep equal responses apart."""
     text = text.encode("utf-8", "replace").decode().replace("rec-", "")
 
-    def blob(minted: str) -> bytes:
+    def blob(generated_id: str) -> bytes:
         events: list[Any] = [
-            {"id": minted, "text": text},
-            {"id": minted, "text": other.encode("utf-8", "replace").decode()},
+            {"id": generated_id, "text": text},
+            {"id": generated_id, "text": other.encode("utf-8", "replace").decode()},
         ]
         recording = Recording(Request("POST", "a", "/"), Response(body=StreamBody("objects", events)))
-        return encode_recording(recording, minted)
+        return encode_recording(recording, generated_id)
 
     if "rec-" not in other:
         assert blob("rec-000000000000") == blob("rec-ffffffffffff")

@@ -16,7 +16,7 @@ from recstore.errors import DamagedSource
 from recstore.importers import EncodedRecording
 from recstore.importers import llama_stack_files as llama_stack_file
 from recstore.importers.formats import parse_source
-from recstore.store.blob import decode_recording, minted_id
+from recstore.store.blob import decode_recording, placeholder_id
 from recstore.upstreams import UpstreamMap
 from tests.generator import SHAPES, as_recorded, generated
 from tests.values import values
@@ -31,7 +31,7 @@ GENERATED = {(shape, seed): (path, document) for seed in range(5) for shape, pat
 def exported(data: bytes, path: str, upstreams: UpstreamMap) -> tuple[bytes, str]:
     """Return what a file is exported as after it was imported, and the form in which it was kept."""
     [prepared] = parse_source(data, path, upstreams)
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    recording = decode_recording(prepared.data, "blob", placeholder_id(prepared.entry.origin))
     assert prepared.entry.blob.key == request_key(recording.request)
     return llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin), str(
         prepared.entry.origin["form"]

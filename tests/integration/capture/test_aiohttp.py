@@ -62,7 +62,7 @@ async def chunks(client: aiohttp.ClientSession, url: str, **arguments: Any) -> l
 
 
 def test_a_stream_comes_event_by_event(project: Path) -> None:
-    """Each event of a stream is a chunk of its own, live and again; ids are minted, the texts are the same."""
+    """Each event of a stream is a chunk of its own, live and again; ids are generated, the texts are the same."""
     sent = {"model": "m", "stream": True}
     live, again = both(project, lambda client, base: chunks(client, f"{base}/v1/chat/completions", json=sent))
 

@@ -11,7 +11,7 @@ from recstore.errors import RecstoreError
 from recstore.importers import llama_stack_files as llama_stack_file
 from recstore.importers.formats import parse_source
 from recstore.model import Entry, JsonBody, Manifest, Recording, StreamBody
-from recstore.store.blob import decode_recording, encode_recording, minted_id
+from recstore.store.blob import decode_recording, encode_recording, placeholder_id
 from recstore.store.manifest import format_manifest
 from recstore.upstreams import UpstreamMap
 from tests.generator import SHAPES, as_recorded, generated
@@ -280,7 +280,7 @@ def test_an_unusual_document_is_understood_and_comes_out_exactly(document: dict[
     [prepared] = parse_source(as_recorded(document), PATH, UpstreamMap())
 
     assert "verbatim" != prepared.entry.origin["form"]
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    recording = decode_recording(prepared.data, "blob", placeholder_id(prepared.entry.origin))
     assert as_recorded(document) == llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin)
 
 
@@ -290,7 +290,7 @@ def exported(data: bytes) -> bytes:
     format_manifest(
         Manifest(prepared.test_id, (Entry(prepared.entry.blob, 1, prepared.entry.is_union, prepared.entry.origin),))
     )
-    recording = decode_recording(prepared.data, "blob", minted_id(prepared.entry.origin))
+    recording = decode_recording(prepared.data, "blob", placeholder_id(prepared.entry.origin))
     return llama_stack_file.write_file(recording, prepared.test_id, prepared.entry.origin)
 
 
@@ -352,10 +352,10 @@ def test_what_no_value_carries_is_stored_exactly_or_named(what: str, place: tupl
 def test_equal_answers_share_a_blob_whatever_the_file_is_called() -> None:
     """The id that the recorder made of the file's name is a placeholder in the blob."""
 
-    def blob(minted: str) -> bytes:
-        events = [{"__type__": "a.B", "__data__": {"id": f"rec-{minted}"}}] * 2
-        source = read(with_response(events), f"tests/recordings/{minted}{'0' * 52}.json")
-        return encode_recording(source.recording, minted_id(source.origin))
+    def blob(generated_id: str) -> bytes:
+        events = [{"__type__": "a.B", "__data__": {"id": f"rec-{generated_id}"}}] * 2
+        source = read(with_response(events), f"tests/recordings/{generated_id}{'0' * 52}.json")
+        return encode_recording(source.recording, placeholder_id(source.origin))
 
     assert blob("0" * 12) == blob("f" * 12)
 

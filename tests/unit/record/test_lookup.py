@@ -114,7 +114,7 @@ def test_a_recorder_that_keeps_one_answer_for_each_request_gives_it_again(tmp_pa
     assert ["a", "a"] == [_said(recordings, 1) for _ in range(2)]
 
 
-def test_ids_that_a_recorder_minted_are_filled_in(tmp_path: Path) -> None:
+def test_ids_that_a_recorder_made_up_are_filled_in(tmp_path: Path) -> None:
     """By the name of the file that each entry was imported from."""
     store = Store.create(tmp_path)
     recording = _recording(1, {"id": "rec-0123456789ab"})

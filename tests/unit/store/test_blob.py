@@ -82,19 +82,19 @@ def test_a_request_has_its_query_and_headers() -> None:
 # -- ids that a recorder made up
 
 
-def test_a_minted_id_becomes_a_placeholder_and_comes_back() -> None:
+def test_a_placeholder_id_becomes_a_placeholder_and_comes_back() -> None:
     """Everywhere in the response, keys and texts included."""
     recording = recorded(StreamBody("objects", [{"id": MINTED, MINTED: f"see {MINTED}."}, {"id": MINTED, MINTED: "b"}]))
 
     blob = encode_recording(recording, MINTED)
 
-    assert b'"response":{"minted":"rec-*",\n"stream"' in blob
+    assert b'"response":{"placeholder":"rec-*",\n"stream"' in blob
     assert MINTED.encode() not in blob
     assert recording == decode_recording(blob, "blob", MINTED)
     assert MINTED.replace("01", "zz") in str(decode_recording(blob, "blob", MINTED.replace("01", "zz")))
 
 
-def test_a_minted_id_in_the_request_stays() -> None:
+def test_a_placeholder_id_in_the_request_stays() -> None:
     """An earlier answer's id in a request is what was sent."""
     request = Request("POST", "a", "/", body=JsonBody({"previous": MINTED}))
     recording = Recording(request, Response(body=JsonBody({"id": MINTED})))
@@ -112,13 +112,16 @@ def test_a_response_that_says_the_placeholder_is_stored_as_it_is(text: str) -> N
 
     blob = encode_recording(recording, MINTED)
 
-    assert b"minted" not in blob
+    assert b"placeholder" not in blob
     assert recording == decode_recording(blob, "blob", MINTED)
 
 
 def test_a_request_that_looks_like_a_response_is_left_alone() -> None:
     """The placeholder is filled in after the response's own beginning, not after one in a prompt."""
-    trap: Json = {"response": {"minted": "rec-*", "x": ["rec-*"]}, "text": '\n"response":{"minted":"rec-*",\n'}
+    trap: Json = {
+        "response": {"placeholder": "rec-*", "x": ["rec-*"]},
+        "text": '\n"response":{"placeholder":"rec-*",\n',
+    }
     recording = Recording(Request("POST", "a", "/", body=JsonBody(trap)), Response(body=JsonBody({"id": MINTED})))
 
     assert recording == decode_recording(encode_recording(recording, MINTED), "blob", MINTED)

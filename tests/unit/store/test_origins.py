@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recstore.store.blob import LLAMA_STACK, VCR, is_imported, minted_id, origin_path
+from recstore.store.blob import LLAMA_STACK, VCR, is_imported, origin_path, placeholder_id
 
 HASH = "0123456789ab" + "c" * 52
 
@@ -27,7 +27,7 @@ def test_the_path_of_an_origin_is_text(origin: dict[str, Any], path: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "minted"),
+    ("path", "generated_id"),
     [
         (f"tests/recordings/{HASH}.json", "rec-0123456789ab"),
         (f"{HASH}.json", "rec-0123456789ab"),
@@ -40,9 +40,9 @@ def test_the_path_of_an_origin_is_text(origin: dict[str, Any], path: str) -> Non
         ("", ""),
     ],
 )
-def test_a_minted_id_follows_from_the_name_of_the_file(path: str, minted: str) -> None:
+def test_a_placeholder_id_follows_from_the_name_of_the_file(path: str, generated_id: str) -> None:
     """The first twelve digits of the hash that names it; other names give none."""
-    assert minted == minted_id({"format": LLAMA_STACK, "path": path})
+    assert generated_id == placeholder_id({"format": LLAMA_STACK, "path": path})
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_a_minted_id_follows_from_the_name_of_the_file(path: str, minted: str) -
 )
 def test_other_recorders_mint_nothing(origin: dict[str, Any]) -> None:
     """Their ids are the servers' own."""
-    assert "" == minted_id(origin)
+    assert "" == placeholder_id(origin)
