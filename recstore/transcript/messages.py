@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -29,11 +30,7 @@ PartKind: TypeAlias = Literal["text", "thinking", "call", "result", "refusal", "
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of a message or an answer.
-
-    Of a call, `text` is the arguments as they were sent and `name` the function; of a result, `text` is the output of
-    the call with that `call_id`.
-    """
+    """One piece of a message or an answer: of a call, `name` is the function and `text` its arguments as they were sent."""
 
     kind: PartKind
     text: str
@@ -122,9 +119,12 @@ def _read_object(part: dict[str, Any]) -> list[Part]:
     kind = string_at(part, "type")
     if "role" in part and ("content" in part or "parts" in part):
         return read_message(part)
-    nested_call = object_at(part, "function_call", "functionCall", "toolUse", "function")
-    if nested_call:
+    if nested_call := object_at(part, "function_call", "functionCall", "toolUse", "function"):
         return [read_call({"id": part.get("id"), **nested_call})]
+    if code := object_at(part, "executable_code", "executableCode"):
+        return [Part("call", string_at(code, "code"), name=string_at(code, "language") or "code")]
+    if output := object_at(part, "code_execution_result", "codeExecutionResult"):
+        return [Part("result", string_at(output, "output", "outcome"))]
     nested_result = object_at(part, "function_response", "functionResponse", "toolResult")
     if nested_result or kind.endswith(("_result", "_output", "_response")):
         result = nested_result or part
@@ -137,30 +137,14 @@ def _read_object(part: dict[str, Any]) -> list[Part]:
         return [replace(call, name=call.name or kind.removesuffix("_call"))]
     if kind == "redacted_thinking":
         return [Part("thinking", "(redacted)")]
-    if (
-        string_at(part, "thinking")
-        or kind in _THOUGHT_TYPES
-        or part.get("thought") is True
-        or "reasoningContent" in part
-    ):
+    is_thought = part.get("thought") is True or kind in _THOUGHT_TYPES
+    if is_thought or string_at(part, "thinking") or "reasoningContent" in part:
         nested = object_at(object_at(part, "reasoningContent"), "reasoningText")
         pieces = (nested, part.get("content"), *as_list(part.get("summary")), *as_list(part.get("content")))
         joined = "\n\n".join(filter(None, (string_at(piece, "text") for piece in pieces)))
         text = string_at(part, "thinking", "text", "reasoning") or joined
         return [Part("thinking", text)] if text else []
-    return _read_utterance(part)
-
-
-def _read_utterance(part: dict[str, Any]) -> list[Part]:
-    """Return the parts of code and its output, of a file or a text; of any other object its JSON."""
-    code = object_at(part, "executable_code", "executableCode")
-    if code:
-        return [Part("call", string_at(code, "code"), name=string_at(code, "language") or "code")]
-    output = object_at(part, "code_execution_result", "codeExecutionResult")
-    if output:
-        return [Part("result", string_at(output, "output", "outcome"))]
-    attachment = _read_attachment(part)
-    if attachment:
+    if attachment := _read_attachment(part):
         return [attachment]
     if string_at(part, "refusal"):
         return [Part("refusal", part["refusal"])]
@@ -241,17 +225,18 @@ def read_parameters(content: BodyContent) -> list[tuple[str, Any]]:
         members = as_object(body.get(holder)).items()
         known = ((name, value) for name, value in members if name in _SETTINGS or name not in _NOT_PARAMETERS)
         settings |= {f"{holder}.{name}": value for name, value in known}
-    unset = [name for name, value in settings.items() if value is None or value is False or value in ("", [], {})]
-    return [(name, value) for name, value in settings.items() if name not in unset]  # 0 sets something
+    return [
+        (name, value) for name, value in settings.items() if value or type(value) in (int, float)
+    ]  # 0 sets something
 
 
 def read_tools(content: BodyContent) -> list[tuple[list[str], dict[str, Any]]]:
     """Return the definitions of the tools that the request offers, each after the names that it defines."""
     body = as_object(content.value)
-    holders = [as_object(holder) for holder in (body, *map(body.get, _SETTINGS))]
-    offers = [holder.get(name) for holder in holders for name in ("tools", "functions")]
+    holders = (body, *map(body.get, _SETTINGS))
+    offers = [objects_in(as_object(holder).get(name)) for holder in holders for name in ("tools", "functions")]
     tools = []
-    for tool in (tool for offer in offers for tool in objects_in(offer)):
+    for tool in chain.from_iterable(offers):
         declared = objects_in(tool.get("function_declarations")) + objects_in(tool.get("functionDeclarations"))
         names = [string_at(function, "name") or "?" for function in declared]
         name = string_at(tool, "name") or string_at(tool.get("function"), "name") or string_at(tool, "type")

@@ -26,9 +26,7 @@ _ONE_LINE_JSON: Final = 100
 class Transcript:
     """A recording as a conversation. Everything is text, and nothing is promised to be complete.
 
-    `parameters` are the other members of the request, by name; `tools` the names of the tools it offers; `error` is the
-    error that the client raised or the upstream sent, or ""; `usage` counts tokens by kind; `event_count` is None
-    unless the response was a stream.
+    `error` was raised by the client or sent by the upstream; `usage` counts tokens by kind; `event_count` is that of a stream.
     """
 
     method: str
@@ -97,11 +95,8 @@ def _answer_lines(transcript: Transcript) -> list[Line]:
     lines: list[Line] = []
     for number, answer in enumerate(transcript.answers or (Answer(()),), 1):
         lines += [Line("text", "")] if number > 1 else []
-        facts = [
-            "" if transcript.status is None else str(transcript.status),
-            transcript.answer_model if transcript.answer_model != transcript.model else "",
-            answer.finish,
-        ]
+        facts = ["" if transcript.status is None else str(transcript.status)]
+        facts += [transcript.answer_model if transcript.answer_model != transcript.model else "", answer.finish]
         if number == 1:
             facts.append("" if transcript.event_count is None else plural(transcript.event_count, "event"))
             usage = " ".join(f"{kind} {count:,}" for kind, count in transcript.usage)
@@ -117,10 +112,9 @@ def _answer_lines(transcript: Transcript) -> list[Line]:
 
 
 def review_text(recording: Recording) -> str:
-    """Return the recording as text to compare line by line: the conversation without what changes at every call.
+    """Return the recording as text to compare line by line: all of the request, and the answer without counts.
 
-    Left out are counts of events and tokens; the ids of tool calls are numbered in the order in which they appear.
-    Nothing of the request is cut: the definition of a tool matters as much as a prompt.
+    The ids of tool calls are numbered in the order in which they appear, as they change at every call.
     """
     return "\n".join(f"{text}\n" for text in review_texts(recording))
 
@@ -139,12 +133,11 @@ def review_texts(recording: Recording) -> tuple[str, str]:
         return replace(part, text=text, call_id=call_id)
 
     body = read_body(recording.request.body, recording.request.headers)
-    parameters = [(name, _spread(value)) for name, value in read_parameters(body)]
-    parameters += [(f"tool {', '.join(names)}", _spread(tool)) for names, tool in read_tools(body)]
+    parameters = read_parameters(body) + [(f"tool {', '.join(names)}", tool) for names, tool in read_tools(body)]
     transcript = transcript_of(recording)
     quieted = replace(
         transcript,
-        parameters=tuple(parameters),
+        parameters=tuple((name, _spread(value)) for name, value in parameters),
         tools=(),
         messages=tuple(replace(message, parts=tuple(map(quiet, message.parts))) for message in transcript.messages),
         answers=tuple(replace(answer, parts=tuple(map(quiet, answer.parts))) for answer in transcript.answers),

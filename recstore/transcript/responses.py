@@ -1,11 +1,11 @@
 """A response as answers: each document of it, whole or an event of a stream, adds to one draft.
 
-A whole answer is read as a stream of one. Each reader knows members by their names and shapes and leaves
-documents without them alone, so that no order of events and no mixture of APIs can go wrong.
+Each reader looks for members of its own and leaves other documents alone: no order of events or mixture of APIs can go wrong.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -55,10 +55,7 @@ class ResponseDraft:
     _slots: dict[tuple[int, str, object], list[Part]] = field(default_factory=dict)
 
     def add(self, *added: Part, answer: int = 0, slot: object = None, replaces: bool = False) -> None:
-        """Join each piece to the part in its `slot`; without a slot, text is joined to text that comes just before it.
-
-        With `replaces`, the piece is the whole text of the part in the slot.
-        """
+        """Join each piece to the part in its `slot`, or replace its text; without a slot, text joins the text just before it."""
         for part in added:
             if not part.text and part.kind != "call":
                 continue
@@ -87,8 +84,7 @@ class ResponseDraft:
 
     def finish(self, holder: dict[str, Any], answer: int = 0) -> None:
         """Note why the answer ended, if the object says so; the last reason counts."""
-        reason = string_at(holder, *_FINISH)
-        if reason:
+        if reason := string_at(holder, *_FINISH):
             self.finishes[answer] = reason
 
     def count(self, holder: Any) -> None:
@@ -98,10 +94,8 @@ class ResponseDraft:
 
     def answers(self) -> tuple[Answer, ...]:
         """Return the answers, by their index."""
-        return tuple(
-            Answer(tuple(map(_joined, self.parts.get(index, ()))), self.finishes.get(index, ""))
-            for index in sorted({*self.parts, *self.finishes})
-        )
+        indices = sorted({*self.parts, *self.finishes})
+        return tuple(Answer(tuple(map(_joined, self.parts.get(i, ()))), self.finishes.get(i, "")) for i in indices)
 
 
 def draft_response(response: Response) -> ResponseDraft:
@@ -154,15 +148,8 @@ def _index(holder: dict[str, Any], name: str, default: int = 0) -> int:
     return value if type(value) is int else default
 
 
-# -- whole answers, and chunks of streams in the shape of a whole answer
-
-
 def _read_answers(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read the answers that an object names.
-
-    Shape: OpenAI `choices`, each a `message`, a `delta` or a `text`; Google `candidates`; Ollama `message` or
-    `response`; Bedrock's Converse `output.message`; a stream of Anthropic's begins with a `message`.
-    """
+    """Read OpenAI's `choices`, Google's `candidates`, Ollama's `response`, its and Anthropic's `message`, Bedrock's `output`."""
     for position, choice in enumerate(objects_in(document.get("choices"))):
         answer = _index(choice, "index", position)
         draft.add_message(object_at(choice, "message", "delta"), answer)
@@ -184,10 +171,7 @@ def _read_answers(document: dict[str, Any], draft: ResponseDraft) -> None:
 
 
 def _read_content(document: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read a message by itself, as Anthropic answers, the content that a tool of MCP returns, and a recorder's note of it.
-
-    Shape: the note is `{"content": ..., "error_message": ..., "error_code": ...}`.
-    """
+    """Read a message by itself (Anthropic), what a tool of MCP returns, and a recorder's note of it, with `error_code`."""
     content, code = document.get("content"), document.get("error_code")
     is_message = "role" in document and type(content) in (str, list)
     if is_message or (as_list(content) and all(string_at(element, "type") for element in as_list(content))):
@@ -197,11 +181,10 @@ def _read_content(document: dict[str, Any], draft: ResponseDraft) -> None:
         draft.error = "the tool failed" if document.get("isError") is True else draft.error
     if "content" in document and ("error_message" in document or "error_code" in document):
         text = string_at(document, "content")
-        try:
+        with suppress(ValueError):
             value = parse_json(text)
-        except ValueError:
-            value = None
-        draft.add(Part("result", indented(value) if type(value) in (dict, list) else text))
+            text = indented(value) if type(value) in (dict, list) else text
+        draft.add(Part("result", text))
         message = string_at(document, "error_message") or ("the tool failed" if code else "")
         draft.error = f"{message} ({compact(code)})" if code else message or draft.error
 
@@ -227,19 +210,12 @@ def _read_error(document: dict[str, Any], draft: ResponseDraft) -> None:
         facts = [compact(as_object(error)[name]) for name in ("type", "status", "code") if as_object(error).get(name)]
         draft.error = f"{message} ({', '.join(facts)})" if message and facts else message or indented(error)
     feedback = object_at(document, "prompt_feedback", "promptFeedback")
-    if string_at(feedback, "block_reason", "blockReason"):
-        draft.error = f"the prompt was blocked: {string_at(feedback, 'block_reason', 'blockReason')}"
-
-
-# -- events that build an answer in steps: a part begins, text is added to it, the answer is complete
+    if reason := string_at(feedback, "block_reason", "blockReason"):
+        draft.error = f"the prompt was blocked: {reason}"
 
 
 def _read_block(event: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read a block that begins, or what is added to one.
-
-    Shape: Anthropic `content_block_start`, `content_block_delta`, `message_delta`; Google's interactions
-    `content.start`, `content.delta`.
-    """
+    """Read a block that begins, or what is added to one, in a stream of Anthropic's or of Google's interactions."""
     block = object_at(event, "content_block") or (object_at(event, "content") if "index" in event else {})
     delta = object_at(event, "delta") if not event.keys().isdisjoint(("index", "type", "event_type")) else {}
     draft.finish(delta)
@@ -252,11 +228,7 @@ def _read_block(event: dict[str, Any], draft: ResponseDraft) -> None:
 
 
 def _read_response_event(event: dict[str, Any], draft: ResponseDraft) -> None:
-    """Read an item that begins or is done, a text that is added to one, and the whole answer that some events carry.
-
-    Shape: OpenAI's responses `response.output_item.added`, `response.output_text.delta`, `response.completed` and
-    their kin; Google's `interaction.complete`.
-    """
+    """Read an item, text that is added to one, or the whole answer, of OpenAI's responses and Google's `interaction.complete`."""
     delta, name = event.get("delta"), string_at(event, "type")
     item_slot = ("item", _index(event, "output_index"))
     if type(delta) is str and "_call" in name:
@@ -268,64 +240,46 @@ def _read_response_event(event: dict[str, Any], draft: ResponseDraft) -> None:
     if "output_index" in event:  # an item's text comes in deltas
         calls = [part for part in read_parts(object_at(event, "item") or None) if part.kind == "call"]
         draft.add(*calls, slot=item_slot, replaces=True)
-    answer = object_at(event, "response", "interaction")
-    if answer:
+    if answer := object_at(event, "response", "interaction"):
         draft.count(object_at(answer, "usage"))
         draft.model = string_at(answer, "model") or draft.model
         _read_error({"error": answer.get("error")}, draft)
         _read_outputs({**answer, "output": []} if draft.parts else answer, draft)
 
 
-# -- answers that are not a conversation
-
-
 def _described_vectors(document: Any) -> str:
     """Return the number of vectors in the document and of their dimensions, "" if it holds none.
 
-    Shape: OpenAI `{"data": [{"embedding": ...}]}`; Ollama, Google and Cohere `{"embeddings": ...}` or
-    `{"embedding": ...}`; a bare array of long arrays. A vector is an array, base64 of 4-byte reals, or
-    `{"values": ...}`.
+    Shape: a vector is an array, base64 of 4-byte reals, or `{"values": ...}`; they may also be a bare array of long arrays.
     """
     members = as_object(document)
-    rows = objects_in(members.get("data")) or objects_in(document)
+    rows = objects_in(members.get("data")) or objects_in(document) or [members]
     embeddings = members.get("embeddings")
-    if rows and all("embedding" in row for row in rows):
+    if all("embedding" in row for row in rows):
         vectors = [row["embedding"] for row in rows]
-    elif "embedding" in members:
-        vectors = [members["embedding"]]
     elif type(embeddings) is dict:  # by the type of their numbers
         vectors = [vector for typed in embeddings.values() for vector in as_list(typed)]
     else:
         vectors = as_list(embeddings)
     if not vectors and all(len(as_list(vector)) >= _FEWEST_DIMENSIONS for vector in as_list(document)):
         vectors = as_list(document)
-    sizes = [_dimensions(vector) for vector in vectors]
+    sizes: list[int] = []
+    for vector in vectors:
+        numbers = as_list(as_object(vector).get("values", vector))
+        is_numeric = all(type(number) in (int, float) for number in numbers)
+        sizes.append(len(vector.rstrip("=")) * 3 // 16 if type(vector) is str else len(numbers) * is_numeric)
     if not sizes or 0 in sizes:
         return ""
     several = " or ".join(f"{size:,}" for size in sorted(set(sizes)))
     return f"{plural(len(sizes), 'vector')} of {several} dimensions"
 
 
-def _dimensions(vector: Any) -> int:
-    """Return the number of numbers in a vector, 0 if it is not one."""
-    if type(vector) is str:
-        return len(vector.rstrip("=")) * 3 // 4 // 4
-    numbers = as_list(as_object(vector).get("values", vector))
-    return len(numbers) if all(type(number) in (int, float) for number in numbers) else 0
-
-
 def _model_names(document: Any) -> list[str]:
-    """Return the names of the models that the document lists, or is; none if it is something else.
-
-    Shape: OpenAI `{"data": [{"id": ..., "object": "model"}]}`, or one of these alone; Ollama and Google
-    `{"models": [{"name": ...}]}`.
-    """
+    """Return the names of the models that the document lists, or is; none if it is something else."""
     members = as_object(document)
     models = [string_at(model, "name", "model", "id") for model in objects_in(members.get("models"))]
     if models and all(models):
         return models
     rows = objects_in(members.get("data")) or objects_in(document) or [members]
-    is_models = all(
-        string_at(row, "id") and ("model" in (row.get("object"), row.get("type")) or "owned_by" in row) for row in rows
-    )
-    return [row["id"] for row in rows] if is_models else []
+    are_models = ("owned_by" in row or "model" in (row.get("object"), row.get("type")) for row in rows)
+    return [row["id"] for row in rows] if all(are_models) and all(string_at(row, "id") for row in rows) else []
