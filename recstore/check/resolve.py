@@ -1,8 +1,7 @@
 """Resolve conflicts below the store's folder: read from Git's index, where both sides are whole, and staged again.
 
-Manifests are merged or chosen. Blobs need no choice, as a name says which bytes and which place a blob has: Git sees
-conflicts where it takes a new blob for a renamed old one, and may then put one blob's bytes under another's name, or a
-blob into the folder to which its neighbours seem to have moved.
+Manifests are merged or chosen. Blobs need no choice, as a name says which bytes and which folder a blob has: where Git takes
+a new blob for a renamed old one, it may put one blob's bytes under another's name, or a blob into another folder.
 """
 
 from __future__ import annotations
@@ -36,9 +35,7 @@ from recstore.store.rename import is_selected
 
 Choice: TypeAlias = Literal["", "ours", "theirs", "both"]
 
-BASE: Final = 1
-OURS: Final = 2
-THEIRS: Final = 3
+BASE, OURS, THEIRS = 1, 2, 3
 """Stages of Git's index. Source: git-ls-files(1), `--stage`."""
 
 _THEIR_NAMES: Final = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
@@ -46,10 +43,7 @@ _THEIR_NAMES: Final = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A manifest that both sides changed; None for a side that removed it, or a base that had none.
-
-    `work_tree` is a manifest that took its place there since: recorded again, or edited by hand.
-    """
+    """A manifest that both sides changed, None where there is none; `work_tree` was recorded again or edited since."""
 
     path: str
     base: Manifest | None
@@ -66,10 +60,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The end of a conflict: `manifests` replace the file at `path`, each at its own path; `how` says why.
-
-    With `is_open` the conflict has no end yet, and `how` says what it is about.
-    """
+    """The end of a conflict: `manifests`, each at its own path, replace the file at `path`; if it `is_open`, what it is about."""
 
     path: str
     test_id: str
@@ -116,11 +107,8 @@ def select_conflicts(conflicts: Iterable[Conflict], words: tuple[str, ...]) -> l
     every = list(conflicts)
     chosen: set[str] = set()
     for word in words:
-        named = {
-            conflict.path
-            for conflict in every
-            if is_selected(conflict.test_id, word) or f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")
-        }
+        named = {conflict.path for conflict in every if is_selected(conflict.test_id, word)}
+        named |= {conflict.path for conflict in every if f"/{word}".endswith(f"/{FOLDER}/{conflict.path}")}
         if not named:
             raise NotInStore(word, "is not a manifest in conflict", "`recstore resolve --dry-run` lists them.")
         chosen |= named
@@ -267,9 +255,10 @@ def _correct_blobs(store: Store, repository: Repository) -> list[str]:
                 continue
             store.directory.write(name.path, present)
         correct.add(name)
+    settled = {name.path for name in correct}
     leaving = [
-        path for path, name in paths.items() if name not in candidates or (name in correct and name.path != path)
+        path for path, name in paths.items() if name not in candidates or (name in correct and path not in settled)
     ]
     for path in leaving:
         store.directory.remove(path)
-    return [*leaving, *(name.path for name in correct)]
+    return [*leaving, *settled]

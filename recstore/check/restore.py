@@ -59,7 +59,7 @@ class Repaired:
 def heal_from_git(store: Store, environment: Mapping[str, str]) -> None:
     """Put back every blob that a manifest here names, the store lacks and Git has; after it the files are durable."""
     with suppress(RecstoreError), Repository(store.directory.root, environment) as repository:
-        heal(store, repository, _named_blobs(store))  # the reader's own error, that a blob is missing, tells more
+        heal(store, repository, _named_blobs(store))  # the reader's own error, that a blob is missing, says more
 
 
 def plan_restore(
@@ -188,18 +188,29 @@ def trash_contents(repository: Repository) -> Iterator[TrashListing]:
 def repair(store: Store, repository: Repository | None, damaged: Iterable[str], missing: Iterable[str]) -> Repaired:
     """Replace `damaged` files and put back `missing` ones, as far as Git has sound copies of them.
 
-    After: damaged blobs, and links, are in quarantine, whether or not Git has them. A damaged manifest is replaced only if
-    Git has an earlier one; else it stays, as a person may be able to read it.
+    After: damaged blobs, and links, are in quarantine in any case; a manifest that Git has not stays, for a person to read.
 
     Raises: GitError: Git cannot answer. Locked, RecstoreError: the store cannot be written.
     """
     names = tuple(damaged)
+    manifests = {name for name in names if not name.startswith("blobs/")}
+    blobs = {blob.path: blob for name in (*names, *missing) if (blob := BlobName.from_path(name)) is not None}
     copies: tuple[RecoveredFile, ...] = ()
     older: list[RecoveredFile] = []
     if repository is not None:
-        paths = (*(name for name in names if name.startswith("blobs/")), *missing)
-        copies = find_blobs(repository, [blob for path in paths if (blob := BlobName.from_path(path)) is not None])
-        older = list(_sound_manifests(repository, {name for name in names if not name.startswith("blobs/")}))
+        copies = find_blobs(repository, blobs.values())
+        for copy in copies_of(repository, frozenset(manifests)):  # the nearest first
+            if copy.path not in manifests:
+                continue
+            with suppress(RecstoreError):  # an absent object, or another damaged copy
+                data = repository.objects.read(copy.oid)
+                manifest = parse_manifest(data, f"{FOLDER}/{copy.path}")
+                shared = {shared_path(blob) for blob in manifest.blobs}
+                if copy.path in ({manifest_path(manifest.test_id)} if manifest.test_id is not None else shared):
+                    manifests.remove(copy.path)
+                    older.append(RecoveredFile(copy.path, data, copy.location))
+            if not manifests:
+                break
 
     def must_go(name: str) -> bool:
         """Return whether the path still is a damaged blob, or something other than a file: a link, a device."""
@@ -210,8 +221,8 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
 
     with store.locked():
         quarantined = quarantine(store, filter(must_go, names))
-    execute_restore(store, RestorePlan(files=copies, present=(), missing=()))
-    with store.locked():
+        for file in copies:
+            store.put_encoded(blobs[file.path], file.data)
         for file in tuple(older):
             with suppress(RecstoreError):
                 store.read_manifest(file.path)
@@ -221,19 +232,3 @@ def repair(store: Store, repository: Repository | None, damaged: Iterable[str], 
             store.directory.write(file.path, file.data)
         store.directory.flush()
     return Repaired(quarantined, (*copies, *older))
-
-
-def _sound_manifests(repository: Repository, paths: set[str]) -> Iterator[RecoveredFile]:
-    """Yield the nearest sound copy of each manifest."""
-    wanted = set(paths)
-    for copy in copies_of(repository, paths) if paths else ():
-        if copy.path in wanted:
-            with suppress(RecstoreError):  # an absent object, or another damaged copy
-                data = repository.objects.read(copy.oid)
-                manifest = parse_manifest(data, f"{FOLDER}/{copy.path}")
-                shared = {shared_path(blob) for blob in manifest.blobs}
-                if copy.path in ({manifest_path(manifest.test_id)} if manifest.test_id is not None else shared):
-                    wanted.remove(copy.path)
-                    yield RecoveredFile(copy.path, data, copy.location)
-        if not wanted:
-            return

@@ -44,10 +44,7 @@ _DEEPEST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two requests or two answers; all lines, if there is but one.
-
-    `lines` are those of the review texts, `members` those of the JSON, and `volatile` members that differ at every call.
-    """
+    """The differences between two requests or answers (or all of one): in review texts, in JSON, and in its volatile members."""
 
     is_same: bool = True
     lines: tuple[DiffLine, ...] = ()
@@ -68,8 +65,7 @@ def compare_recordings(old: Recording | None, new: Recording | None) -> tuple[Co
             of_streams = () if lines else _stream_differences(*map(_stream_members, sides))
             for change in (*differences(_comparable(sides[0]), _comparable(sides[1])), *of_streams):
                 (volatile if _is_volatile(change, name) else members).append(change)
-        is_same = not (lines or members)
-        halves.append(Comparison(is_same, lines, tuple(members), tuple(volatile)))
+        halves.append(Comparison(not (lines or members), lines, tuple(members), tuple(volatile)))
     return halves[0], halves[1]
 
 
@@ -120,11 +116,8 @@ def _stream_differences(old: dict[JsonPath, list[Any]], new: dict[JsonPath, list
         texts = ["".join(map(compact, values)) for values in sides]
         before, after = ({compact(value): value for value in values} for values in sides)
         if texts[0] != texts[1] and before.keys() != after.keys():
-            shown = [
-                ABSENT if not values else [*values.values()] if len(values) > 1 else next(iter(values.values()))
-                for values in (before, after)
-            ]
-            yield Difference(path, *shown)
+            shown = ([*values.values()] or [ABSENT] for values in (before, after))
+            yield Difference(path, *(values if len(values) > 1 else values[0] for values in shown))
 
 
 def _is_volatile(change: Difference, half: str) -> bool:

@@ -5,24 +5,13 @@ Each reader looks for members of its own and leaves other documents alone: no or
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from recstore.content.tokens import count_tokens
-from recstore.model import Response
+from recstore.model import RawBody, Response
 from recstore.text import plural
-from recstore.transcript.body import (
-    as_list,
-    as_object,
-    compact,
-    indented,
-    object_at,
-    objects_in,
-    parse_json,
-    read_body,
-    string_at,
-)
+from recstore.transcript.body import as_list, as_object, compact, indented, object_at, objects_in, read_body, string_at
 from recstore.transcript.messages import Part, PartKind, read_call, read_message, read_parts, whole_parts
 
 _ERROR_STATUS: Final = 400
@@ -87,9 +76,11 @@ class ResponseDraft:
         if reason := string_at(holder, *_FINISH):
             self.finishes[answer] = reason
 
-    def count(self, holder: Any) -> None:
-        """Note token counts; of several counts of one kind, the greatest is the whole."""
-        for kind, count in count_tokens(holder).items():
+    def describe(self, holder: dict[str, Any]) -> None:
+        """Note the model and the token counts that the object names; of several counts of one kind, the greatest is the whole."""
+        self.model = string_at(holder, "model", "model_version", "modelVersion") or self.model
+        usage = object_at(holder, "usage", "usage_metadata", "usageMetadata")
+        for kind, count in count_tokens(usage or holder).items():
             self.usage[kind] = max(self.usage.get(kind, 0), count)
 
     def answers(self) -> tuple[Answer, ...]:
@@ -130,8 +121,7 @@ def _read_document(document: Any, draft: ResponseDraft) -> None:
     members = as_object(document)
     for read in (_read_answers, _read_content, _read_outputs, _read_error, _read_block, _read_response_event):
         read(members, draft)
-    draft.model = string_at(members, "model", "model_version", "modelVersion") or draft.model
-    draft.count(object_at(members, "usage", "usage_metadata", "usageMetadata") or members)
+    draft.describe(members)
 
 
 def _joined(pieces: list[Part]) -> Part:
@@ -162,8 +152,7 @@ def _read_answers(document: dict[str, Any], draft: ResponseDraft) -> None:
     message = object_at(document, "message") or object_at(object_at(document, "output"), "message")
     if message:
         draft.add_message(message)
-        draft.count(object_at(message, "usage"))
-        draft.model = string_at(message, "model") or draft.model
+        draft.describe(message)
         draft.finish(document)
     if type(document.get("response")) is str and ("done" in document or "model" in document):
         draft.add(Part("thinking", string_at(document, "thinking")), Part("text", document["response"]))
@@ -181,10 +170,8 @@ def _read_content(document: dict[str, Any], draft: ResponseDraft) -> None:
         draft.error = "the tool failed" if document.get("isError") is True else draft.error
     if "content" in document and ("error_message" in document or "error_code" in document):
         text = string_at(document, "content")
-        with suppress(ValueError):
-            value = parse_json(text)
-            text = indented(value) if type(value) in (dict, list) else text
-        draft.add(Part("result", text))
+        value = read_body(RawBody(text.encode(errors="replace"))).value
+        draft.add(Part("result", indented(value) if type(value) in (dict, list) else text))
         message = string_at(document, "error_message") or ("the tool failed" if code else "")
         draft.error = f"{message} ({compact(code)})" if code else message or draft.error
 
@@ -241,8 +228,7 @@ def _read_response_event(event: dict[str, Any], draft: ResponseDraft) -> None:
         calls = [part for part in read_parts(object_at(event, "item") or None) if part.kind == "call"]
         draft.add(*calls, slot=item_slot, replaces=True)
     if answer := object_at(event, "response", "interaction"):
-        draft.count(object_at(answer, "usage"))
-        draft.model = string_at(answer, "model") or draft.model
+        draft.describe(answer)
         _read_error({"error": answer.get("error")}, draft)
         _read_outputs({**answer, "output": []} if draft.parts else answer, draft)
 
