@@ -46,8 +46,7 @@ class Message:
     parts: tuple[Part, ...]
 
 
-_THINKING: Final = ("reasoning_content", "reasoning", "thinking")
-_THOUGHT_TYPES: Final = ("reasoning", "thought", "thought_summary", "thinking")
+_THOUGHT_TYPES: Final = ("reasoning", "thought", "thought_summary", "thinking", "redacted_thinking")
 _CALL_ID: Final = ("call_id", "tool_call_id", "tool_use_id", "toolUseId", "id")
 _ARGUMENTS: Final = ("arguments", "input", "args", "action", "queries", "code")
 _HOLDERS: Final = {
@@ -59,7 +58,6 @@ _HOLDERS: Final = {
 }
 """Members that hold an attachment, in the words of several APIs, and the kind of file that each implies."""
 
-_FILE_KINDS: Final = ("image", "audio", "video", "document", "file")
 _URL: Final = ("url", "uri", "file_uri", "fileUri", "image_url", "file_url", "file_id", "fileId", "id")
 _DATA: Final = ("data", "bytes", "blob", "file_data", "b64_json", *_URL)  # a URL may be a `data:` URL
 _SHOWN_URL: Final = 200
@@ -81,7 +79,7 @@ def read_parts(content: Any) -> list[Part]:
 
 def read_message(message: dict[str, Any]) -> list[Part]:
     """Return the parts of a message: its thinking, text, attachments and calls, in this order."""
-    parts = [Part("thinking", string_at(message, *_THINKING))]
+    parts = [Part("thinking", string_at(message, "reasoning_content", "reasoning", "thinking"))]
     parts += read_parts(message.get("content", message.get("parts")))
     parts.append(Part("refusal", string_at(message, "refusal")))
     images = (image for image in as_list(message.get("images")) if type(image) is str)
@@ -135,14 +133,13 @@ def _read_object(part: dict[str, Any]) -> list[Part]:
     if kind.endswith("_call") or ("name" in part and any(name in part for name in ("arguments", "input", "args"))):
         call = read_call(part)
         return [replace(call, name=call.name or kind.removesuffix("_call"))]
-    if kind == "redacted_thinking":
-        return [Part("thinking", "(redacted)")]
     is_thought = part.get("thought") is True or kind in _THOUGHT_TYPES
     if is_thought or string_at(part, "thinking") or "reasoningContent" in part:
         nested = object_at(object_at(part, "reasoningContent"), "reasoningText")
         pieces = (nested, part.get("content"), *as_list(part.get("summary")), *as_list(part.get("content")))
         joined = "\n\n".join(filter(None, (string_at(piece, "text") for piece in pieces)))
         text = string_at(part, "thinking", "text", "reasoning") or joined
+        text = "(redacted)" if kind == "redacted_thinking" else text
         return [Part("thinking", text)] if text else []
     if attachment := _read_attachment(part):
         return [attachment]
@@ -155,7 +152,7 @@ def _read_attachment(part: dict[str, Any]) -> Part | None:
     """Return a description of the image, sound or document that the object attaches, None if it attaches nothing."""
     holder = next((name for name in _HOLDERS if object_at(part, name) or (name in _URL and string_at(part, name))), "")
     words = string_at(part, "type").split("_")
-    kind = next((kind for kind in _FILE_KINDS if kind in words), _HOLDERS.get(holder, ""))
+    kind = next((kind for kind in _HOLDERS.values() if kind in words), _HOLDERS.get(holder, ""))
     inner = as_object(part.get(holder))
     facts = {**part, **inner, **object_at(inner, "source")}
     data, url = string_at(facts, *_DATA), string_at(facts, *_URL)
@@ -256,8 +253,8 @@ def _read_turn(turn: Any) -> Message:
     if type(turn) is not dict:
         return Message("user", tuple(read_parts(turn) if type(turn) is str else [Part("json", indented(turn))]))
     is_item = "role" not in turn and string_at(turn, "type") not in ("", "message")
-    parts = read_parts(turn) if is_item else read_message(turn)
-    if not parts and not _CONTENT.intersection(turn):
+    parts = [] if is_item else read_message(turn)
+    if is_item or not (parts or _CONTENT.intersection(turn)):
         parts = read_parts(turn)
     role, call_id = string_at(turn, "role"), string_at(turn, "tool_call_id")
     if call_id or role in ("tool", "function"):

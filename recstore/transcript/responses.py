@@ -19,8 +19,7 @@ _ERROR_MEMBERS: Final = frozenset(
     ("error", "type", "object", "message", "code", "param", "status", "detail", "request_id")
 )
 _FINISH: Final = ("finish_reason", "finishReason", "done_reason", "stop_reason", "stopReason")
-_FEWEST_DIMENSIONS: Final = 16
-"""Arrays of fewer numbers may be anything but a vector."""
+_FEWEST_DIMENSIONS: Final = 16  # arrays of fewer numbers may be anything but a vector
 
 
 @dataclass(frozen=True, slots=True)
