@@ -158,7 +158,7 @@ def rekey_command(*, dry_run: bool, as_json: bool) -> None:
     """
     project = open_project()
     report = rekey_store(project.store, project.settings.upstreams, dry_run=dry_run)
-    entries, merges = len(report.entries), report.merged_requests
+    entries, merges = report.entries, report.merged_requests
     if as_json:
         show_json({"entries": entries, "merges": merges, **_rewrite_json(report, dry_run=dry_run)})
         return
@@ -181,12 +181,12 @@ def redact_command(*, dry_run: bool, as_json: bool) -> int:
     report = redact_store(project.store, scan_of(project), project.settings.upstreams, dry_run=dry_run)
     found, left = report.found, report.left
     if as_json:
-        show_json({"found": found, "left": left, **_rewrite_json(report.rewrite, dry_run=dry_run)})
+        show_json({"found": found, "left": left, **_rewrite_json(report, dry_run=dry_run)})
     elif not found:
         echo("No secret was found.")
     else:
         show_secrets(left or found)
-        blobs, manifests = (len(names) for names in (report.rewrite.renamed, report.rewrite.changed_manifests))
+        blobs, manifests = (len(names) for names in (report.renamed, report.changed_manifests))
         renamed = f"{plural(blobs, 'blob')} with new names, {plural(manifests, 'manifest')} changed"
         echo(f"{'Would take' if dry_run else 'Took'} out {plural(len(found) - len(left), 'secret')}: {renamed}.")
         if left:

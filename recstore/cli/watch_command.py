@@ -23,12 +23,12 @@ from recstore.content.bodies import json_value
 from recstore.content.tokens import tokens_paid
 from recstore.errors import RecstoreError, SecretFound, UsageError
 from recstore.importers.run import ImportOptions
+from recstore.importers.scan import Sources
 from recstore.store import Store
 from recstore.store.blob import decode_recording
 from recstore.store.index import Index
 from recstore.text import escape_control, human_size, plural
 from recstore.watch.import_changes import ChangeImporter, WatchResult
-from recstore.watch.sources import Sources
 from recstore.watch.watcher import Clock, Watcher
 
 _INTERRUPTED: Final = 130

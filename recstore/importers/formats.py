@@ -35,14 +35,11 @@ from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
 from recstore.upstreams import UpstreamMap
 
-_HEAD_BYTES: Final = 4096
-"""A recorder's own members are looked for this far into a file."""
-
+_HEAD_BYTES: Final = 4096  # a recorder's own members are looked for this far into a file
+# Folders whose files change what Git or recstore does: Git's own, however a file system spells it, and a store's.
 _PROTECTED_NAMES: Final = re.compile(r"(\.git|git~\d+|\.recstore|recsto~\d+)[. ]*(:.*)?", re.IGNORECASE)
-"""Folders whose files change what Git or recstore does: Git's own, however a file system spells it, and a store's."""
-
+# Characters that HFS+ leaves out of a name. Source: Git, `is_hfs_dotgit` in utf8.c.
 _HFS_IGNORED: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-"""Characters that HFS+ leaves out of a name. Source: Git, `is_hfs_dotgit` in utf8.c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +73,9 @@ def parse_source(data: bytes, path: str, upstreams: UpstreamMap) -> list[Encoded
     if llama_stack.is_recording(document):
         recordings = [_encode_exactly(document, data, path, upstreams)]
     elif path.endswith((".yaml", ".yml")) or b'"interactions"' in data[:_HEAD_BYTES]:
-        from recstore.importers.vcr.cassette import is_cassette, parse_cassette, read_cassette
+        from recstore.importers.vcr.cassette import read_cassette
 
-        cassette = parse_cassette(data, path)
-        sources = read_cassette(cassette, path, upstreams) if is_cassette(cassette) else []
-        recordings = [_encode(source) for source in sources]
+        recordings = [_encode(source) for source in read_cassette(data, path, upstreams)]
     else:
         return []
     try:
@@ -157,19 +152,17 @@ def export_recordings(
             _refuse_escape(target, path)
             data = render_source_file(store, path, entries)
             present = target.read(path)
-            is_wanted = present is None or (present != data and options.force)
-            if is_wanted and not options.dry_run:
-                target.write(path, data)
-        except RecstoreError as error:
-            problems.append(error)
-        else:
-            if is_wanted:
-                written.append(path)
-            elif present == data:
+            if present == data:
                 unchanged.append(path)
+            elif present is None or options.force:
+                if not options.dry_run:
+                    target.write(path, data)
+                written.append(path)
             else:
                 remedy = "Export into an empty folder, or add --force."
                 problems.append(RecstoreError(path, "is there with other bytes", remedy))
+        except RecstoreError as error:
+            problems.append(error)
         if progress is not None:
             progress(number, len(files))
     target.flush()
@@ -206,10 +199,8 @@ def _load_json(data: bytes, path: str) -> Any:
 
     Raises: DamagedSource: it looks like a recorder's file and is not JSON.
     """
-    try:
+    with suppress(ValueError):
         return orjson.loads(data)
-    except ValueError:
-        pass
     try:
         return json.loads(data)  # which takes more: NaN, large numbers, lone surrogates
     except (ValueError, RecursionError) as error:
@@ -227,9 +218,15 @@ def _load_json(data: bytes, path: str) -> Any:
 
 def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> EncodedRecording:
     """Return the file's recording in the most readable form that gives back its every byte."""
+
+    def encode_and_write(source: SourceRecording) -> tuple[EncodedRecording, bytes]:
+        encoded = _encode(source)
+        recording = decode_recording(encoded.data, str(encoded.entry.blob), placeholder_id(source.origin))
+        return encoded, llama_stack.write_file(recording, source.test_id, source.origin)
+
     try:
         source = llama_stack.read_document(document, path, upstreams)
-        encoded, written = _encode_and_write(source)
+        encoded, written = encode_and_write(source)
         if written == data:
             return encoded
         source.origin["layout"] = detect_layout(data, orjson.loads(written))
@@ -237,19 +234,12 @@ def _encode_exactly(document: dict[str, Any], data: bytes, path: str, upstreams:
     except (ValueError, TypeError, RecursionError, DamagedBlob):
         pass  # JSON values cannot carry this file: its bytes are stored
     try:
-        encoded, written = _encode_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
+        encoded, written = encode_and_write(llama_stack.read_verbatim(document, data, path, upstreams))
     except (ValueError, TypeError, RecursionError) as error:
         raise DamagedSource(path, f"has a request that no recorder makes: {error!s:.80}") from error
     if written != data:
         raise DamagedSource(path, "cannot be stored without loss; please report this file")
     return encoded
-
-
-def _encode_and_write(source: SourceRecording) -> tuple[EncodedRecording, bytes]:
-    """Return the recording encoded, and the bytes of the file that comes out of the encoded form."""
-    encoded = _encode(source)
-    recording = decode_recording(encoded.data, str(encoded.entry.blob), placeholder_id(source.origin))
-    return encoded, llama_stack.write_file(recording, source.test_id, source.origin)
 
 
 def _encode(source: SourceRecording) -> EncodedRecording:
@@ -265,10 +255,8 @@ def _refuse_escape(target: Directory, path: str) -> None:
     folder = target.root.resolve()
     location = Path(os.path.realpath(target.path(path))) if is_plain and ":" not in parts[0] else folder
     if folder not in location.parents:
-        raise DamagedManifest(
-            path, "a manifest names a file outside the folder to export to; nothing was written there"
-        )
-    if any(
-        _PROTECTED_NAMES.fullmatch(_HFS_IGNORED.sub("", part)) for part in (*parts, *location.relative_to(folder).parts)
-    ):
+        reason = "a manifest names a file outside the folder to export to; nothing was written there"
+        raise DamagedManifest(path, reason)
+    names = (_HFS_IGNORED.sub("", part) for part in (*parts, *location.relative_to(folder).parts))
+    if any(map(_PROTECTED_NAMES.fullmatch, names)):
         raise DamagedManifest(path, "a manifest names a file of Git's own or of a store; nothing was written there")

@@ -2,12 +2,8 @@
 
 >>> api_recorder.ResponseStorage = recstore.importers.llama_stack.ResponseStorage  # doctest: +SKIP
 
-To the recorder nothing changes: it asks by hash, and for the folder beside the test that runs. A recording is known by
-the path that its file would have there, which is also what its manifest's entry states, so that recordings made here,
-recordings that were imported, and files that are exported are the same ones.
-
-The type that a recording names is data. A class is looked up in the packages that recorders record from and nowhere
-else, and what is found there has to be a pydantic model: no name in a file makes Python import what its writer likes.
+A recording is known by the path that its file would have beside its test: recordings made here, imported ones and
+exported files are the same. No name in a file makes Python import what its writer likes: see `PACKAGES`.
 
 Source: the recorder, `src/llama_stack/testing/api_recorder.py`, October 2025 to May 2026.
 """
@@ -39,22 +35,15 @@ from recstore.record.session import current
 PACKAGES: Final = frozenset(
     ("llama_stack", "llama_stack_api", "llama_stack_client", "ogx", "ogx_api", "ogx_client", "ollama", "openai")
 )
-"""Whose pydantic models are built: the clients that the recorder records, and what itself is a part of."""
+"""Whose pydantic models are built, and no other class: the clients that are recorded, and the recorder's own packages."""
 
 _TYPE: Final = re.compile(r"[A-Za-z_]\w*(\.(?!__)[A-Za-z_]\w*)+", re.ASCII)
 _EPOCH: Final = "1970-01-01T00:00:00.000000Z"
 _GENERATED_ID_LENGTH: Final = 12
+# Endpoints whose answers, of several servers, count together.
 _MODEL_LISTS: Final = frozenset(("/api/tags", "/v1/models", "/v1/openai/v1/models"))
-"""Endpoints whose answers, of several servers, count together."""
-
-_EARLY_FOLDER: Final = "responses"
-"""Where, below its base, the recorder kept everything before a test had a folder of its own."""
-
-_TIMEOUT_S: Final = 300.0
-"""Others store a recording in milliseconds; one that imports or collects may take its time."""
-
-_PACKAGES: Final = ("ogx", "llama_stack")
-"""The names that the project has had, the latest first."""
+_TIMEOUT_S: Final = 300.0  # others store a recording in milliseconds; one that imports or collects may take its time
+_PACKAGES: Final = ("ogx", "llama_stack")  # the names that the project has had, the latest first
 
 _Document = dict[str, Any]
 
@@ -109,8 +98,19 @@ class ResponseStorage:
         Raises: Locked: others have held the store for long. Damage, ManifestConflict, NewerVersion: a manifest cannot
         be used. RecstoreError: disk trouble.
         """
-        name = f"{self._test_folder()}/{_file_name(request_hash, request, response)}"
-        data = self._settings.redact.text(_file_text(current_test(), request_hash, request, response))
+        file_name, endpoint = f"{request_hash}.json", request.get("endpoint")
+        if endpoint in _MODEL_LISTS:
+            file_name = f"models-{request_hash}-{model_set_digest(endpoint, response.get('body'))}.json"
+        if "body" in response:
+            response = {**response, "body": recorded_body(response["body"], request_hash)}
+        document = {
+            "test_id": current_test(),
+            "request": request,
+            "response": response,
+            "id_normalization_mapping": {},
+        }
+        name = f"{self._folders()[0]}/{file_name}"
+        data = self._settings.redact.text(f"{json.dumps(document, indent=2, default=str)}\n".encode())
         recordings = parse_source(data, name, self._settings.upstreams)
         if not recordings:
             raise UsageError(name, "is not a recording: its response has no `body`")
@@ -176,36 +176,16 @@ class ResponseStorage:
 
     def _folders(self) -> tuple[str, ...]:
         """Return the folders to look into, by their paths from the project's: the test's own first."""
-        fallbacks = (self._name_of(self.base_dir, folder) for folder in ("recordings", _EARLY_FOLDER))
-        return tuple(dict.fromkeys((self._test_folder(), *fallbacks)))
-
-    def _test_folder(self) -> str:
-        test_id = current_test()
-        if test_id is None:
-            return self._name_of(self.base_dir)
-        beside = Path(test_id.partition("::")[0]).parent
-        return self._name_of(self.base_dir.parents[2] / beside if self.base_dir.is_absolute() else beside)
-
-    def _name_of(self, folder: Path, name: str = "recordings") -> str:
-        name = os.path.relpath((folder / name).resolve(), self._project).replace(os.sep, "/")
-        if name.startswith("../"):
-            raise UsageError(str(folder), f"is outside of {self._project}, where the store is")
-        return name
-
-
-def _file_name(request_hash: str, request: _Document, response: _Document) -> str:
-    endpoint = request.get("endpoint")
-    if endpoint not in _MODEL_LISTS:
-        return f"{request_hash}.json"
-    return f"models-{request_hash}-{model_set_digest(endpoint, response.get('body'))}.json"
-
-
-def _file_text(test_id: str | None, request_hash: str, request: _Document, response: _Document) -> bytes:
-    """Return the bytes of the file that the recorder writes."""
-    if "body" in response:
-        response = {**response, "body": recorded_body(response["body"], request_hash)}
-    document = {"test_id": test_id, "request": request, "response": response, "id_normalization_mapping": {}}
-    return f"{json.dumps(document, indent=2, default=str)}\n".encode()
+        # Before a test had a folder of its own, the recorder kept everything in `responses`.
+        folders = [self.base_dir / "recordings", self.base_dir / "responses"]
+        if (test_id := current_test()) is not None:
+            beside = Path(test_id.partition("::")[0]).parent / "recordings"
+            folders.insert(0, self.base_dir.parents[2] / beside if self.base_dir.is_absolute() else beside)
+        names = [os.path.relpath(folder.resolve(), self._project).replace(os.sep, "/") for folder in folders]
+        for folder, name in zip(folders, names, strict=True):
+            if name.startswith("../"):
+                raise UsageError(str(folder.parent), f"is outside of {self._project}, where the store is")
+        return tuple(dict.fromkeys(names))
 
 
 # -- values of client libraries: what the recorder writes of them, and the objects it makes of that again
@@ -243,9 +223,21 @@ def objects_of(body: Any, subject: str, packages: Collection[str] = PACKAGES) ->
         return [objects_of(item, subject, packages) for item in body]
     if not isinstance(body, dict) or "__type__" not in body or "__data__" not in body:
         return body
-    data, model = body["__data__"], _model_named(body["__type__"], subject, packages)
-    if model is None:
-        return data
+    name, data, reason = body["__type__"], body["__data__"], "no recorder has recorded"
+    model: Any = None
+    if isinstance(name, str) and _TYPE.fullmatch(name) and name.partition(".")[0] in packages:
+        module_name, _, class_name = name.rpartition(".")
+        try:
+            model = getattr(import_module(module_name), class_name)
+        except (ImportError, AttributeError):
+            return data
+        from pydantic import BaseModel
+
+        is_model = isinstance(model, type) and issubclass(model, BaseModel)
+        reason = "" if is_model else "is not a data model"
+    if reason:
+        remedy = "Look at the recording, and at who wrote it: `recstore show` prints it without building anything."
+        raise Damage(subject, f"has a value of the type {ascii(name)[:120]}, which {reason}: it was not built", remedy)
     with suppress(AttributeError, TypeError, ValueError):
         return model.model_validate(data)
     with suppress(AttributeError, TypeError, ValueError):  # recorded with another release: as far as it fits
@@ -259,27 +251,3 @@ def model_set_digest(endpoint: str, body: Any) -> str:
     member = "model" if endpoint == "/api/tags" else "id"
     names = sorted({getattr(model, member) for model in models})
     return hashlib.sha256("|".join(names).encode()).hexdigest()[:8]
-
-
-def _model_named(name: Any, subject: str, packages: Collection[str]) -> Any:
-    """Return the model of that name, None where it is not here."""
-    if not isinstance(name, str) or not _TYPE.fullmatch(name) or name.partition(".")[0] not in packages:
-        raise _refused(name, subject, "no recorder has recorded")
-    module_name, _, class_name = name.rpartition(".")
-    try:
-        model = getattr(import_module(module_name), class_name)
-    except (ImportError, AttributeError):
-        return None
-    from pydantic import BaseModel
-
-    if not isinstance(model, type) or not issubclass(model, BaseModel):
-        raise _refused(name, subject, "is not a data model")
-    return model
-
-
-def _refused(name: Any, subject: str, why: str) -> Damage:
-    return Damage(
-        subject,
-        f"has a value of the type {ascii(name)[:120]}, which {why}: it was not built",
-        "Look at the recording, and at who wrote it: `recstore show` prints it without building anything.",
-    )

@@ -1,13 +1,9 @@
 """llama-stack's recordings: one JSON file each, as its recorder's `json.dump(..., indent=2)` writes it.
 
-A file becomes a recording, the test it belongs to, and an origin: what the file holds and the recording does not.
-`write_file` predicts the file from these; the difference from the prediction is a delta in the origin, so that a shape
-never seen before is still written back byte for byte.
-
-The recorder notes calls of client libraries (`call`), plain HTTP requests (`http`) and invocations of tools (`tool`),
-each in a form of its own. Of a call it notes the arguments of the client's method, and an endpoint that it has chosen
-for the method. Neither is always what goes over the wire, where another client, which no recorder has patched, is to
-find the recording.
+`write_file` predicts the file from the recording, its test and its origin; the difference from the prediction is a delta
+in the origin, so that a shape never seen before is still written back byte for byte. Of a call the recorder notes the
+client method's arguments and an endpoint of its own choice: the request is what went over the wire instead, where a
+client that no recorder has patched is to find it.
 
 Source: the recorder, `src/llama_stack/testing/api_recorder.py`, June 2025 to May 2026; openai-python, `_base_client.py`;
 ollama-python, `_client.py`.
@@ -16,8 +12,9 @@ ollama-python, `_client.py`.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from recstore.content.bodies import body_bytes, parse_event_stream
@@ -28,38 +25,22 @@ from recstore.model import Body, Json, JsonBody, RawBody, Recording, Request, Re
 from recstore.store.blob import LLAMA_STACK
 from recstore.upstreams import UpstreamMap
 
-_NOT_IN_VERBATIM: Final = ("document", "extra", "arguments", "added")
-"""Members that the origin does not need where the file's bytes are stored."""
+_LIST: Final = "list["  # how the type of a list begins; its elements' type and a bracket follow
 
-_LIST: Final = "list["
-"""How the type of a list begins; its elements' type and a bracket follow."""
-
-_RequestForm: TypeAlias = Literal["call", "http", "tool"]
-
-_BODY_MEMBERS: Final[dict[_RequestForm, str]] = {"call": "body", "http": "payload", "tool": "kwargs"}
-"""The member of a noted request that holds its body."""
-
+_BODY_MEMBERS: Final = {"call": "body", "http": "payload", "tool": "kwargs"}  # which hold a noted request's body
 _MEMBERS: Final = {
     "call": frozenset(("method", "url", "headers", "body", "endpoint", "model")),
     "http": frozenset(("test_id", "url", "method", "payload")),
     "tool": frozenset(("test_id", "provider", "tool_name", "kwargs")),
 }
+# Endpoints whose requests the recorder notes as POST with an empty body, and the client sent as GET.
 _LISTINGS: Final = ("/models", "/api/ps", "/api/tags")
-"""Endpoints whose requests the recorder notes as POST with an empty body, and the client sent as GET."""
-
-_VERSION: Final = "/v1"
-
+# Arguments that the openai client does not send as they are: it adds those of the first to the body, of the second to
+# the query.
 _EXTRAS: Final = frozenset(("extra_body", "extra_query", "extra_headers", "timeout"))
-"""Arguments that the openai client does not send as they are: it adds those of the first to the body, of the second to the query."""
-
+# An endpoint as noted, the argument that shows it is another, and where the request went: the ollama client's `embed` has
+# an endpoint of its own, and early recordings of chats have that of plain completions.
 _SENT_TO: Final = (("/api/embeddings", "input", "/api/embed"), ("/v1/completions", "messages", "/chat/completions"))
-"""An endpoint as noted, the argument that shows it is another, and where the request went.
-
-The ollama client's `embed` has an endpoint of its own, and early recordings of chats have that of plain completions.
-"""
-
-_ADDED: Final = {"/api/chat": "tools"}
-"""Endpoint -> the list that the ollama client sends, empty, where it was not among the arguments."""
 
 
 def is_recording(document: Any) -> bool:
@@ -77,7 +58,12 @@ def read_document(document: dict[str, Any], path: str, upstreams: UpstreamMap) -
     noted = document["request"]
     form = _form_of(noted)
     request, endpoint_base = to_wire_request(noted, upstreams)
-    recording = Recording(request, _read_response(document["response"]))
+    noted_response = document["response"]
+    body, type_name = _read_body(noted_response["body"], is_streaming=noted_response.get("is_streaming") is True)
+    status, error = noted_response.get("status"), noted_response.get("exception_data")
+    status = status if type(status) is int else None
+    error = error if noted_response.get("is_exception") is True and type(error) is dict else None
+    recording = Recording(request, Response(status=status, type_name=type_name, body=body, error=error))
     added = ("test_id" in document) + ("id_normalization_mapping" in document)  # the members that releases added
     origin: dict[str, Json] = {"format": LLAMA_STACK, "path": path, "form": f"{form}/{added}", **endpoint_base}
     extra = {name: value for name, value in noted.items() if name not in _MEMBERS[form]}
@@ -85,9 +71,8 @@ def read_document(document: dict[str, Any], path: str, upstreams: UpstreamMap) -
         origin["extra"] = extra
     test_id = document.get("test_id")
     test_id = test_id if isinstance(test_id, str) and test_id else None
-    body = _BODY_MEMBERS[form]
-    bare = {name: None if name == body else value for name, value in noted.items()}
-    without_bodies = {**document, "request": bare, "response": {**document["response"], "body": None}}
+    bare = {name: None if name == _BODY_MEMBERS[form] else value for name, value in noted.items()}
+    without_bodies = {**document, "request": bare, "response": {**noted_response, "body": None}}
     difference = delta_between(_envelope(recording, test_id, origin), without_bodies)
     if difference:
         origin["document"] = difference
@@ -97,8 +82,8 @@ def read_document(document: dict[str, Any], path: str, upstreams: UpstreamMap) -
 def read_verbatim(document: dict[str, Any], data: bytes, path: str, upstreams: UpstreamMap) -> SourceRecording:
     """Return a recording that carries the file's bytes as they are: for a file that JSON values cannot carry."""
     source = read_document({**document, "response": {"body": None, "is_streaming": False}}, path, upstreams)
-    origin = {name: value for name, value in source.origin.items() if name not in _NOT_IN_VERBATIM}
-    origin["form"] = "verbatim"
+    of_file = ("document", "extra", "arguments", "added")  # which the stored bytes say
+    origin = {name: value for name, value in source.origin.items() if name not in of_file} | {"form": "verbatim"}
     request = source.recording.request
     if isinstance(request.body, JsonBody):  # as text: a blob can hold that where the value is not plain JSON
         text = json.dumps(request.body.value, ensure_ascii=True, separators=(",", ":")).encode()
@@ -144,7 +129,7 @@ def _envelope(recording: Recording, test_id: str | None, origin: dict[str, Any])
 # -- the request: what the recorder noted of it, and what went over the wire
 
 
-def _form_of(noted: dict[str, Any]) -> _RequestForm:
+def _form_of(noted: dict[str, Any]) -> str:
     if type(noted.get("url")) is not str:
         return "tool"
     return "http" if "payload" in noted else "call"
@@ -175,14 +160,8 @@ def to_wire_request(noted: dict[str, Any], upstreams: UpstreamMap) -> tuple[Requ
     query, added = address.query, arguments.get("extra_query") if type(arguments) is dict else None
     if type(added) is dict and all(type(value) in (str, int, float) for value in added.values()):
         query = "&".join(filter(None, (query, urlencode(added))))
-    request = Request(
-        method="GET" if is_listing else method,
-        upstream=address.upstream,
-        path=address.path,
-        query=query,
-        body=None if is_listing or body is None else JsonBody(body),
-    )
-    return request, origin
+    method, sent = ("GET", None) if is_listing else (method, None if body is None else JsonBody(body))
+    return Request(method, address.upstream, address.path, query, body=sent), origin
 
 
 def from_wire_request(form: str, request: Request, test_id: str | None, origin: dict[str, Any]) -> dict[str, Any]:
@@ -212,11 +191,8 @@ def from_wire_request(form: str, request: Request, test_id: str | None, origin: 
 def from_wire_body(request: Request, origin: dict[str, Any]) -> Json:
     """Return the request body as noted; the recorder notes `{}` for a listing, which has none."""
     extras, added = origin.get("arguments", {}), origin.get("added")
-    body: Json = None
-    if isinstance(request.body, JsonBody):
-        body = request.body.value
-    elif request.method == "GET" and request.path.endswith(_LISTINGS):
-        body = {}
+    is_listing = request.method == "GET" and request.path.endswith(_LISTINGS)
+    body: Json = request.body.value if isinstance(request.body, JsonBody) else {} if is_listing else None
     if not isinstance(body, dict):
         return dict(extras) if extras else body
     plain = {name: value for name, value in body.items() if name != added and name not in _sent_extras(extras)}
@@ -231,9 +207,8 @@ def _to_wire_body(arguments: Any, endpoint: str) -> tuple[Any, dict[str, Json]]:
     """
     if type(arguments) is not dict:
         return arguments, {}
-    added = _ADDED.get(endpoint)
-    if added is not None and added not in arguments:
-        return {**arguments, added: []}, {"added": added}
+    if endpoint == "/api/chat" and "tools" not in arguments:  # the ollama client sends an empty list
+        return {**arguments, "tools": []}, {"added": "tools"}
     if _EXTRAS.isdisjoint(arguments):
         return arguments, {}
     plain = {name: value for name, value in arguments.items() if name not in _EXTRAS}
@@ -250,27 +225,15 @@ def _sent_extras(extras: dict[str, Any]) -> dict[str, Json]:
 
 
 def _usual_endpoint(path: str) -> str:
-    start = path.rfind(f"{_VERSION}/")
+    start = path.rfind("/v1/")
     return path[start:] if start >= 0 else path
 
 
 def _without_version(endpoint: str) -> str:
-    return endpoint.removeprefix(_VERSION) if endpoint.startswith(f"{_VERSION}/") else endpoint
+    return endpoint.removeprefix("/v1") if endpoint.startswith("/v1/") else endpoint
 
 
 # -- the response: typed objects of client libraries, streams of them, lines, errors
-
-
-def _read_response(response: dict[str, Any]) -> Response:
-    """Return the response in the `response` member of a recording."""
-    body, type_name = _read_body(response["body"], is_streaming=response.get("is_streaming") is True)
-    status, error = response.get("status"), response.get("exception_data")
-    return Response(
-        status=status if type(status) is int else None,
-        type_name=type_name,
-        body=body,
-        error=error if response.get("is_exception") is True and type(error) is dict else None,
-    )
 
 
 def _read_body(body: Any, *, is_streaming: bool) -> tuple[Body | None, str]:
@@ -281,7 +244,11 @@ def _read_body(body: Any, *, is_streaming: bool) -> tuple[Body | None, str]:
     if type(body) is not list or not body:
         return JsonBody(body), ""
     if is_streaming and all(type(line) is str for line in body):
-        return _read_lines(body), ""
+        with suppress(UnicodeEncodeError):
+            stream = parse_event_stream("".join(f"{line}\n" for line in body).encode())
+            if stream is not None and stream.framing == "sse" and _stream_lines(stream) == body:
+                return stream, ""
+        return StreamBody("objects", list(body)), ""
     values, type_name = body, ""
     if all(map(_is_typed, body)) and all(item["__type__"] == body[0]["__type__"] for item in body):
         values, type_name = [item["__data__"] for item in body], body[0]["__type__"]
@@ -292,16 +259,6 @@ def _read_body(body: Any, *, is_streaming: bool) -> tuple[Body | None, str]:
 
 def _is_typed(value: Any) -> bool:
     return type(value) is dict and list(value) == ["__type__", "__data__"] and type(value["__type__"]) is str
-
-
-def _read_lines(lines: list[str]) -> Body:
-    try:
-        stream = parse_event_stream("".join(f"{line}\n" for line in lines).encode())
-    except UnicodeEncodeError:
-        stream = None
-    if stream is None or stream.framing != "sse" or _stream_lines(stream) != lines:
-        return StreamBody("objects", list(lines))
-    return stream
 
 
 def _stream_lines(stream: StreamBody) -> list[str]:

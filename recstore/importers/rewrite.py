@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from recstore.content.canonical import request_key
 from recstore.errors import DamagedManifest
-from recstore.importers import TestEntry
+from recstore.importers import EncodedRecording, TestEntry
 from recstore.importers.formats import entries_by_file, index_in_file, parse_source, render_source_file
 from recstore.importers.run import apply_plan, plan_between
-from recstore.model import BlobName, Digest, Entry, Manifest, RequestKey
+from recstore.model import BlobName, Digest, Manifest, RequestKey
 from recstore.secrets.redact import SecretScan, redacted_recording
 from recstore.secrets.scan import StoredSecret, scan_store
 from recstore.store import FOLDER, Store
@@ -26,50 +26,18 @@ from recstore.upstreams import UpstreamMap, default_base
 
 
 @dataclass(frozen=True, slots=True)
-class RewrittenEntry:
-    """An entry of a test before and after, and the bytes of its new blob."""
-
-    test_id: str | None
-    before: Entry
-    after: Entry
-    data: bytes
-
-    @property
-    def is_renamed(self) -> bool:
-        """Whether its blob has another name now."""
-        return self.before.blob != self.after.blob
-
-
-@dataclass(frozen=True, slots=True)
 class RewriteReport:
-    """Every entry, before and after, and the tests whose manifests changed."""
+    """The number of entries read, the old and new names of blobs, and the tests whose manifests changed.
 
-    entries: tuple[RewrittenEntry, ...] = ()
-    changed_manifests: tuple[str, ...] = ()
-
-    @property
-    def renamed(self) -> tuple[tuple[BlobName, BlobName], ...]:
-        """The old and the new name of each blob that has another name now."""
-        return tuple(sorted({(entry.before.blob, entry.after.blob) for entry in self.entries if entry.is_renamed}))
-
-    @property
-    def merged_requests(self) -> dict[RequestKey, tuple[RequestKey, ...]]:
-        """The keys of requests that are one now, with the old keys of each."""
-        old_keys: dict[RequestKey, set[RequestKey]] = defaultdict(set)
-        for entry in self.entries:
-            old_keys[entry.after.blob.key].add(entry.before.blob.key)
-        return {new: tuple(sorted(old)) for new, old in sorted(old_keys.items()) if len(old) > 1}
-
-
-@dataclass(frozen=True, slots=True)
-class RedactReport:
-    """The secrets that were found, the rewrite that takes them out, and the secrets that are left.
-
-    Those are inside of what cannot be rewritten, a packed body of an imported file above all.
+    `merged_requests` are the keys of requests that are one now, with the old keys of each. Of the secrets that were
+    `found`, those `left` are inside of what cannot be rewritten, a packed body of an imported file above all.
     """
 
+    entries: int = 0
+    renamed: tuple[tuple[BlobName, BlobName], ...] = ()
+    merged_requests: dict[RequestKey, tuple[RequestKey, ...]] = field(default_factory=dict)
+    changed_manifests: tuple[str, ...] = ()
     found: tuple[StoredSecret, ...] = ()
-    rewrite: RewriteReport = RewriteReport()
     left: tuple[StoredSecret, ...] = ()
 
 
@@ -81,7 +49,7 @@ def rekey_store(store: Store, upstreams: UpstreamMap, *, dry_run: bool = False) 
     return _rewrite_store(store, upstreams, None, (), dry_run=dry_run)
 
 
-def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_run: bool = False) -> RedactReport:
+def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_run: bool = False) -> RewriteReport:
     """Replace every secret of the store by the word that stands for one when it is recorded.
 
     A blob with a secret that no manifest names is removed: a run that was stopped may have left it.
@@ -95,7 +63,7 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
     if unread:
         raise unread[0]
     if not found:
-        return RedactReport()
+        return RewriteReport()
     report = _rewrite_store(store, upstreams, scan, _files_with(found), dry_run=dry_run)
     left = [] if dry_run else scan_store(store, scan)[0]
     if left:
@@ -105,7 +73,7 @@ def redact_store(store: Store, scan: SecretScan, upstreams: UpstreamMap, *, dry_
             for path in sorted(unnamed):
                 store.directory.remove(path)
         left = [secret for secret in left if _files_with([secret]).isdisjoint(unnamed)]
-    return RedactReport(tuple(found), report, tuple(left))
+    return replace(report, found=tuple(found), left=tuple(left))
 
 
 def _files_with(secrets: Iterable[StoredSecret]) -> set[str]:
@@ -119,27 +87,34 @@ def _rewrite_store(
     """Rewrite every recording: those in `files` without secrets, or, with no `scan`, under the labels of `upstreams`."""
     with store.locked():
         manifests = list(store.manifests())
-        entries = tuple(_rewritten(store, manifests, upstreams, scan, files))
+        rewritten = list(_rewritten(store, manifests, upstreams, scan, files))
         # Outside any test a run that was stopped leaves both the old and the new one: they become one.
         after = {
-            repr((entry.after.blob, entry.after.origin)) if entry.test_id is None else number: TestEntry(
-                entry.test_id, entry.after
-            )
-            for number, entry in enumerate(entries)
+            repr((entry.blob, entry.origin)) if test_id is None else number: TestEntry(test_id, entry)
+            for number, (_, (test_id, entry, _)) in enumerate(rewritten)
         }
         plan = plan_between(manifests, after.values())
+        renamed = {(old, new.entry.blob): new.data for old, new in rewritten if old != new.entry.blob}
         if not dry_run:
-            for entry in entries:
-                if entry.is_renamed:
-                    store.put_encoded(entry.after.blob, entry.data)
+            for (_, blob), data in renamed.items():
+                store.put_encoded(blob, data)
             store.directory.flush()
             apply_plan(store, plan, remove_blobs=True)
-    return RewriteReport(entries, plan.owners)
+    old_keys: dict[RequestKey, set[RequestKey]] = defaultdict(set)
+    for old, new in rewritten:
+        old_keys[new.entry.blob.key].add(old.key)
+    return RewriteReport(
+        len(rewritten),
+        tuple(sorted(renamed)),
+        {key: tuple(sorted(old)) for key, old in sorted(old_keys.items()) if len(old) > 1},
+        plan.owners,
+    )
 
 
 def _rewritten(
     store: Store, manifests: list[Manifest], upstreams: UpstreamMap, scan: SecretScan | None, files: Collection[str]
-) -> Iterator[RewrittenEntry]:
+) -> Iterator[tuple[BlobName, EncodedRecording]]:
+    """Yield the blob that each entry names now, and the entry and its recording as they are to be."""
     for path, entries in entries_by_file(manifests).items():
         of_tests = [entry for entry in entries if entry.test_id is not None]
         # One outside any test is a file by itself, and there may be an old and a new one.
@@ -156,7 +131,7 @@ def _rewritten(
                 raise DamagedManifest(path, reason)
             for (test_id, entry), new in zip(group, recordings, strict=True):
                 after = replace(entry, blob=new.entry.blob, origin=new.entry.origin)
-                yield RewrittenEntry(test_id, entry, after, new.data)
+                yield entry.blob, EncodedRecording(test_id, after, new.data)
     for test_id, entry in (TestEntry(manifest.test_id, entry) for manifest in manifests for entry in manifest.entries):
         if is_imported(entry.origin):
             continue
@@ -170,4 +145,4 @@ def _rewritten(
             recording = redacted_recording(recording, scan)
         data = encode_recording(recording)
         blob = BlobName(request_key(recording.request), Digest.of(data))
-        yield RewrittenEntry(test_id, entry, replace(entry, blob=blob, origin=origin), data)
+        yield entry.blob, EncodedRecording(test_id, replace(entry, blob=blob, origin=origin), data)

@@ -60,13 +60,10 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """The entries of one file, whose blobs are written and not durable yet, or why there are none.
-
-    `digest` is that of the file's bytes, "" where they could not be read.
-    """
+    """The entries of one file, whose blobs are written and not durable yet, or why there are none."""
 
     name: str
-    digest: str = ""
+    digest: str = ""  # of the file's bytes, "" where they could not be read
     entries: tuple[TestEntry, ...] = ()
     new_blobs: tuple[tuple[BlobName, int], ...] = ()
     secrets: tuple[Secret, ...] = ()
@@ -166,12 +163,10 @@ def _read_batch(root: Path, options: ImportOptions, files: list[SourceFile]) -> 
             for _, entry, blob_data in new:
                 secrets.update(secrets_in_blob(blob_data, file.name, options.scan))
                 secrets.update(secrets_in_text(orjson.dumps(entry.origin), "what the file said besides", options.scan))
-        except OSError as error:
-            problem = DamagedSource(file.name, f"cannot be read: {error.strerror or error}")
+        except (OSError, RecstoreError) as error:
+            reason = "" if isinstance(error, RecstoreError) else f"cannot be read: {error.strerror or error}"
+            problem = error if isinstance(error, RecstoreError) else DamagedSource(file.name, reason)
             results.append(FileResult(file.name, digest, problem=problem))
-            continue
-        except RecstoreError as error:
-            results.append(FileResult(file.name, digest, problem=error))
             continue
         entries = tuple(TestEntry(test_id, entry) for test_id, entry, _ in recordings)
         new_blobs = tuple((entry.blob, len(blob_data)) for _, entry, blob_data in new)
@@ -252,12 +247,13 @@ def plan_between(present: list[Manifest], entries: Iterable[TestEntry]) -> Impor
     manifests = {key: Manifest(key[0], _renumbered(owned)) for key, owned in after.items()}
     named_before = {blob for manifest in present for blob in manifest.blobs}
     named_after = {blob for manifest in manifests.values() for blob in manifest.blobs}
-
-    def is_same(old: Manifest | None, new: Manifest) -> bool:
-        return old is not None and old == new and [e.origin for e in old.entries] == [e.origin for e in new.entries]
-
+    origins = {key: [entry.origin for entry in manifest.entries] for key, manifest in before.items()}
     return ImportPlan(
-        published=tuple(new for key, new in manifests.items() if not is_same(before.get(key), new)),
+        published=tuple(
+            new
+            for key, new in manifests.items()
+            if before.get(key) != new or origins[key] != [entry.origin for entry in new.entries]
+        ),
         withdrawn=tuple(old for key, old in before.items() if key not in manifests),
         unreferenced=tuple(sorted(named_before - named_after)),
     )

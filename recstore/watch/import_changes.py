@@ -19,16 +19,12 @@ Outcome: TypeAlias = Literal["new", "changed", "unchanged", "removed", "bad", "n
 """`none`: the file holds nothing recorded; `recorded`: another process has stored something; `consumed`: the
 recordings are safe, and the file is deleted."""
 
-_PARALLEL_FROM: Final = 1_000
-"""As many files are worth starting processes for."""
+_PARALLEL_FROM: Final = 1_000  # files that are worth starting processes for
 
 
 @dataclass(frozen=True, slots=True)
 class WatchResult:
-    """What became of one file: the tests and blobs of its recordings, and whether a known request has a new answer.
-
-    `digest` is that of the bytes that were read, "" where they could not be read.
-    """
+    """What became of one file: the tests and blobs of its recordings, and whether a known request has a new answer."""
 
     name: str
     outcome: Outcome
@@ -37,7 +33,7 @@ class WatchResult:
     has_new_answer: bool = False
     secrets: tuple[Secret, ...] = ()
     problem: RecstoreError | None = None
-    digest: str = ""
+    digest: str = ""  # of the bytes, "" where they could not be read
 
 
 class ChangeImporter:
@@ -82,11 +78,8 @@ class ChangeImporter:
             ensure_blobs(self.store, files, sound, self._options)
             self.tracker.refresh()
             before = self.tracker.entries_of(names)
-            if self.consume:  # only what is answered again is replaced
-                before = {
-                    name: [each for each in entries if (each.test_id, each.entry.blob.key) in asked]
-                    for name, entries in before.items()
-                }
+            for entries in before.values() if self.consume else ():  # only what is answered again is replaced
+                entries[:] = [each for each in entries if (each.test_id, each.entry.blob.key) in asked]
             affected, gone = self.tracker.affected(names, incoming), set() if self.consume else names
             plan = plan_import(affected, incoming, gone, by_request=self.consume)
             if plan.published or plan.withdrawn:
@@ -103,14 +96,6 @@ class ChangeImporter:
         """Raise NotInStore unless the store is where it was: a branch may have none, and none is made there."""
         if self._had_scaffold and not self._scaffold.is_file():
             raise NotInStore(str(self.store.directory.root), "is gone", "Switch back to a branch that has it.")
-
-    def take_recorded(self) -> list[WatchResult]:
-        """Return what other processes have stored since the last call: for each test, the blobs that are new to it."""
-        self.tracker.refresh()
-        return [
-            WatchResult(test_id or "(outside any test)", "recorded", (test_id,), blobs, has_new_answer)
-            for test_id, blobs, has_new_answer in self.tracker.take_recorded()
-        ]
 
     def is_stored(self, result: WatchResult) -> bool:
         """Return whether each recording of the file is there and named by a manifest, which a change of branch can undo.

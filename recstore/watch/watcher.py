@@ -19,13 +19,12 @@ from typing import Final, Protocol
 
 from recstore.errors import RecstoreError
 from recstore.files import read_file
-from recstore.importers.scan import SourceFile
+from recstore.importers.scan import SourceFile, Sources, is_removed
 from recstore.model import Digest
 from recstore.store.directory import Directory
 from recstore.store.fingerprints import load_note, save_note
 from recstore.store.index import Index
 from recstore.watch.import_changes import ChangeImporter, WatchResult
-from recstore.watch.sources import Sources, is_removed
 
 _TICK_S: Final = 0.1  # two writes within this time may leave one time on a file
 _QUIET_S: Final = 0.3  # after this long without an event a burst is over, and a file that cannot be read is reported
@@ -71,17 +70,13 @@ _FINAL: Final = (Status.IMPORTED, Status.EMPTY, Status.INVALID)
 
 @dataclass(slots=True)
 class TrackedFile:
-    """All that is known of one source file.
-
-    `read_at_s` is monotonic, `result` what the last import made of it, `reported` the digest of the bytes that were
-    last reported in this burst.
-    """
+    """All that is known of one source file."""
 
     source: SourceFile
     status: Status = Status.CHANGED
-    read_at_s: float = 0.0
-    result: WatchResult | None = None
-    reported: str | None = None
+    read_at_s: float = 0.0  # monotonic
+    result: WatchResult | None = None  # of the last import
+    reported: str | None = None  # the digest of the bytes that were last reported in this burst
 
 
 class Watcher:
@@ -174,7 +169,6 @@ class Watcher:
                     stop_event=stop,
                     rust_timeout=100,
                     yield_on_timeout=True,
-                    raise_interrupt=True,
                     ignore_permission_denied=True,
                 ):
                     if is_first:  # what happened before was not heard
@@ -202,11 +196,13 @@ class Watcher:
             self.rescan()
 
     def report_recorded(self) -> None:
-        """Report what other processes have stored."""
+        """Report what other processes have stored: for each test, the blobs that are new to it."""
         with self._reporting_trouble():
             self._importer.ensure_store()
-            for result in self._importer.take_recorded():
-                self._on_result(result)
+            self._importer.tracker.refresh()
+            for test_id, blobs, has_new_answer in self._importer.tracker.take_recorded():
+                name = test_id or "(outside any test)"
+                self._on_result(WatchResult(name, "recorded", (test_id,), blobs, has_new_answer))
 
     # -- what ends with all that is there
 

@@ -20,7 +20,7 @@ from recstore.content.encodings import UndecodableError, decoded
 from recstore.errors import RecstoreError
 from recstore.importers.formats import entries_by_file, parse_source, render_source_file
 from recstore.importers.run import ImportOptions
-from recstore.importers.scan import SourceFile
+from recstore.importers.scan import SourceFile, Sources
 from recstore.model import Manifest
 from recstore.secrets.redact import SecretScan
 from recstore.secrets.scan import secrets_in_blob
@@ -36,7 +36,6 @@ from recstore.store.verify import last_verified
 from recstore.transcript import page_lines, transcript_of
 from recstore.upstreams import UpstreamMap
 from recstore.watch.import_changes import ChangeImporter
-from recstore.watch.sources import Sources
 from recstore.watch.watcher import Status, Watcher
 from tests.clock import FastClock
 from tests.formats.sample import FORMATS

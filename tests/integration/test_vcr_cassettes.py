@@ -185,10 +185,11 @@ def test_yaml_is_loaded_for_yaml_alone() -> None:
     """Reading a JSON cassette does not pay for importing PyYAML."""
     program = """
 import sys
-from recstore.importers.vcr.cassette import parse_cassette
-parse_cassette(b'{"interactions": []}', "a.json")
+from recstore.importers.vcr.cassette import read_cassette
+from recstore.upstreams import UpstreamMap
+read_cassette(b'{"interactions": []}', "a.json", UpstreamMap())
 assert "yaml" not in sys.modules
-parse_cassette(b"interactions: []", "a.yaml")
+read_cassette(b"interactions: []", "a.yaml", UpstreamMap())
 assert "yaml" in sys.modules
 """
 

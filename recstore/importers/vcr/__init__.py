@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-DEPTH_LIMIT: Final = 64
-"""vcrpy itself nests six levels."""
-
+DEPTH_LIMIT: Final = 64  # vcrpy itself nests six levels
 _FILE: Final = "tag:yaml.org,2002:python/object/new:_io.BytesIO"
 _ITERATOR: Final = "tag:yaml.org,2002:python/object/apply:builtins.iter"
 
@@ -28,17 +26,12 @@ class Tagged:
 
         Source: vcrpy's `serializers/yamlserializer.py`, `_construct_bytesio` and `_construct_iter`.
         """
-        if self.tag == _FILE:
-            state = self._first_of("state")
-            return state if type(state) in (str, bytes) else None
-        chunks = self._first_of("args") if self.tag == _ITERATOR else None
-        if type(chunks) is list and all(type(chunk) is bytes for chunk in chunks):
-            return b"".join(chunks)
-        return None
-
-    def _first_of(self, name: str) -> Any:
-        items = untagged(self.value.get(name)) if type(self.value) is dict else None
-        return items[0] if type(items) is list and items else None
+        member = {_FILE: "state", _ITERATOR: "args"}.get(self.tag)
+        items = untagged(self.value.get(member)) if type(self.value) is dict else None
+        first = items[0] if type(items) is list and items else None
+        if member == "args" and type(first) is list and all(type(chunk) is bytes for chunk in first):
+            return b"".join(first)
+        return first if member == "state" and type(first) in (str, bytes) else None
 
 
 def untagged(value: Any) -> Any:

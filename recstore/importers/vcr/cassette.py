@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -47,14 +46,10 @@ _BYTES: Final = "!bytes"
 _ABSENT: Final = object()
 
 _USUAL_STYLE: Final = "yaml"
+# vcrpy 9 ends a JSON cassette with a line feed, earlier versions do not; then any other layout.
 _JSON_STYLES: Final = tuple(dict.fromkeys(("indent-4-ascii-lf", "indent-4-ascii", *LAYOUTS)))
-"""vcrpy 9 ends a JSON cassette with a line feed, earlier versions do not; then any other layout."""
-
 _CRLF: Final = "-crlf"
-
-_Keys = tuple[str, ...]
-"""Keys that lead to a value inside of an interaction."""
-
+_Keys = tuple[str, ...]  # that lead to a value inside of an interaction
 _SENT_BODIES: Final[tuple[_Keys, ...]] = (("request", "body"), ("request", "parsed_body"))
 _RECEIVED_BODIES: Final[tuple[_Keys, ...]] = (
     ("response", "body", "string"),
@@ -64,61 +59,39 @@ _RECEIVED_BODIES: Final[tuple[_Keys, ...]] = (
 )
 _CODES: Final[tuple[_Keys, ...]] = (("response", "status", "code"), ("response", "status_code"))
 _REASON: Final[_Keys] = ("response", "status", "message")
+# The usual skeletons, in the order in which vcrpy makes them; most YAML styles sort the members.
 _FRAME: Final = b'{"version": 1, "interactions": null}'
 _INTERACTION: Final = (
     b'{"request": {"method": null, "uri": null, "body": null, "headers": null},'
     b' "response": {"status": {"code": null, "message": null}, "headers": null, "body": {"string": null}}}'
 )
-"""The usual skeletons, in the order in which vcrpy makes them; most YAML styles sort the members."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cassette:
-    """A file that may be a cassette: its bytes, and what they say."""
+def read_cassette(data: bytes, path: str, upstreams: UpstreamMap) -> list[SourceRecording]:
+    """Return the recordings in the cassette `path`, in its order; none where it is not a cassette of vcrpy's.
 
-    data: bytes
-    document: Any = None
-    is_json: bool = False
-
-
-def parse_cassette(data: bytes, path: str) -> Cassette:
-    """Return what the file `path` with the bytes `data` holds; `is_cassette` tells whether that is a cassette.
-
-    Raises: DamagedSource: it begins as a cassette, and cannot be read as one.
+    `write_cassette` gives back its every byte.
+    Raises: DamagedSource: it begins as a cassette and cannot be read, or an interaction is not one that vcrpy would load.
     """
     if b"interactions" not in data and _BEFORE_VERSION_1 not in data:
-        return Cassette(data)
+        return []
     is_evident = _EVIDENT.search(data) is not None
     if is_evident and _CONFLICT.search(data):
         raise DamagedSource(path, "holds the conflict markers of an unfinished merge")
     try:
-        cassette = _read_text(data)
+        document, is_json = _load(data)
     except ValueError as error:
         if not is_evident:
-            return Cassette(data)
+            return []
         raise DamagedSource(path, f"is a cassette that cannot be read: {error}") from error
-    document = cassette.document
     first = document[0] if type(document) is list and document else None
     if type(first) is dict and {"request", "response"} <= first.keys():
         raise DamagedSource(path, "is a cassette of a vcrpy before 1.0, which later ones do not load", _MIGRATION)
-    return cassette
-
-
-def is_cassette(cassette: Cassette) -> bool:
-    """Return whether the file is a cassette of vcrpy's: `interactions` that state a request's `uri`."""
-    document = cassette.document
     interactions = document.get("interactions") if type(document) is dict else None
-    return type(interactions) is list and any(
-        _value_at(interaction, ("request", "uri")) is not _ABSENT for interaction in interactions
-    )
-
-
-def read_cassette(cassette: Cassette, path: str, upstreams: UpstreamMap) -> list[SourceRecording]:
-    """Return the recordings of the cassette at `path`, in its order; `write_cassette` gives back its every byte.
-
-    Raises: DamagedSource: an interaction is not one that vcrpy would load.
-    """
-    interactions = cassette.document["interactions"]
+    if type(interactions) is not list or all(
+        _value_at(interaction, ("request", "uri")) is _ABSENT for interaction in interactions
+    ):
+        return []
     recordings: list[Recording] = []
     origins: list[dict[str, Json]] = []
     for index, interaction in enumerate(interactions):
@@ -128,24 +101,24 @@ def read_cassette(cassette: Cassette, path: str, upstreams: UpstreamMap) -> list
             raise DamagedSource(path, f"interaction {index + 1} {error}") from error
         recordings.append(recording)
         origins.append({"format": VCR, "path": path, "index": index, **members})
-    if "version" not in cassette.document and _first(interactions[-1], (_REASON, _CODES[-1])) is _ABSENT:
+    if "version" not in document and _first(interactions[-1], (_REASON, _CODES[-1])) is _ABSENT:
         raise DamagedSource(path, "is cut short: its last response has no status, and no `version` ends the file")
     styles: tuple[str, ...] = _JSON_STYLES
-    if not cassette.is_json:
+    if not is_json:
         from recstore.importers.vcr.yaml import YAML_STYLES
 
         # PyYAML's own emitter is slow, and the only one that breaks text so.
-        styles = tuple(name for name in YAML_STYLES if name != "yaml-python" or b"\\\n" in cassette.data)
-    if b"\r\n" in cassette.data:
+        styles = tuple(name for name in YAML_STYLES if name != "yaml-python" or b"\\\n" in data)
+    if b"\r\n" in data:
         styles = tuple(name + _CRLF for name in styles)
     for style in styles:
-        completed = _completed(cassette.document, recordings, origins, style)
+        completed = _completed(document, recordings, origins, style)
         with suppress(ValueError, LookupError, TypeError, AttributeError):
-            if write_cassette(list(zip(recordings, completed, strict=True))) == cassette.data:
+            if write_cassette(list(zip(recordings, completed, strict=True))) == data:
                 break
     else:
-        completed = _completed(cassette.document, recordings, origins, styles[0])
-        completed[0] |= {"text": cassette.data.decode(), "count": len(interactions)}
+        completed = _completed(document, recordings, origins, styles[0])
+        completed[0] |= {"text": data.decode(), "count": len(interactions)}
     test_id = id_of_test(path)
     return [
         SourceRecording(test_id, recording, origin) for recording, origin in zip(recordings, completed, strict=True)
@@ -201,11 +174,8 @@ def id_of_test(path: str) -> str:
     return f"{match['folder']}{match['module']}.py::{class_name}{match['test']}"
 
 
-# -- text
-
-
-def _read_text(data: bytes) -> Cassette:
-    """Return what `data` says, as JSON if it is JSON, else as YAML.
+def _load(data: bytes) -> tuple[Any, bool]:
+    """Return what `data` says, as JSON if it is JSON, else as YAML, and whether it is JSON.
 
     Raises: ValueError: it is neither, or not UTF-8, or nests too deep.
     """
@@ -215,15 +185,16 @@ def _read_text(data: bytes) -> Cassette:
         try:
             document = json.loads(data)
             refuse_deep(document)
-            return Cassette(data, document, is_json=True)
         except ValueError as error:
             failure = error
         except RecursionError as error:
             raise ValueError("it nests too deep") from error
+        else:
+            return document, True
     from recstore.importers.vcr.yaml import load
 
     try:
-        return Cassette(data, load(data))
+        return load(data), False
     except ValueError as error:
         raise failure or error from error
 
@@ -270,21 +241,14 @@ def _known_values(interaction: Any, recording: Recording, origin: dict[str, Any]
     yield ("response", "url"), uri
     for body, places in ((request.body, _SENT_BODIES), (response.body, _RECEIVED_BODIES)):
         for keys in places:
-            if _value_at(interaction, keys) is not _ABSENT:
-                yield keys, _body_as(keys[-1], body)
-
-
-def _body_as(member: str, body: Body | None) -> Any:
-    """Return a body as that member states it: a value, or text where it is UTF-8 and bytes where it is not."""
-    if member == "parsed_body":
-        return json_value(body)
-    data = body_bytes(body)
-    if member == "base64_string":
-        return base64.b64encode(data).decode()
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data
+            if _value_at(interaction, keys) is _ABSENT:
+                continue
+            data: Any = json_value(body) if keys[-1] == "parsed_body" else body_bytes(body)
+            if keys[-1] == "base64_string":
+                data = base64.b64encode(data)
+            with suppress(UnicodeDecodeError):  # text where it is UTF-8
+                data = data.decode() if type(data) is bytes else data
+            yield keys, data
 
 
 def _stored_headers(headers: Any) -> Json:
@@ -308,11 +272,10 @@ def _stated_headers(stored: Any) -> Any:
 
 def _storable_delta(usual: Json, actual: Any) -> dict[str, Json]:
     """Return what makes `usual` the `actual` value, nothing if JSON cannot say it."""
-    try:
+    with suppress(TypeError):  # a key that is not text
         delta = delta_between(usual, actual)
-    except TypeError:  # a key that is not text
-        return {}
-    return delta if _is_plain_json(delta) else {}
+        return delta if _is_plain_json(delta) else {}
+    return {}
 
 
 def _applied(skeleton: bytes, style: str, delta: Any) -> Any:
@@ -369,14 +332,8 @@ def _read_interaction(interaction: Any, upstreams: UpstreamMap) -> tuple[Recordi
     origin: dict[str, Json] = {"base": address.base}
     if "headers" in request:
         origin["headers"] = _stored_headers(request["headers"])
-    sent = Request(
-        method=_text(request["method"]),
-        upstream=address.upstream,
-        path=address.path,
-        query=address.query,
-        headers=identity_headers(_pairs(request.get("headers"))),
-        body=_read_body(_first(interaction, _SENT_BODIES)),
-    )
+    headers, body = identity_headers(_pairs(request.get("headers"))), _read_body(_first(interaction, _SENT_BODIES))
+    sent = Request(_text(request["method"]), address.upstream, address.path, address.query, headers, body)
     code = _first(interaction, _CODES)
     received = Response(
         status=code if type(code) is int and -_STATUS_LIMIT <= code < _STATUS_LIMIT else None,

@@ -1,9 +1,6 @@
-"""vcrpy's cassettes in a store instead of files: a persister, as vcrpy calls it.
+"""vcrpy's cassettes in a store instead of files: `vcr.VCR().register_persister(Persister())`.
 
-    vcr.VCR().register_persister(Persister())        or `persister=Persister()` in `vcr_config`
-
-A cassette is loaded as the file that its recordings in the store give, and is saved as that file would be imported; so
-imported cassettes are there, and `recstore export` writes the very file that vcrpy would have written.
+A cassette is loaded as the file that its recordings in the store give, and is saved as that file would be imported.
 
 Source: vcrpy 9.4, `cassette.py`, `persisters/filesystem.py`; pytest-recording 0.13, `_vcr.py`.
 """
@@ -88,7 +85,12 @@ class Persister:
                 raise UsageError(cassette.name, hint)
             text = serialize(saved, serializer)
             data = text if isinstance(text, bytes) else text.encode()
-            cassette.replace(data, is_empty=not saved["requests"])
+            recordings = parse_source(data, cassette.name, cassette.upstreams)
+            if saved["requests"] and not recordings:
+                hint = "is not a cassette that recstore knows: its serializer writes neither YAML nor JSON"
+                raise UsageError(cassette.name, hint)
+            manifest = cassette.store.manifest(id_of_test(cassette.name))
+            publish_file(cassette.store, recordings, [manifest] if manifest else [], cassette.name)
         self._loaded[path] = data
 
 
@@ -100,7 +102,7 @@ class _StoredCassette:
         self.store = project.store
         self.name = path.relative_to(project.folder).as_posix()
         self._path = path
-        self._upstreams = project.settings.upstreams
+        self.upstreams = project.settings.upstreams
 
     def data(self) -> bytes:
         """Return the bytes that the store has for it, or else those of the file, b"" if there is neither."""
@@ -117,16 +119,6 @@ class _StoredCassette:
                 session.mark_used(test_id, entries)  # vcrpy does not say which of them it plays
             return render_source_file(self.store, self.name, [TestEntry(test_id, entry) for entry in entries])
         return self._path.read_bytes() if self._path.is_file() else b""
-
-    def replace(self, data: bytes, *, is_empty: bool) -> None:
-        """Make the recordings of the file those of `data`, none if it is empty. The caller holds the store's lock."""
-        recordings = parse_source(data, self.name, self._upstreams)
-        if not (recordings or is_empty):
-            raise UsageError(
-                self.name, "is not a cassette that recstore knows: its serializer writes neither YAML nor JSON"
-            )
-        manifest = self.store.manifest(id_of_test(self.name))
-        publish_file(self.store, recordings, [manifest] if manifest else [], self.name)
 
 
 def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_Interaction]]:

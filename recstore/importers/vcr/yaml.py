@@ -13,15 +13,9 @@ from yaml.composer import Composer
 
 from recstore.importers.vcr import Tagged, refuse_deep
 
-EXPANDED_LIMIT: Final = 1 << 28
-"""How many characters and nodes the aliases of a file may stand for in all."""
-
-_MERGED_PAIR_COST: Final = 256
-"""What a member that `<<` merges counts for: PyYAML constructs each of them again."""
-
-_DIGITS_LIMIT: Final = 4_300
-"""As Python's own for integers."""
-
+EXPANDED_LIMIT: Final = 1 << 28  # characters and nodes that the aliases of a file may stand for in all
+_MERGED_PAIR_COST: Final = 256  # of a member that `<<` merges: PyYAML constructs each of them again
+_DIGITS_LIMIT: Final = 4_300  # as Python's own for integers
 _TAG: Final = "tag:yaml.org,2002:"
 _LITERAL_WIDTH: Final = 120
 
@@ -33,26 +27,22 @@ else:  # a PyYAML that was built without libyaml
     from yaml import SafeLoader as _UsualLoader  # type: ignore[assignment]
 
 
-class NotYamlError(ValueError):
-    """The text is not a YAML document that vcrpy's loader could read, or is built to exhaust its reader."""
-
-
 def load(data: bytes) -> Any:
     """Return the document that `data` holds; lists and mappings stated by an alias are the same objects.
 
-    Raises: NotYamlError: it holds none, or several, or one that nests or expands beyond all bounds.
+    Raises: ValueError: it holds none, or several, or one that nests or expands beyond all bounds.
     """
     loader = None
     try:
         loader = _Loader(data)
         node = loader.get_single_node()
         if node is None:
-            raise NotYamlError("it holds no document")
+            raise ValueError("it holds no document")
         document = loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise NotYamlError(" ".join(str(error).split())) from error
+        raise ValueError(" ".join(str(error).split())) from error
     except (TypeError, RecursionError) as error:
-        raise NotYamlError(f"a key is a list or a mapping, or it nests too deep: {error}") from error
+        raise ValueError(f"a key is a list or a mapping, or it nests too deep: {error}") from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -88,7 +78,7 @@ class _BoundedComposer(Composer):
         is_alias, anchor = type(event) is yaml.AliasEvent, event.anchor
         if is_alias and anchor in self.anchors:
             if anchor not in self._sizes:
-                raise NotYamlError(f"the alias {anchor!r} stands for what it is part of")
+                raise ValueError(f"the alias {anchor!r} stands for what it is part of")
             self.repeat(self._sizes[anchor])
         size_before = self._size
         self._size += 1 + (len(event.value) if type(event) is yaml.ScalarEvent else 0)
@@ -102,7 +92,7 @@ class _BoundedComposer(Composer):
         self._size += size
         self._repeated += size
         if self._repeated > EXPANDED_LIMIT:
-            raise NotYamlError(f"its aliases stand for more than {EXPANDED_LIMIT >> 20} MiB")
+            raise ValueError(f"its aliases stand for more than {EXPANDED_LIMIT >> 20} MiB")
 
 
 class _Loader(_BoundedComposer, _UsualLoader):
@@ -129,15 +119,12 @@ class _Loader(_BoundedComposer, _UsualLoader):
                 number = getattr(self, f"construct_yaml_{kind}")(node)
                 str(number)  # raises ValueError if a hexadecimal number of fewer digits is too long in decimal ones
                 return number
-        raise NotYamlError(f"{str(node.value)!r:.40} is not a {kind}, or has more than {_DIGITS_LIMIT:,} digits")
+        raise ValueError(f"{str(node.value)!r:.40} is not a {kind}, or has more than {_DIGITS_LIMIT:,} digits")
 
     def construct_tagged(self, node: Any) -> Tagged:
         """Return the node's tag and its plain value: nothing that a file names is ever made."""
-        if isinstance(node, yaml.ScalarNode):
-            return Tagged(node.tag, node.value)
-        if isinstance(node, yaml.SequenceNode):
-            return Tagged(node.tag, self.construct_sequence(node, deep=True))
-        return Tagged(node.tag, self.construct_mapping(node, deep=True))
+        construct = self.construct_sequence if isinstance(node, yaml.SequenceNode) else self.construct_mapping
+        return Tagged(node.tag, node.value if isinstance(node, yaml.ScalarNode) else construct(node, deep=True))
 
 
 for _kind in ("int", "float", "bool"):

@@ -12,11 +12,10 @@ import pytest
 
 from recstore.errors import Locked
 from recstore.importers.run import ImportOptions
-from recstore.importers.scan import SourceFile
+from recstore.importers.scan import SourceFile, Sources
 from recstore.model import Manifest
 from recstore.store import Store
 from recstore.watch.import_changes import ChangeImporter, WatchResult
-from recstore.watch.sources import Sources
 from recstore.watch.watcher import Watcher
 from tests.clock import FastClock
 from tests.generator import write_recordings

@@ -12,7 +12,7 @@ import yaml
 from recstore.content.bodies import body_bytes
 from recstore.errors import DamagedSource
 from recstore.importers import SourceRecording
-from recstore.importers.vcr.cassette import id_of_test, is_cassette, parse_cassette, read_cassette, write_cassette
+from recstore.importers.vcr.cassette import id_of_test, read_cassette, write_cassette
 from recstore.model import JsonBody, RawBody, Recording, Request, Response, StreamBody
 from recstore.store.blob import decode_recording, encode_recording
 from recstore.upstreams import UpstreamMap
@@ -47,7 +47,7 @@ def cassette(*interactions: dict[str, Any], **settings: Any) -> bytes:
 
 def sources(data: bytes, path: str = PATH) -> list[SourceRecording]:
     """Return what the adapter reads from a cassette."""
-    return read_cassette(parse_cassette(data, path), path, UPSTREAMS)
+    return read_cassette(data, path, UPSTREAMS)
 
 
 def stored(data: bytes) -> list[tuple[Recording, dict[str, Any]]]:
@@ -73,13 +73,13 @@ def only(data: bytes) -> Recording:
         cassette(interaction()),
         json.dumps({"version": 1, "interactions": [interaction()]}).encode(),
         cassette(interaction()).replace(b"\n", b"\r\n"),
-        b"{interactions: [{request: {method: GET, uri: 'http://x/'}, response: null}]}",
+        b"{interactions: [{request: {method: GET, uri: 'http://x/'}, response: null}], version: 1}",
     ],
     ids=["yaml", "json", "crlf", "flow-yaml"],
 )
 def test_is_a_cassette(data: bytes) -> None:
     """Content decides, not the name: JSON and YAML in whatever layout."""
-    assert is_cassette(parse_cassette(data, "some/file.txt"))
+    assert sources(data, "some/file.txt")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_is_a_cassette(data: bytes) -> None:
 )
 def test_is_no_cassette(data: bytes) -> None:
     """Other tools' files are none, and are no damage either, however broken."""
-    assert not is_cassette(parse_cassette(data, "some.yaml"))
+    assert sources(data, "some.yaml") == []
 
 
 WHOLE = cassette(interaction())
@@ -135,7 +135,7 @@ WHOLE = cassette(interaction())
 def test_damaged_cassettes_are_damage(data: bytes, reason: str) -> None:
     """What begins as a cassette and cannot be read as one is damage, and says what is wrong."""
     with pytest.raises(DamagedSource, match=reason):
-        parse_cassette(data, PATH)
+        sources(data)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_aliases_that_expand_beyond_all_bounds_are_refused() -> None:
     ]
 
     with pytest.raises(DamagedSource, match="aliases stand for more than"):
-        parse_cassette(WHOLE + "\n".join(lines).encode(), PATH)
+        sources(WHOLE + "\n".join(lines).encode())
 
 
 def test_merge_keys_that_expand_beyond_all_bounds_are_refused() -> None:
@@ -172,7 +172,7 @@ def test_merge_keys_that_expand_beyond_all_bounds_are_refused() -> None:
     merges = f"a: &a {{{members}}}\nb: &b {{<<: [{', '.join(['*a'] * 100_000)}]}}\n"
 
     with pytest.raises(DamagedSource, match="aliases stand for more than"):
-        parse_cassette(WHOLE + merges.encode(), PATH)
+        sources(WHOLE + merges.encode())
 
 
 # -- which test

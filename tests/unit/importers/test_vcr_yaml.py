@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from recstore.importers.vcr import Tagged, refuse_deep
-from recstore.importers.vcr.yaml import NotYamlError, dump, load
+from recstore.importers.vcr.yaml import dump, load
 
 TAG = "tag:yaml.org,2002:"
 
@@ -104,7 +104,7 @@ def test_reads_what_pyyaml_reads(text: str) -> None:
 )
 def test_refuses_what_pyyaml_refuses(text: str) -> None:
     """What is no document is refused, with a reason."""
-    with pytest.raises(NotYamlError, match=r"\w"):
+    with pytest.raises(ValueError, match=r"\w"):
         load(text.encode())
 
 
@@ -182,7 +182,7 @@ def test_a_number_without_end_is_refused(text: str) -> None:
     """At once: to count to the base 60, PyYAML takes time that grows with the square of the length."""
     started_s = time.monotonic()
 
-    with pytest.raises(NotYamlError, match="more than 4,300 digits"):
+    with pytest.raises(ValueError, match="more than 4,300 digits"):
         load(f"a: {text}\n".encode())
     assert time.monotonic() - started_s < 10
 
@@ -190,7 +190,7 @@ def test_a_number_without_end_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["1" + ":1" * 400 + ".5", "1" + ":59" * 1_400 + ".0"])
 def test_a_number_that_no_float_can_hold_is_refused(text: str) -> None:
     """As any other that is no number."""
-    with pytest.raises(NotYamlError, match="is not a float"):
+    with pytest.raises(ValueError, match="is not a float"):
         load(f"a: {text}\n".encode())
 
 
