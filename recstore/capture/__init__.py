@@ -11,15 +11,13 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 Undo: TypeAlias = Callable[[], None]
-
-_Error = TypeVar("_Error", bound=Exception)
 
 _PATCHES: Final = {
     "httpx": "recstore.capture.httpx",
@@ -67,7 +65,7 @@ def swap(*replacements: tuple[Any, str, Any]) -> Undo:
     return undo
 
 
-def os_error(error_class: type[_Error], message: str) -> _Error:
+def os_error(error_class: type[OSError], message: str) -> OSError:
     """Return the error of that message; one that begins with `[Errno 104]` has that number."""
     numbered = re.fullmatch(r"\[Errno (\d+)\] (.*)", message, re.DOTALL)
     return error_class(*((int(numbered[1]), numbered[2]) if numbered else (message,)))
@@ -82,10 +80,7 @@ def _patch(module: ModuleType) -> None:
 class _Finder(MetaPathFinder):
     """Finds a client where it would be found anyway, with a loader that patches it once it is loaded."""
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the client's own spec, whose loader patches the module after it has run it; None for other modules."""
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in _PATCHES:
             return None
         others = [finder for finder in sys.meta_path if finder is not self]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -56,7 +57,8 @@ def patch(module: Any) -> Undo:
             loop = asyncio.get_running_loop()
             protocol = module.client_proto.ResponseHandler(loop)
             protocol.connection_made(_ReplayTransport(loop, protocol, answer, req.method))
-            connection = module.connector.Connection(_NullConnector(), req.connection_key, protocol, loop)
+            pool = SimpleNamespace(force_close=False, _release=lambda _key, protocol, **_: protocol.close())
+            connection = module.connector.Connection(pool, req.connection_key, protocol, loop)
         exchanges[connection] = session, exchange
         return connection
 
@@ -150,23 +152,12 @@ def _to_client_error(module: Any, wire_error: WireError, request: Any = None) ->
         nearest = next((name for name, kind in _KINDS if kind == wire_error.kind), "ClientOSError")
         error_class = getattr(module, nearest)
     if issubclass(error_class, module.ClientConnectorError):
-        key = request.connection_key if request is not None else None
         cause = os_error(OSError, message)
         cause.strerror = cause.strerror or message
-        return module.ClientConnectorError(key, cause)  # type: ignore[no-any-return]
+        return module.ClientConnectorError(getattr(request, "connection_key", None), cause)  # type: ignore[no-any-return]
     if issubclass(error_class, module.ClientResponseError):
         error_class = module.ClientPayloadError
-    error: Exception = error_class(message)
-    return error
-
-
-class _NullConnector:
-    """The pool that a connection is given back to: it closes it."""
-
-    force_close = False
-
-    def _release(self, _key: object, protocol: Any, **_: object) -> None:
-        protocol.close()
+    return error_class(message)  # type: ignore[no-any-return]
 
 
 class _ReplayTransport(asyncio.Transport):
@@ -204,7 +195,6 @@ class _ReplayTransport(asyncio.Transport):
             self._protocol.data_received(data)
 
     def close(self) -> None:
-        """Close the connection: nothing more comes."""
         if not self._is_closed:
             self._is_closed = True
             if self._sender is not None:
@@ -215,7 +205,6 @@ class _ReplayTransport(asyncio.Transport):
     abort = close
 
     def is_closing(self) -> bool:
-        """Return whether it is closed."""
         return self._is_closed
 
     def pause_reading(self) -> None:

@@ -11,7 +11,6 @@ from typing import Final
 
 from recstore.record.exchange import WireRequest, WireResponse, header_value
 
-_BODILESS: Final = (204, 304)
 _CUT_SHORT: Final = re.compile(
     r"IncompleteRead\(\d+ bytes read, (?P<more>\d+) more expected\)|"
     r"\(received (?P<received>\d+) bytes, expected (?P<all>\d+)\)"
@@ -79,7 +78,7 @@ def serialize_response(answer: WireResponse, method: str, charset: str = "latin-
         missing = int(more) if more else int(promised) - int(received)
         headers.append(("Content-Length", str(sum(map(len, answer.chunks)) + max(missing, 1))))
     body: list[bytes] = []
-    if method != "HEAD" and answer.status not in _BODILESS:
+    if method != "HEAD" and answer.status not in (204, 304):  # these have no body
         body = [data for data in answer.chunks if data]
         if not header_value(tuple(headers), "content-length"):
             headers.append(("Transfer-Encoding", "chunked"))

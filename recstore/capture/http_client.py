@@ -22,17 +22,14 @@ from recstore.model import Mode
 from recstore.record.exchange import ErrorKind, Exchange, WireError, WireResponse
 from recstore.record.session import Session, current
 
-_HELD: Final = "_recstore_held"
-"""The member of a connection with the parts of its request; False while they are sent."""
-
-_ERRORS: Final[dict[ErrorKind, type[Exception]]] = {
+_HELD: Final = "_recstore_held"  # the member of a connection with the parts of its request; False while they are sent
+_ERRORS: Final[dict[ErrorKind, type[OSError]]] = {
     "connect": ConnectionRefusedError,
     "read": ConnectionResetError,
     "write": BrokenPipeError,
     "protocol": RemoteDisconnected,
     "proxy": ConnectionRefusedError,
 }
-_ERRORS_OF_ONE_TEXT: Final = (BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol)
 
 
 def patch(module: ModuleType) -> Undo:
@@ -81,7 +78,11 @@ def _get_response(connection: Any, original: Callable[..., Any]) -> Any:
     if not held:
         return original(connection)
     data = b"".join(held)
-    request = read_request(data, _base_of(connection))
+    host, port = connection.host, connection.port
+    if getattr(connection, "_tunnel_host", None):
+        host, port = connection._tunnel_host, connection._tunnel_port  # noqa: SLF001 - the target behind a proxy
+    base = f"{'https' if isinstance(connection, HTTPSConnection) else 'http'}://{f'[{host}]' if ':' in host else host}"
+    request = read_request(data, base if port in (None, connection.default_port) else f"{base}:{port}")
     exchange = session.begin(request) if session is not None else None
     if session is None or exchange is None:
         _flush(connection, data)
@@ -121,27 +122,14 @@ def _flush(connection: Any, data: bytes) -> None:
         del connection.__dict__[_HELD]
 
 
-def _base_of(connection: Any) -> str:
-    scheme = "https" if isinstance(connection, HTTPSConnection) else "http"
-    host, port = connection.host, connection.port
-    if getattr(connection, "_tunnel_host", None):
-        host, port = connection._tunnel_host, connection._tunnel_port  # noqa: SLF001 - the target behind a proxy
-    name = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{name}" if port in (None, connection.default_port) else f"{scheme}://{name}:{port}"
-
-
-# -- errors
-
-
 def _to_client_error(wire_error: WireError, connection: Any) -> Exception:
     """Return the exception that was raised when it was recorded, or the nearest that http.client raises."""
     name, message = wire_error.type_name.rpartition(".")[2], wire_error.message
     urllib3 = sys.modules.get("urllib3.exceptions")
     if urllib3 is not None and name in ("NewConnectionError", "ConnectTimeoutError"):
-        error: Exception = getattr(urllib3, name)(connection, message)
-        return error
+        return getattr(urllib3, name)(connection, message)  # type: ignore[no-any-return]
     own = getattr(http.client, name, None) if wire_error.type_name.startswith("http.client.") else None
-    if own in _ERRORS_OF_ONE_TEXT:
+    if own in (BadStatusLine, HTTPException, RemoteDisconnected, UnknownProtocol):  # these take a text
         return own(message)  # type: ignore[no-any-return]
     is_timeout = wire_error.kind.endswith("-timeout")
     return os_error(TimeoutError if is_timeout else _ERRORS.get(wire_error.kind, OSError), message)
@@ -159,9 +147,6 @@ def _wire_error(error: Exception) -> WireError:
     elif isinstance(error, HTTPException):
         kind = "protocol"
     return WireError(kind, name, str(error))
-
-
-# -- the files and sockets that http.client reads from
 
 
 class _RecordingReader:
@@ -203,7 +188,6 @@ class _RecordingReader:
         return data
 
     def readinto(self, buffer: Any) -> int:
-        """Read into `buffer`."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
@@ -232,11 +216,9 @@ class _ReplayedSocket(io.RawIOBase):
         self._pieces, self._rest = self._send(answer, method), b""
 
     def makefile(self, *_: Any) -> io.BufferedReader:
-        """Return the file that http.client reads."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -45,8 +45,7 @@ def patch(module: Any) -> Undo:
         if stream.exchange.replayed is not None:
             return stream.replayed_response(stream.exchange.replayed)
         with stream.errors_noted():
-            response = send(transport, request)
-        return stream.noted_response(response)
+            return stream.noted_response(send(transport, request))
 
     async def handle_async_request(transport: Any, request: Any) -> Any:
         session = current()
@@ -56,8 +55,7 @@ def patch(module: Any) -> Undo:
         if stream.exchange.replayed is not None:
             return stream.replayed_response(stream.exchange.replayed)
         with stream.errors_noted():
-            response = await send_async(transport, request)
-        return stream.noted_response(response)
+            return stream.noted_response(await send_async(transport, request))
 
     return swap(
         (module.HTTPTransport, "handle_request", handle_request),
@@ -143,7 +141,6 @@ class _ExchangeStream:
             self._session.complete(self.exchange)
 
     async def aclose(self) -> None:
-        """Close the body: what has come until now is the answer."""
         if self._live is not None:
             await self._live.aclose()
             self._session.complete(self.exchange)
@@ -161,8 +158,7 @@ class _ExchangeStream:
         error_class = getattr(self.module, wire_error.type_name.rpartition(".")[2], None)
         if not (isinstance(error_class, type) and issubclass(error_class, self.module.TransportError)):
             error_class = getattr(self.module, next(name for name, kind in _KINDS if kind == wire_error.kind))
-        error: Exception = error_class(wire_error.message, request=self._request)
-        return error
+        return error_class(wire_error.message, request=self._request)  # type: ignore[no-any-return]
 
 
 def _wire_headers(message: Any) -> tuple[tuple[str, str], ...]:

@@ -30,13 +30,11 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
 
     def __init__(self, scope_id: str, *, mode: str = Mode.REPLAY, project: Path | str = ".") -> None:
         folder = Path(project)
-        store = Store.open(folder)
-        self.session = Session(store, load_settings(folder, {}), scope_id, Mode(mode))
+        self.session = Session(Store.open(folder), load_settings(folder, {}), scope_id, Mode(mode))
         self.report: SessionReport | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Begin."""
         heal_scope(self.session.store, self.session.scope_id, os.environ)
         intercept_clients()
         self._stack.enter_context(activate(self.session))
@@ -51,9 +49,7 @@ class use:  # noqa: N801 - it is called as a function, and reads as one
             raise troubles[0]
 
     async def __aenter__(self) -> Self:
-        """Begin."""
         return self.__enter__()
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """End."""
         self.__exit__(kind, error, trace)

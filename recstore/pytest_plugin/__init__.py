@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from recstore.pytest_plugin.hooks import RecstorePlugin
     from recstore.record.session import Session
 
-__all__ = ["MODES"]
-
 MODES: Final = ("replay", "record", "record-if-missing", "live", "verify")
 
 _PLUGIN: Final = pytest.StashKey["RecstorePlugin"]()

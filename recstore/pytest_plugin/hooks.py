@@ -29,15 +29,9 @@ from recstore.store import Store
 from recstore.store.directory import Directory
 from recstore.store.rename import is_selected
 
-RECORDING: Final = frozenset((Mode.RECORD, Mode.RECORD_IF_MISSING))
-"""The modes that write recordings."""
-
-_MARKER: Final = "recstore"
-"""The name of the marker, of the fixture, and of the results that a worker hands to the controller."""
-
-_MARKER_OPTIONS: Final = ("passthrough", "repeat_last", "share", "timing")
-"""Settings that a marker may replace."""
-
+RECORDING: Final = frozenset((Mode.RECORD, Mode.RECORD_IF_MISSING))  # the modes that write recordings
+_MARKER: Final = "recstore"  # names the marker, the fixture, and the results that a worker hands to the controller
+_MARKER_OPTIONS: Final = ("passthrough", "repeat_last", "share", "timing")  # settings that a marker may replace
 _TEST_ID: Final = pytest.StashKey[str]()
 _USES_RECORDINGS: Final = pytest.StashKey[bool]()
 
@@ -73,11 +67,8 @@ class ModeSources:
         if not (self.is_ci and mode in RECORDING) or subject == "--recstore":
             return mode
         if subject == "RECSTORE_MODE":
-            raise UsageError(
-                subject,
-                f"{mode} does not count on CI, where nothing is recorded by accident",
-                f"Ask for it on the command line: `pytest --recstore={mode}`.",
-            )
+            reason = f"{mode} does not count on CI, where nothing is recorded by accident"
+            raise UsageError(subject, reason, f"Ask for it on the command line: `pytest --recstore={mode}`.")
         return Mode.REPLAY
 
     @property
@@ -133,8 +124,7 @@ class RecstorePlugin:
         self._has_store = store_folder is not None
         self._store = Store(Directory(self._folder / FOLDER))
         self._settings = load_settings(self._folder, environment)
-        prefix = os.path.relpath(root, self._folder).replace(os.sep, "/")
-        self._prefix = "" if prefix == "." else prefix
+        self._prefix = os.path.relpath(root, self._folder).replace(os.sep, "/")
         self._environment = environment
         self._modes = ModeSources(
             option=option,
@@ -165,8 +155,6 @@ class RecstorePlugin:
             return f"recstore: {mode}, no store"
         note = f" (`{self._modes.setting}` counts on CI only as an option)" if self._modes.is_setting_ignored else ""
         return f"recstore: {mode}{note}, store in {self._folder}"
-
-    # -- collection
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -221,8 +209,6 @@ class RecstorePlugin:
             if item.stash.get(_USES_RECORDINGS, False):
                 for node in item.listchain():
                     self._users_by_node.setdefault(node.nodeid, set()).update(getattr(item, "fixturenames", ()))
-
-    # -- one test
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -297,8 +283,6 @@ class RecstorePlugin:
             scope.leave()
             fixturedef.addfinalizer(scope.enter)  # runs first
 
-    # -- the end
-
     def take_results(self, output: Mapping[str, object]) -> None:
         """Add the results of a worker; one that was lost hands over none."""
         text = output.get(_MARKER)
@@ -330,13 +314,8 @@ class RecstorePlugin:
         """Return the lines that the run ends with."""
         return [*summary_lines(self._results, is_wanted=is_wanted), *(self._usage_errors if is_wanted else ())]
 
-    # -- sessions
-
     def _choose_mode(self, marker: str, scope_id: str | None) -> Mode:
-        """Return the mode of a test whose marker requests `marker`.
-
-        Raises: UsageError: it is not a mode, or it records and there is no store.
-        """
+        """Return the mode of a test whose marker requests `marker`; it is an error if it records and there is no store."""
         mode = self._modes.resolve(marker)
         if mode in RECORDING and not self._has_store:
             hint = f"There is no store in {self._folder} or above it: run `recstore init` in the project's top folder."
@@ -345,10 +324,7 @@ class RecstorePlugin:
         return mode
 
     def _open_session(self, node: pytest.Item | pytest.Collector | None, scope_id: str | None) -> Session:
-        """Return a new session for the test or scope `scope_id`, with the options of the markers of its node.
-
-        Raises: UsageError: a marker has an unknown option; the mode is not one, or records where no store is.
-        """
+        """Return a new session for the test or scope `scope_id`, with the options of the markers of its node."""
         subject = f"the marker `{_MARKER}` of {scope_id}"
         options: dict[str, Any] = {}
         for mark in node.iter_markers(_MARKER) if node is not None else ():  # the nearest comes first
@@ -360,10 +336,8 @@ class RecstorePlugin:
             if name not in _MARKER_OPTIONS:
                 hint = f"Options: {', '.join(('mode', *_MARKER_OPTIONS))}."
                 raise UsageError(subject, f"there is no option `{name}`", hint)
-        settings = self._settings
-        if options:
-            given = parse_settings(options, subject)
-            settings = replace(settings, **{name: getattr(given, name) for name in options})
+        given = parse_settings(options, subject)
+        settings = replace(self._settings, **{name: getattr(given, name) for name in options})
         if self._has_store and not self._has_searched_git:
             self._has_searched_git = heal_scope(self._store, scope_id, self._environment)
         return Session(self._store, settings, scope_id, mode)

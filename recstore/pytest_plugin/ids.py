@@ -5,7 +5,6 @@ and whether a worker ran it, changes no name. A fixture of a wider scope has an 
 
     tests/test_a.py::client@module        tests/test_a.py::TestA::client@class        tests::client@package
     tests::client@session                 (of the folder or file that defines it)      tests::client@session[gpt-4o]
-
     tests/test_a.py::TestA::setup@class   (`setup_class`, `setUpClass`; `setup_module` alike)
 
 which is not the id of any Python function, so that it is not taken for a stale test's. After `[` stands the fixture's parameter.
@@ -19,7 +18,6 @@ from typing import Any, Final
 import pytest
 
 _LONGEST_PARAMETER: Final = 100
-_SETUPS: Final = ("_xunit_setup_", "_unittest_setUp")
 
 
 def project_id(node_id: str, prefix: str) -> str:
@@ -54,7 +52,7 @@ def outlives_one_test(fixturedef: pytest.FixtureDef[Any], request: pytest.Fixtur
 
 def is_setup(name: str) -> bool:
     """Return whether pytest made the fixture of that name from `setup_module`, `setup_class`, `setUpClass` or the like."""
-    return name.startswith(_SETUPS)
+    return name.startswith(("_xunit_setup_", "_unittest_setUp"))
 
 
 def function_of(test_id: str) -> str:

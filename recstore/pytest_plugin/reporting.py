@@ -16,7 +16,6 @@ from recstore.errors import RecstoreError
 from recstore.pytest_plugin.results import RunResults
 from recstore.text import plural
 
-_SECTION: Final = "recstore"
 _LONGEST_LIST: Final = 20
 
 
@@ -85,7 +84,7 @@ def _counts(title: str, counts: dict[str, int], names: list[str]) -> Iterator[st
 def _add_section(report: pytest.TestReport | pytest.CollectReport, errors: list[RecstoreError]) -> None:
     text = "\n\n".join(map(str, errors))
     if text and text != report.longrepr:
-        report.sections.append((_SECTION, text))
+        report.sections.append(("recstore", text))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

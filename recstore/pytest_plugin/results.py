@@ -13,10 +13,7 @@ from recstore.store import Store
 from recstore.store.manifest import manifest_path
 from recstore.store.usage import TestUsage, write_usage
 
-_SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")
-"""The numbers of a session's report that are added up."""
-
-_SERVING: Final = (Mode.REPLAY, Mode.RECORD, Mode.RECORD_IF_MISSING)
+_SUMS: Final = ("recorded", "reused", "requests_saved", "tokens_saved")  # numbers of a session's report
 _UNKNOWN: Final = TestUsage("", was_collected=True, has_passed=False)
 """A test that does not use recordings: another recorder may serve its own, so nothing is concluded."""
 
@@ -41,7 +38,7 @@ class RunResults:
     def add(self, report: SessionReport, *, has_passed: bool) -> None:
         """Take a session's report; of one test that ran twice, the last run counts."""
         name = report.scope_id or ""
-        has_passed = has_passed and report.mode in _SERVING
+        has_passed = has_passed and report.mode in (Mode.REPLAY, Mode.RECORD, Mode.RECORD_IF_MISSING)
         for sum_name in _SUMS:
             self.sums[sum_name] += getattr(report, sum_name)
         for texts, values in ((self.misses, (*report.misses, *report.problems)), (self.drift, report.drift)):

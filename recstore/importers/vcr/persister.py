@@ -22,8 +22,6 @@ from recstore.project import find_project
 from recstore.record.session import current
 from recstore.store.blob import VCR, origin_path
 
-_Interaction = tuple[Any, Any]
-
 
 class Persister:
     """Loads and saves cassettes in the nearest store, from the cassette's folder upwards.
@@ -108,11 +106,8 @@ class _StoredCassette:
         """Return the bytes that the store has for it, or else those of the file, b"" if there is neither."""
         test_id = id_of_test(self.name)
         manifest = self.store.manifest(test_id)
-        entries = [
-            entry
-            for entry in (manifest.entries if manifest else ())
-            if entry.origin.get("format") == VCR and origin_path(entry.origin) == self.name
-        ]
+        stored = manifest.entries if manifest else ()
+        entries = [e for e in stored if e.origin.get("format") == VCR and origin_path(e.origin) == self.name]
         if entries:
             heal_missing(self.store, [entry.blob for entry in entries], os.environ)
             if (session := current()) is not None:
@@ -121,7 +116,7 @@ class _StoredCassette:
         return self._path.read_bytes() if self._path.is_file() else b""
 
 
-def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_Interaction]]:
+def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
     """Return a cassette's metadata, and its interactions."""
     from vcr.persisters.filesystem import CassetteDecodeError
     from vcr.serialize import deserialize
@@ -136,6 +131,6 @@ def _deserialized(data: bytes, serializer: Any) -> tuple[dict[str, Any], list[_I
     return metadata[0] if metadata else {}, list(zip(requests, responses, strict=True))
 
 
-def _comparable(interaction: _Interaction) -> tuple[Any, Any]:
+def _comparable(interaction: tuple[Any, Any]) -> tuple[Any, Any]:
     request, response = interaction
     return request._to_dict(), response  # noqa: SLF001 - vcrpy's requests have no equality of their own

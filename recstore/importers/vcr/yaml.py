@@ -17,7 +17,6 @@ EXPANDED_LIMIT: Final = 1 << 28  # characters and nodes that the aliases of a fi
 _MERGED_PAIR_COST: Final = 256  # of a member that `<<` merges: PyYAML constructs each of them again
 _DIGITS_LIMIT: Final = 4_300  # as Python's own for integers
 _TAG: Final = "tag:yaml.org,2002:"
-_LITERAL_WIDTH: Final = 120
 
 if hasattr(yaml, "CSafeLoader"):
     from yaml import CSafeDumper as _UsualDumper
@@ -32,7 +31,6 @@ def load(data: bytes) -> Any:
 
     Raises: ValueError: it holds none, or several, or one that nests or expands beyond all bounds.
     """
-    loader = None
     try:
         loader = _Loader(data)
         node = loader.get_single_node()
@@ -43,9 +41,6 @@ def load(data: bytes) -> Any:
         raise ValueError(" ".join(str(error).split())) from error
     except (TypeError, RecursionError) as error:
         raise ValueError(f"a key is a list or a mapping, or it nests too deep: {error}") from error
-    finally:
-        if loader is not None:
-            loader.dispose()
     refuse_deep(document)
     return document
 
@@ -61,20 +56,19 @@ def dump(document: Any, style: str) -> bytes:
         raise ValueError(f"cannot be written as YAML: {error}") from error
 
 
-# -- reading
+class _Loader(_UsualLoader, Composer):
+    """Composes nodes as PyYAML does, but counts what aliases stand for, and builds plain values, or `Tagged`."""
 
+    get_single_node = Composer.get_single_node  # libyaml's own would not count
 
-class _BoundedComposer(Composer):
-    """Composes nodes from the parser's events, as PyYAML does, but counts what aliases stand for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._size = 0
-        self._repeated = 0
+    def __init__(self, data: bytes) -> None:
+        _UsualLoader.__init__(self, data)
+        Composer.__init__(self)
+        self._size = self._repeated = 0
         self._sizes: dict[str, int] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[attr-defined] # the parser's
+        event: Any = self.peek_event()
         is_alias, anchor = type(event) is yaml.AliasEvent, event.anchor
         if is_alias and anchor in self.anchors:
             if anchor not in self._sizes:
@@ -93,14 +87,6 @@ class _BoundedComposer(Composer):
         self._repeated += size
         if self._repeated > EXPANDED_LIMIT:
             raise ValueError(f"its aliases stand for more than {EXPANDED_LIMIT >> 20} MiB")
-
-
-class _Loader(_BoundedComposer, _UsualLoader):
-    """Builds plain values; whatever has another tag becomes `Tagged`."""
-
-    def __init__(self, data: bytes) -> None:
-        _UsualLoader.__init__(self, data)
-        _BoundedComposer.__init__(self)
 
     def flatten_mapping(self, node: Any) -> None:
         for key, value in node.value:
@@ -136,9 +122,6 @@ for _kind in ("timestamp", "omap", "pairs", "set"):
 _Loader.add_multi_constructor("", lambda loader, _suffix, node: loader.construct_tagged(node))  # any other tag
 
 
-# -- writing
-
-
 class _Dumper(_UsualDumper):
     """Writes what vcrpy's dumper writes, tagged values included."""
 
@@ -167,7 +150,7 @@ YAML_STYLES: Final[dict[str, dict[str, Any]]] = {
     "yaml": {},
     "yaml-unsorted": {"sort_keys": False},
     "yaml-unicode": {"allow_unicode": True},
-    "yaml-literal": {"Dumper": _LiteralDumper, "allow_unicode": True, "width": _LITERAL_WIDTH},
+    "yaml-literal": {"Dumper": _LiteralDumper, "allow_unicode": True, "width": 120},
     "yaml-python": {"Dumper": _PythonDumper},
 }
 """How documents become text, the likeliest first: as vcrpy calls libyaml, with other settings, by PyYAML's own emitter.
