@@ -68,7 +68,7 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
             "check", "looks at one place at a time", "Give one of --staged, --commit, --range, --pre-push."
         )
     if remote and not options["pre_push"]:
-        raise UsageError(str(remote), "goes with --pre-push only", "`recstore check --help` lists the places.")
+        raise UsageError(" ".join(remote), "goes with --pre-push only", "`recstore check --help` lists the places.")
     if options["fix"] and not {"staged"}.issuperset(scopes):
         raise UsageError("--fix", "mends the work tree, not a commit", "Run `recstore check --fix`, then commit.")
     project = open_project()
@@ -92,7 +92,7 @@ def check_command(*, as_json: bool, remote: tuple[str, ...], **options: Any) -> 
         if is_let_through:
             echo_err(f"warning: the push goes on, incomplete, because {_SKIP_VARIABLE} or {_SKIP_SETTING} says so.")
         elif not findings and not options["quiet"]:
-            places = ", ".join(result.places) or "nothing that is new"
+            places = ", ".join(result.places) or "this push, which brings nothing new"
             tests, blobs = plural(result.tests, "test"), plural(len(result.blobs), "blob")
             echo(f"Nothing is missing: {tests}, {blobs} looked at in {places}.")
     return exit_code_of(findings) if findings and not is_let_through else 0

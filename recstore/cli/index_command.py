@@ -123,7 +123,7 @@ def status_command(*, as_json: bool) -> int:
         for test_id in head(missing):
             echo(f"(missing) {test_id}")
         if missing:
-            remedy = "`git checkout -- .recstore` brings back committed ones."
+            remedy = "`recstore restore` brings back what Git has anywhere."
             echo(f"{plural(len(missing), 'test')} without all its blobs: {remedy}")
     return _exit_code(problems) or (NotInStore.exit_code if missing else 0)
 

@@ -86,9 +86,9 @@ def import_command(paths: tuple[Path, ...], *, replace: bool, dry_run: bool, as_
     for name in head(f"{file}: {secret.kind}, {secret.excerpt}, in {secret.place}" for file, secret in report.secrets):
         echo_err(f"warning: a secret in {name}")
     if report.secrets:
-        echo_err(f"{'This would store' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
+        echo_err(f"{'They would be stored' if dry_run else 'Stored'} as they are. {SecretFound.default_remedy}")
     if report.problems:
-        echo(f"{plural(len(report.problems), 'file')} could not be read; nothing of it was stored.")
+        echo(f"{plural(len(report.problems), 'file')} could not be read; nothing of them was stored.")
     return report.problems[0].exit_code if report.problems else 0
 
 

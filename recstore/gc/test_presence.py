@@ -92,7 +92,7 @@ def judge_tests(tree: SourceTree, test_ids: Iterable[str]) -> dict[str, tuple[Pr
     for test_id, name in names.items():
         presence = Presence.UNKNOWN
         if name is None:
-            evidence = "its id is not that of a test in a Python file of this project"
+            evidence = f"{test_id} is not the id of a test in a Python file of this project"
         elif name.file in gone:
             presence, evidence = Presence.ABSENT, f"{name.file} is gone"
         elif name.file in missing:
