@@ -44,9 +44,11 @@ _ASK_INDEX: Final = """
 import sys, time
 from pathlib import Path
 from recstore.store import Store
+from recstore.store.index import Index
 store = Store.open(Path("."))
 started_s = time.perf_counter()
-assert Index(store).uses_of(sys.argv[1])
+with Index(store) as index:
+    assert index.uses_of(sys.argv[1])
 print(time.perf_counter() - started_s)
 """
 _ASK_TEST: Final = """
