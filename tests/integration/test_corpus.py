@@ -71,6 +71,7 @@ def test_importing_again_changes_nothing(tmp_path: Path) -> None:
     assert before == contents(store.directory.root.parent)
 
 
+@pytest.mark.slow
 def test_replacing_october_by_december_leaves_exactly_december(tmp_path: Path) -> None:
     """With `replace`, nothing of an earlier state is left, and nothing of the later one is otherwise."""
     imported(tmp_path / "both", OCTOBER[0])

@@ -134,7 +134,10 @@ def imported(folder: Path, source: Path) -> ResponseStorage:
     return ResponseStorage(folder / "tests/integration/recordings")
 
 
-@pytest.mark.parametrize(("state", "count"), [("llama-stack-2025-10-22", 1649), ("llama-stack-2025-12-01", 1480)])
+@pytest.mark.parametrize(
+    ("state", "count"),
+    [pytest.param("llama-stack-2025-10-22", 1649, marks=pytest.mark.slow), ("llama-stack-2025-12-01", 1480)],
+)
 def test_every_real_recording_is_found_by_its_hash(tmp_path: Path, running: Running, state: str, count: int) -> None:
     """Equal to what the recorder's own reading of the file gives, the objects in it included."""
     if not (CORPUS / state).is_dir():

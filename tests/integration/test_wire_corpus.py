@@ -236,7 +236,13 @@ async def different_async(project: Project) -> list[tuple[str | None, Recorded, 
 # -- the tests
 
 
-@pytest.fixture(scope="module", params=[("llama-stack-2025-10-22", 1647), ("llama-stack-2025-12-01", 1477)])
+STATES = [
+    pytest.param(("llama-stack-2025-10-22", 1647), marks=pytest.mark.slow),
+    ("llama-stack-2025-12-01", 1477),
+]
+
+
+@pytest.fixture(scope="module", params=STATES)
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Project]:
     """Return how many requests one state of the corpus has, and the project with them: the rest are calls of tools."""
     state, count = request.param

@@ -581,6 +581,7 @@ def test_a_folder_without_a_repository_is_said_to_be_none(tmp_path: Path) -> Non
 # -- the real thing
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the real recordings are not at {CORPUS}")
 def test_two_states_of_a_real_suite_are_compared(tmp_path: Path) -> None:
     """Everything that both have is compared without a crash, in seconds, and in words that a person can read."""
