@@ -96,6 +96,7 @@ def test_a_renamed_test_is_disputed_where_the_other_branch_renamed_or_removed_it
     assert disagreements == merged_state(history)[1]
 
 
+@pytest.mark.slow
 def test_generated_histories_merge_as_git_merges_them(tmp_path: Path) -> None:
     """The section on merges runs, and recstore loses nothing for good in it."""
     from tests.bench.merge_rows import merge_rows
@@ -105,6 +106,7 @@ def test_generated_histories_merge_as_git_merges_them(tmp_path: Path) -> None:
     assert [0.0] * 4 == [found.ours[0] for found in rows if "for good" in found.what]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_RIVALS, reason="needs vcrpy and httpx2")
 def test_diffs_are_measured_with_every_recorder(tmp_path: Path) -> None:
     """The same answer recorded again leaves no line of recstore's to review."""
@@ -129,6 +131,7 @@ def test_sizes_are_measured_in_every_layout(tmp_path: Path, monkeypatch: pytest.
     assert 0 < rows[0].ours[0] < rows[0].theirs[0]
 
 
+@pytest.mark.slow
 def test_commands_on_git_run_at_every_size(tmp_path: Path) -> None:
     """The section on growth runs; each command appears with each size."""
     from tests.bench.git_rows import git_rows

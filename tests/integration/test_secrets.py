@@ -175,7 +175,9 @@ def test_no_file_that_cannot_be_read_passes_for_one_without_secrets(tmp_path: Pa
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the real recordings are not at {CORPUS}")
-@pytest.mark.parametrize("state", ["llama-stack-2025-10-22", "llama-stack-2025-12-01"])
+@pytest.mark.parametrize(
+    "state", [pytest.param("llama-stack-2025-10-22", marks=pytest.mark.slow), "llama-stack-2025-12-01"]
+)
 def test_real_recordings_give_no_false_alarm(tmp_path: Path, state: str) -> None:
     """Not one of them holds a key, though some hold `sk-` inside of a longer token."""
     Store.create(tmp_path)

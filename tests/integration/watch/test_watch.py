@@ -50,7 +50,11 @@ def equal(project: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    "ways", [(), ("halves",), ("twice",), ("renamed",), ("halves", "twice", "renamed", "vanished")]
+    "ways",
+    [
+        *(pytest.param(ways, marks=pytest.mark.slow) for ways in ((), ("halves",), ("twice",), ("renamed",))),
+        ("halves", "twice", "renamed", "vanished"),
+    ],
 )
 def test_after_a_burst_the_store_is_what_an_import_gives(project: Path, ways: tuple[str, ...]) -> None:
     """Half-written, rewritten, renamed and removed files: bit for bit the same; nothing is called bad on the way."""
@@ -67,6 +71,7 @@ def test_after_a_burst_the_store_is_what_an_import_gives(project: Path, ways: tu
     assert watcher.of("summary")
 
 
+@pytest.mark.slow
 def test_two_thousand_files_at_once(project: Path) -> None:
     """A storm: everything arrives, each file is told of once, and the index knows it all."""
     with watching(project, "tests") as watcher:
